@@ -1,0 +1,30 @@
+# am_layer(name DEPENDS layers ... LIBRARIES outside ...), called in the layer's
+# folder: one object library of the *.c files there. DEPENDS are the layers it may
+# include; LIBRARIES are private, so no other layer sees their headers.
+add_library(am_flags INTERFACE)
+target_compile_options(am_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+  -Wno-sign-compare -fno-math-errno -ffp-contract=off -fvisibility=hidden)
+# POSIX.1-2008 beside C11: mmap, threads, clocks.
+target_compile_definitions(am_flags INTERFACE _POSIX_C_SOURCE=200809L)
+if(AM_WERROR)
+  target_compile_options(am_flags INTERFACE -Werror)
+endif()
+if(AM_SANITIZE)
+  add_compile_options(-fsanitize=${AM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${AM_SANITIZE})
+endif()
+
+function(am_layer name)
+  cmake_parse_arguments(A "" "DIR" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  if(NOT A_SOURCES)
+    file(GLOB A_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${A_DIR}/*.c)
+  endif()
+  add_library(${name} OBJECT ${A_SOURCES})
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/lib> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
+  target_link_libraries(${name} PUBLIC ${A_DEPENDS} PRIVATE am_flags ${A_LIBRARIES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  set_property(GLOBAL APPEND PROPERTY AM_LAYERS ${name})
+endfunction()

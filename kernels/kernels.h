@@ -1,0 +1,63 @@
+/* Row kernels: pure computation on the caller's memory, one table per ISA.
+ *
+ * A row is the n scores of one query over its visible keys, contiguous float32.
+ * Scores may be -inf (weight exactly 0); NaN spreads to the sums, where the
+ * caller sees it. Sums are float64. Definitions: docs/numerics.md. */
+#ifndef AM_KERNELS_KERNELS_H
+#define AM_KERNELS_KERNELS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* u_j = s_j - max; e_j = exp(u_j). A row with no finite score has max = -inf
+ * and all sums 0. */
+typedef struct am_row_sums {
+	float max;  /* m: largest score */
+	double z;   /* sum e            => LSE = m + ln z */
+	double a;   /* sum e u          => H = ln z - a/z   (nat) */
+	double b;   /* sum e u^2        => Var_p(s) = b/z - (a/z)^2 */
+	double z2;  /* sum e^2          => H2 = 2 ln z - ln z2 */
+	double d;   /* sum e (n - 1 - j) => mean distance d/z, in keys from the last */
+} am_row_sums;
+
+typedef struct am_kernels {
+	const char *name;
+
+	/* score[n] -> weight[n] = exp(score - max) and every sum. weight may be
+	 * score itself. n >= 0. */
+	void (*row_stats)(const float *score, int n, float *weight, am_row_sums *out);
+	/* The same with max and z only (a, b, z2, d = 0). */
+	void (*row_softmax)(const float *score, int n, float *weight, am_row_sums *out);
+	/* sum of x[0..n) in float64. */
+	double (*sum)(const float *x, int n);
+
+	/* Mass of the k largest weights and smallest count reaching a mass, without
+	 * sorting the row. weight[n] >= 0 (not NaN), z = their sum > 0.
+	 *   mass[i]   = (sum of the k[i] largest) / z; exactly 1 when k[i] >= n
+	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
+	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
+	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
+	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
+	                 int n_tau, float *mass, int32_t *count, void *scratch);
+
+	/* Indices of the min(k, n) largest scores, best first; equal scores by lower
+	 * index. No NaN. index[min(k, n)]; scratch as above. */
+	void (*row_topk)(const float *score, int n, int k, int32_t *index, void *scratch);
+
+	/* 16-bit to float32. */
+	void (*bf16_to_f32)(const uint16_t *x, size_t n, float *y);
+	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);
+} am_kernels;
+
+#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 8 + 65536)
+
+/* The table of that name; "auto" (or NULL) is the best one this machine runs.
+ * An unknown or absent name is AM_ERR_USAGE listing what there is. */
+am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err) AM_MUST_CHECK;
+/* The i-th table of this build and whether this machine can run it; NULL past
+ * the last. Reference first. */
+const am_kernels *am_kernels_at(int i, int *usable);
+
+#endif

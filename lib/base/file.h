@@ -1,0 +1,32 @@
+/* Whole files: read into memory or map read-only. */
+#ifndef AM_BASE_FILE_H
+#define AM_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A read-only private mapping of a whole file; `data` is NULL when size is 0. */
+typedef struct am_file_map {
+	const unsigned char *data;
+	size_t size; /* bytes */
+} am_file_map;
+
+/* Maps `path`. A directory, a missing or an unreadable file is AM_ERR_IO. */
+am_status am_file_map_open(const char *path, am_file_map *out, am_error *err) AM_MUST_CHECK;
+void am_file_map_close(am_file_map *map);
+
+/* Reads a whole regular file or stream ("-" is standard input) of at most
+ * `limit` bytes. *data is NUL-terminated (the NUL not counted in *size) and
+ * owned by the caller (am_free). */
+am_status am_file_read(const char *path, size_t limit, char **data, size_t *size,
+                       am_error *err) AM_MUST_CHECK;
+
+bool am_file_exists(const char *path);
+bool am_file_is_directory(const char *path);
+
+/* "dir/name" in a new string (am_free); NULL when memory is short. */
+char *am_path_join(const char *dir, const char *name);
+
+#endif

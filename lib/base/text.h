@@ -1,0 +1,27 @@
+/* A growable byte string, always NUL-terminated. An allocation failure is
+ * sticky: later appends do nothing and am_text_ok is false, so a caller checks
+ * once at the end. Initialise with {0}. */
+#ifndef AM_BASE_TEXT_H
+#define AM_BASE_TEXT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct am_text {
+	char *data; /* NULL until the first append */
+	size_t size, room;
+	bool failed;
+} am_text;
+
+void am_text_append(am_text *t, const char *bytes, size_t n);
+void am_text_puts(am_text *t, const char *s);
+void am_text_printf(am_text *t, const char *fmt, ...) AM_PRINTF(2, 3);
+bool am_text_ok(const am_text *t);
+/* The bytes, "" when empty; valid until the next append. */
+const char *am_text_str(const am_text *t);
+void am_text_clear(am_text *t);
+void am_text_free(am_text *t);
+
+#endif

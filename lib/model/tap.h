@@ -1,0 +1,43 @@
+/* The one point where capture looks into the forward pass.
+ *
+ * The forward pass asks what is wanted for a row, and hands each wanted row over
+ * once its output is formed. lib/model knows nothing of what is done with it.
+ * Both functions are called from worker threads, for different rows at a time;
+ * rows of one (layer, head) may come in any order within a block. */
+#ifndef AM_MODEL_TAP_H
+#define AM_MODEL_TAP_H
+
+#include "kernels/kernels.h"
+
+#include <stdint.h>
+
+/* One attention row: query (layer, head, position) over its visible keys.
+ * Everything is valid during the call only. D = head size. */
+typedef struct am_attn_row {
+	int layer, head, kv_head;
+	int row;            /* index within the block being run */
+	int64_t position;   /* of the query in its sequence */
+	int64_t first_key;  /* position of the first visible key */
+	int n;              /* visible keys: first_key .. first_key + n - 1 = position */
+	const float *score; /* [n] final scores (scale applied); NULL unless AM_TAP_SCORES */
+	const float *weight; /* [n] exp(score - sums->max), not normalised */
+	const am_row_sums *sums;
+	const float *value; /* [n][D], row stride value_stride: this head's values */
+	int64_t value_stride;
+	const float *output; /* [D] softmax-weighted sum of values */
+	int head_dim;
+} am_attn_row;
+
+enum {
+	AM_TAP_ROW = 1,    /* observe this row with full sums */
+	AM_TAP_SCORES = 2, /* keep the scores beside the weights */
+};
+
+typedef struct am_tap {
+	void *ctx;
+	/* Flags above; 0 = not wanted. */
+	unsigned (*wants)(void *ctx, int layer, int head, int64_t position);
+	void (*observe)(void *ctx, int worker, const am_attn_row *row);
+} am_tap;
+
+#endif

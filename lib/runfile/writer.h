@@ -1,0 +1,90 @@
+/* Writes a run file: OUT.part while running, renamed to OUT on am_run_writer_close.
+ *
+ * Every flushed row stays readable whenever the process dies: chunks are written
+ * once each and never moved, metadata reaches the file only in am_run_writer_flush,
+ * and room for a block is reserved before HDF5 touches the file, so a full disk
+ * fails cleanly. All calls from one thread. */
+#ifndef AM_RUNFILE_WRITER_H
+#define AM_RUNFILE_WRITER_H
+
+#include "base/error.h"
+#include "runfile/schema.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct am_run_writer am_run_writer;
+
+typedef struct am_run_axes {
+	int n_layer;  const int32_t *layer;   /* captured layer ids */
+	int n_head;   const int32_t *head;    /* captured query heads */
+	int n_kv_head; const int32_t *kv_head; /* key/value head ids of the model */
+	int n_k;      const int32_t *k;       /* counts */
+	int n_ratio;  const double *ratio;    /* shares of the visible keys */
+	int n_mass;   const double *mass;
+	int n_rank;                           /* width of /topk, 0 for none */
+	int n_distance_bin;                   /* bin 0: distance 0; bin b: [2^(b-1), 2^b) */
+	int n_map;                            /* cells each way of /profile/map, 0 for none */
+	int64_t n_row;                        /* rows expected in all (sizes the chunk index) */
+} am_run_axes;
+
+/* Which optional fields the run will hold; the rest follows from the axes
+ * (an axis of length 0 leaves its fields out). */
+typedef struct am_run_contents {
+	bool output_error;
+	bool dist;         /* /dist/<layer>/prob and /offset */
+	bool dist_float16; /* store prob as float16 */
+	int deflate;       /* 0..9; 4 by default in am_run */
+} am_run_contents;
+
+/* Creates OUT.part. AM_ERR_EXISTS when OUT exists and !force (a stale OUT.part
+ * is replaced). With path NULL the file lives in memory only (for estimates). */
+am_status am_run_writer_open(const char *path, bool force, const am_run_axes *axes,
+                             const am_run_contents *contents, am_run_writer **out,
+                             am_error *err) AM_MUST_CHECK;
+
+/* Root attributes. format, format_version, tool version, tie_rule, times and
+ * `complete` are the writer's own; all others are the caller's. */
+am_status am_run_writer_attr_str(am_run_writer *w, const char *name, const char *value,
+                                 am_error *err) AM_MUST_CHECK;
+am_status am_run_writer_attr_int(am_run_writer *w, const char *name, int64_t value,
+                                 am_error *err) AM_MUST_CHECK;
+am_status am_run_writer_attr_double(am_run_writer *w, const char *name, double value,
+                                    am_error *err) AM_MUST_CHECK;
+
+/* A block of finished rows. field[f] points to an array in the field's own axis
+ * order with n_rows in place of ROW, e.g. entropy [layer][head][n_rows]; NULL for
+ * fields the run does not hold. Copied; the caller may reuse its arrays. */
+typedef struct am_run_block {
+	int64_t n_rows;
+	const void *field[AM_FIELD_COUNT];
+} am_run_block;
+
+am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err) AM_MUST_CHECK;
+
+/* Full distributions of `n_rows` consecutive rows of one captured layer (index
+ * into axes.layer): prob[n_head][sum of n], n[n_rows]. Rows must arrive in the
+ * order of the row axis. */
+am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n_rows, const int32_t *n,
+                                    const float *prob, am_error *err) AM_MUST_CHECK;
+
+/* Makes everything appended so far durable against the death of the process
+ * (whole chunks; the tail that does not fill a chunk follows at close). Call
+ * after each block; the writer decides by itself whether enough has gathered. */
+am_status am_run_writer_flush(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+
+/* A field without ROW axis, whole: data in axis order; strings as
+ * const char *const *. `n` is the length of its SEQUENCE or TOKEN axis. */
+am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void *data,
+                            am_error *err) AM_MUST_CHECK;
+
+/* Writes the tail, sets complete = 1, closes, renames to OUT. Frees w always. On
+ * failure OUT is not touched and OUT.part keeps what was flushed. */
+am_status am_run_writer_close(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Closes without completing: OUT.part stays with complete = 0. Accepts NULL. */
+void am_run_writer_abandon(am_run_writer *w);
+
+/* Bytes of the file so far (of a file in memory: its size if written now). */
+int64_t am_run_writer_bytes(const am_run_writer *w);
+
+#endif

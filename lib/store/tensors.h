@@ -1,0 +1,65 @@
+/* Named tensors in files: one safetensors file, or a directory holding
+ * model.safetensors or model.safetensors.index.json with its shards.
+ *
+ * Files are mapped read-only and used as they lie; nothing is converted here.
+ * Formats are checked as section 6.1 of the safetensors format asks: header
+ * length, JSON, offsets contiguous without gap or overlap, sizes against dtype
+ * and shape, file length, duplicate names, no path separators in shard names. */
+#ifndef AM_STORE_TENSORS_H
+#define AM_STORE_TENSORS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+	AM_DTYPE_BOOL, AM_DTYPE_U8, AM_DTYPE_I8, AM_DTYPE_F8_E4M3, AM_DTYPE_F8_E5M2, AM_DTYPE_F8_E8M0,
+	AM_DTYPE_I16, AM_DTYPE_U16, AM_DTYPE_F16, AM_DTYPE_BF16,
+	AM_DTYPE_I32, AM_DTYPE_U32, AM_DTYPE_F32,
+	AM_DTYPE_I64, AM_DTYPE_U64, AM_DTYPE_F64,
+	AM_DTYPE_COUNT
+} am_dtype;
+
+/* "F32" and so on, as safetensors spells it; bytes of one element. */
+const char *am_dtype_name(am_dtype t);
+size_t am_dtype_size(am_dtype t);
+
+#define AM_MAX_RANK 8
+
+typedef struct am_tensor {
+	const char *name;
+	am_dtype dtype;
+	int rank;                   /* 0 for a scalar */
+	int64_t shape[AM_MAX_RANK]; /* row-major, outermost first */
+	const void *data;           /* little-endian; alignment is NOT promised by old files */
+	size_t bytes;
+	const char *file; /* path it lies in, for messages */
+} am_tensor;
+
+typedef struct am_tensors am_tensors;
+
+/* `path` is a .safetensors file or a model directory. */
+am_status am_tensors_open(const char *path, am_tensors **out, am_error *err) AM_MUST_CHECK;
+void am_tensors_close(am_tensors *t);
+
+/* NULL when there is none of that name. Valid until am_tensors_close. */
+const am_tensor *am_tensors_find(const am_tensors *t, const char *name);
+/* In file order. */
+int am_tensors_count(const am_tensors *t);
+const am_tensor *am_tensors_at(const am_tensors *t, int i);
+
+/* The tensor `name` with exactly this shape; otherwise AM_ERR_FORMAT naming
+ * the file, the tensor, the shape expected and the shape found. */
+am_status am_tensors_need(const am_tensors *t, const char *name, int rank, const int64_t *shape,
+                          const am_tensor **out, am_error *err) AM_MUST_CHECK;
+
+/* Bytes of all files together (mapped weights). */
+size_t am_tensors_bytes(const am_tensors *t);
+
+/* 16 hex digits + NUL that change when weights change: FNV-1a 64 over every
+ * file's header and, of its data, the first and last MiB and a sample of
+ * evenly spaced 4 KiB pages (the whole data when it is at most 64 MiB). */
+void am_tensors_digest(const am_tensors *t, char out[17]);
+
+#endif
