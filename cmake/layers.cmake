@@ -20,6 +20,10 @@ function(am_layer name)
   if(NOT A_SOURCES)
     file(GLOB A_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${A_DIR}/*.c)
   endif()
+  if(NOT A_SOURCES)
+    add_library(${name} INTERFACE)
+    return()
+  endif()
   add_library(${name} OBJECT ${A_SOURCES})
   target_include_directories(${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/lib> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
