@@ -18,7 +18,8 @@ static float rope_base(const am_rope_config *r, int dim, int max_positions, int 
 	if (r->type != AM_ROPE_DYNAMIC || length <= max_positions)
 		return (float)r->theta;
 	float stretch = (float)r->factor * (float)length / (float)max_positions - (float)(r->factor - 1);
-	return (float)r->theta * powf(stretch, (float)(dim / (dim - 2.0)));
+	/* The one power with its exponent in double. */
+	return (float)r->theta * (float)pow(stretch, dim / (dim - 2.0));
 }
 
 static float llama3_frequency(const am_rope_config *r, float plain)
