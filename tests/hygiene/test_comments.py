@@ -18,7 +18,7 @@ def uncommented(text):
         if not line.strip():
             commented = False
         m = re.match(r"[A-Za-z][\w *]*?\b(am_\w+)\(", line)
-        if m and not line.startswith("#") and not commented:
+        if m and not line.startswith("typedef") and not commented:
             yield m[1]
 
 
