@@ -41,11 +41,10 @@ def layer_of(path):
 
 def resolve(name):
     """Path of a quoted include, relative to the root; None when there is none."""
-    if name == "base/version.h":
-        return "lib/base/version.h.in"
     for folder in ("lib", "."):
         path = os.path.normpath(os.path.join(folder, name))
-        if os.path.exists(os.path.join(tree.ROOT, path)):
+        # Generated headers lie in the tree as .h.in.
+        if os.path.exists(os.path.join(tree.ROOT, path)) or os.path.exists(os.path.join(tree.ROOT, path + ".in")):
             return path
     return None
 
@@ -87,6 +86,6 @@ for path in tree.files(".c", ".h", ".h.in"):
             p = quoted_problem(path, layer, m[1]) if m[1] else system_problem(layer, m[2])
             problems += [f"{path}:{number}: {p}"] if p else []
         for owner, pattern in TYPES.items():
-            if path.endswith(".h") and layer != owner and re.search(pattern, line):
+            if path.endswith((".h", ".h.in")) and layer != owner and re.search(pattern, line):
                 problems.append(f"{path}:{number}: a type of {owner}'s library in a header of {layer}")
 tree.finish(problems, sources)
