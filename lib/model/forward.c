@@ -71,7 +71,7 @@ static bool finite_rows(const float *x, size_t n)
 static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, am_error *err)
 {
 	const am_config *c = &s->model->config;
-	const am_layer_weights *w = &s->model->weights.layer[layer];
+	const am_layer_weights *w = &s->model->weights.layers[layer];
 	const am_layer_vectors *v = &s->model->vectors[layer];
 	int q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
 	norm(s, n, v->input_norm);

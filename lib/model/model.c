@@ -41,7 +41,7 @@ static bool copy_vectors(am_model *m)
 	bool ok = copy_vector(m->weights.final_norm, &m->final_norm);
 	m->vectors = am_calloc((size_t)m->config.layers, sizeof *m->vectors);
 	for (int l = 0; ok && m->vectors && l < m->config.layers; l++) {
-		const am_layer_weights *w = &m->weights.layer[l];
+		const am_layer_weights *w = &m->weights.layers[l];
 		am_layer_vectors *v = &m->vectors[l];
 		ok = copy_vector(w->input_norm, &v->input_norm) && copy_vector(w->post_norm, &v->post_norm) &&
 		     copy_vector(w->q_bias, &v->q_bias) && copy_vector(w->k_bias, &v->k_bias) &&
@@ -105,7 +105,7 @@ const char *am_model_digest(const am_model *m)
 
 const char *am_model_dtype(const am_model *m)
 {
-	return am_dtype_name(m->weights.layer[0].q->dtype);
+	return am_dtype_name(m->weights.layers[0].q->dtype);
 }
 
 size_t am_model_bytes(const am_model *m)
@@ -139,7 +139,7 @@ am_status am_report_nonfinite(const am_session *s, int layer, const char *what, 
 			am_fail(err, AM_ERR_NUMERIC, "%s not finite, though the weights are: activations overflow", what);
 		return AM_ERR_NUMERIC;
 	}
-	const am_layer_weights *l = &w->layer[layer];
+	const am_layer_weights *l = &w->layers[layer];
 	const am_tensor *all[] = {l->input_norm, l->q, l->k, l->v, l->q_bias, l->k_bias, l->v_bias, l->q_norm,
 	                          l->k_norm, l->o, l->o_bias, l->post_norm, l->gate, l->up, l->gate_bias,
 	                          l->up_bias, l->down, l->down_bias, layer == 0 ? w->embed : NULL};
