@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Sourced by the steps. $prefix: the installed and moved prefix.
 set -euo pipefail
 work=$AM_BINARY_DIR/tests/tmp/install

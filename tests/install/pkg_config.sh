@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 . "$AM_SOURCE_DIR/tests/install/common.sh"
 # A relative path: flags with blanks of a build folder in them would need quoting.
 cd "$prefix"
