@@ -19,6 +19,7 @@ am_status am_capture_new(const am_run_options *o, const am_config *c, const am_k
                          am_error *err) AM_MUST_CHECK;
 void am_capture_free(am_capture *c);
 
+/* The axes of what is captured and the tap that does it; valid until free. */
 const am_run_axes *am_capture_axes(const am_capture *c);
 const am_tap *am_capture_tap(am_capture *c);
 /* Full distributions go to this writer as layers finish. */

@@ -20,6 +20,7 @@ typedef struct am_rows {
 am_status am_rows_init(am_rows *out, const am_run_options *o, int index, int length, am_error *err) AM_MUST_CHECK;
 void am_rows_fini(am_rows *r);
 
+/* Whether that position is among the rows. */
 bool am_rows_has(const am_rows *r, int position);
 /* Captured rows of a whole sequence of `length` tokens. */
 int64_t am_rows_count(const am_run_options *o, int length);

@@ -14,11 +14,13 @@
 #include <stdbool.h>
 
 typedef enum { AM_FAMILY_LLAMA, AM_FAMILY_MISTRAL, AM_FAMILY_QWEN2, AM_FAMILY_QWEN3 } am_family;
+/* "llama", ...; static. */
 const char *am_family_name(am_family f);
 
 typedef enum {
 	AM_ROPE_DEFAULT, AM_ROPE_LINEAR, AM_ROPE_DYNAMIC, AM_ROPE_LLAMA3, AM_ROPE_YARN
 } am_rope_type;
+/* "default", "linear", ...; static. */
 const char *am_rope_type_name(am_rope_type t);
 
 typedef struct am_rope_config {

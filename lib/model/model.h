@@ -13,6 +13,7 @@ typedef struct am_model am_model;
 am_status am_model_open(const char *dir, am_model **out, am_error *err) AM_MUST_CHECK;
 void am_model_close(am_model *m);
 
+/* The configuration; valid until close. */
 const am_config *am_model_config(const am_model *m);
 /* Digest of the weight files, 16 hex digits (see store/tensors.h). */
 const char *am_model_digest(const am_model *m);

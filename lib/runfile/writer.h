@@ -60,6 +60,7 @@ typedef struct am_run_block {
 	const void *field[AM_FIELD_COUNT];
 } am_run_block;
 
+/* Appends the rows of a block. After a failure the writer can only be abandoned. */
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err) AM_MUST_CHECK;
 
 /* Full distributions of `n_rows` consecutive rows of one captured layer (index

@@ -1,5 +1,6 @@
 """Every function of a header has a comment: above it, or above the run of
-declarations without a blank line that it belongs to, or on its own line."""
+declarations without a blank line that it belongs to, or on its own line. The
+opening comment of a header that holds no other speaks for all of it."""
 import re
 
 import tree
@@ -7,6 +8,8 @@ import tree
 
 def uncommented(text):
     """Names of functions declared in paragraphs that hold no comment before them."""
+    if text.startswith("/*") and text.count("/*") == 1:
+        return
     commented = False
     in_comment = False
     for line in text.splitlines():

@@ -86,6 +86,6 @@ for path in tree.files(".c", ".h", ".h.in"):
             p = quoted_problem(path, layer, m[1]) if m[1] else system_problem(layer, m[2])
             problems += [f"{path}:{number}: {p}"] if p else []
         for owner, pattern in TYPES.items():
-            if path.endswith((".h", ".h.in")) and layer != owner and re.search(pattern, line):
+            if path.endswith(".h") and layer != owner and re.search(pattern, line):
                 problems.append(f"{path}:{number}: a type of {owner}'s library in a header of {layer}")
 tree.finish(problems, sources)

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 . "$AM_SOURCE_DIR/tests/install/common.sh"
 build=$work/consumer
 cmake -G Ninja -S "$AM_SOURCE_DIR/tests/install/consumer" -B "$build" -DCMAKE_PREFIX_PATH="$prefix" \

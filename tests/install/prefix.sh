@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Installs, then moves the prefix: nothing in it may depend on where it was.
 . "$AM_SOURCE_DIR/tests/install/common.sh"
 rm -rf "$work"

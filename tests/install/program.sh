@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # The installed program finds the embedded model of its own prefix.
 . "$AM_SOURCE_DIR/tests/install/common.sh"
 cd "$work"
