@@ -2,8 +2,6 @@
 set -euo pipefail
 work=$AM_BINARY_DIR/tests/tmp/install
 prefix=$work/moved
-export PKG_CONFIG_PATH
-PKG_CONFIG_PATH=$(echo "$prefix"/lib*/pkgconfig "$prefix"/lib/*/pkgconfig | tr ' ' ':')
 unset ATTNMETER_DATA
 
 # run_example PROGRAM: with the embedded model of the prefix.
