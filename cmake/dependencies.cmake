@@ -1,5 +1,6 @@
 # Outside libraries, one imported target each, so that a layer links only what
-# the table in docs/architecture.md gives it.
+# the table in docs/architecture.md gives it. Installed too: the CMake package
+# finds the same for whoever links the static library.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
@@ -11,6 +12,8 @@ pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 # GSL without its gslcblas: those symbols come from OpenBLAS, which we link anyway.
 find_library(GSL_LIBRARY gsl REQUIRED)
 find_path(GSL_INCLUDE_DIR gsl/gsl_version.h REQUIRED)
-add_library(am_gsl INTERFACE)
-target_link_libraries(am_gsl INTERFACE ${GSL_LIBRARY} PkgConfig::openblas m)
-target_include_directories(am_gsl INTERFACE ${GSL_INCLUDE_DIR})
+if(NOT TARGET attnmeter::gsl)
+  add_library(attnmeter::gsl INTERFACE IMPORTED)
+  target_link_libraries(attnmeter::gsl INTERFACE ${GSL_LIBRARY} PkgConfig::openblas m)
+  target_include_directories(attnmeter::gsl INTERFACE ${GSL_INCLUDE_DIR})
+endif()
