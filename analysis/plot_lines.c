@@ -1,0 +1,202 @@
+/* A line a layer: coverage curves and the distance profile. */
+#include "analysis/coverage.h"
+#include "analysis/plot_picture.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdint.h>
+
+#define MOST_IN_KEY 12 /* layers named in a key; more are read off a colour bar */
+
+static void put_layers(const am_plot_job *job, am_picture *p)
+{
+	int n = (int)am_run_axis_length(job->run, AM_AXIS_LAYER);
+	const double *ids = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	am_text list = {0};
+	for (int i = 0; i < n; i++)
+		am_text_printf(&list, "%s%.0f", i ? " " : "", ids[i]);
+	am_picture_word(p, "layers", "%s", am_text_str(&list));
+	am_text_free(&list);
+	am_picture_word(p, "overall", "%d", n > 1);
+	am_picture_word(p, "layer_titles", "%d", n <= MOST_IN_KEY);
+	am_picture_ticks(p, "bar_ticks", ids, n, 12);
+}
+
+/* Mass at k in the row (layer, null) of a coverage table, the overall row when
+ * layer < 0; NaN when the table has no such row. */
+static double mass_at(const am_table *t, int64_t layer, double k)
+{
+	int c_layer = am_table_column(t, "layer"), c_head = am_table_column(t, "head");
+	int c_k = am_table_column(t, "k"), c_mass = am_table_column(t, "mass");
+	for (int i = 0; i < t->n_rows; i++) {
+		const am_cell *row = t->cells + (size_t)i * (size_t)t->n_columns;
+		if (row[c_k].i != (int64_t)k || row[c_head].i != INT64_MIN)
+			continue;
+		if (row[c_layer].i == (layer < 0 ? INT64_MIN : layer))
+			return row[c_mass].x;
+	}
+	return NAN;
+}
+
+static void put_curve(am_picture *p, const am_plot_job *job, const am_table *t, int64_t layer)
+{
+	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
+	for (int64_t j = 0; j < am_run_axis_length(job->run, AM_AXIS_K); j++) {
+		am_text_printf(&p->data, layer < 0 ? "all" : "%lld", (long long)layer);
+		am_picture_cell(p, k[j]);
+		am_picture_cell(p, mass_at(t, layer, k[j]));
+		am_picture_end_row(p);
+	}
+}
+
+static void put_curves(am_picture *p, const am_plot_job *job, const am_table *t)
+{
+	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
+	int64_t n_k = am_run_axis_length(job->run, AM_AXIS_K);
+	am_text_puts(&p->data, "layer\tk [keys]\tmass [1]\n");
+	for (int64_t l = 0; l < am_run_axis_length(job->run, AM_AXIS_LAYER); l++) {
+		put_curve(p, job, t, (int64_t)layers[l]);
+		am_picture_end_row(p); /* a blank line ends a curve */
+	}
+	put_curve(p, job, t, -1);
+	double low = k[0], high = k[n_k - 1];
+	am_picture_word(p, "axes",
+	                "set logscale x %d\nset xrange [%.6g:%.6g]\nset yrange [0:1]\nset ytics 0, 0.2, 1",
+	                high < 64 * low ? 2 : 4, low / 1.25, high * 1.25);
+}
+
+am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err)
+{
+	am_picture p;
+	am_table t = {0};
+	am_text rows = {0}, heads = {0};
+	am_aggregate_options a;
+	am_aggregate_options_init(&a);
+	a.resamples = 0;
+	a.min_position = job->options->min_position;
+	am_picture_init(&p, "coverage-curves", 420);
+	am_status s = am_plot_describe_rows(job, &rows, err);
+	am_plot_describe_heads(job, &heads);
+	if (!s)
+		s = am_coverage_table(job->run, &a, &t, err);
+	if (!s) {
+		put_layers(job, &p);
+		put_curves(&p, job, &t);
+		am_picture_word(&p, "summary", "Attention mass of the k largest keys, a line a layer");
+		am_picture_string(&p, "title", "Top-k mass coverage");
+		am_picture_string(&p, "subtitle", "Mean over the heads of a layer and %s (%s)",
+		                  am_text_str(&rows), am_text_str(&heads));
+		am_picture_string(&p, "caption", "Rows with at most k visible keys count as 1.");
+		am_picture_string(&p, "x_label", "k (largest keys kept, log scale)");
+		am_picture_string(&p, "y_label", "attention mass kept");
+		am_picture_word(&p, "reference", "0.95");
+		am_picture_word(&p, "x", "2");
+		am_picture_word(&p, "y", "3");
+		s = am_picture_draw(&p, job, "lines", err);
+	}
+	am_table_fini(&t);
+	am_text_free(&rows);
+	am_text_free(&heads);
+	am_picture_fini(&p);
+	return s;
+}
+
+/* Mean over the finite values of n, NaN when there is none. */
+static double mean_finite(const float *x, int64_t n)
+{
+	double sum = 0;
+	int64_t used = 0;
+	for (int64_t i = 0; i < n; i++) {
+		if (!isfinite(x[i]))
+			continue;
+		sum += x[i];
+		used++;
+	}
+	return used ? sum / (double)used : NAN;
+}
+
+/* Bin 0 is distance 0, bin b the distances [2^(b-1), 2^b). */
+static void put_profile_row(am_picture *p, int64_t bin, double mass)
+{
+	am_picture_cell(p, (double)bin);
+	am_picture_cell(p, bin ? ldexp(1, (int)bin - 1) : 0);
+	am_picture_cell(p, bin ? ldexp(1, (int)bin) - 1 : 0);
+	am_picture_cell(p, mass);
+	am_picture_end_row(p);
+}
+
+/* Mean over heads, then over layers. profile [L][H][B], scratch [L * H]. */
+static void put_profile(am_picture *p, const am_plot_job *job, const float *profile, float *scratch)
+{
+	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
+	int64_t B = am_run_axis_length(job->run, AM_AXIS_DISTANCE_BIN);
+	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	am_text_puts(&p->data, "layer\tbin\tdistance_low [tokens]\tdistance_high [tokens]\tmass [1]\n");
+	for (int64_t l = 0; l < L; l++) {
+		for (int64_t b = 0; b < B; b++) {
+			for (int64_t h = 0; h < H; h++)
+				scratch[h] = profile[(l * H + h) * B + b];
+			am_text_printf(&p->data, "%.0f", layers[l]);
+			put_profile_row(p, b, mean_finite(scratch, H));
+		}
+		am_picture_end_row(p);
+	}
+	for (int64_t b = 0; b < B; b++) {
+		am_text_puts(&p->data, "all");
+		for (int64_t i = 0; i < L * H; i++)
+			scratch[i] = profile[i * B + b];
+		put_profile_row(p, b, mean_finite(scratch, L * H));
+	}
+}
+
+/* Bins are named by their lower ends, every second one when there are many. */
+static void put_distance_axis(am_picture *p, int64_t bins)
+{
+	am_text ticks = {0};
+	for (int64_t b = 0; b < bins; b += b && bins > 12 ? 2 : 1)
+		am_text_printf(&ticks, "%s'%.0f' %d", b ? ", " : "", b ? ldexp(1, (int)b - 1) : 0, (int)b);
+	am_picture_word(p, "axes", "set xtics (%s)\nset xrange [-0.5:%d.5]\nset yrange [0:*]",
+	                am_text_str(&ticks), (int)bins - 1);
+	am_text_free(&ticks);
+}
+
+am_status am_plot_distance_profile(const am_plot_job *job, am_error *err)
+{
+	int64_t shape[AM_MAX_AXES], start[AM_MAX_AXES] = {0};
+	if (am_run_shape(job->run, AM_FIELD_PROFILE_DISTANCE, shape) != 3)
+		return am_fail(err, AM_ERR_FORMAT, "%s: /profile/distance: expected 3 axes",
+		               am_run_path(job->run));
+	size_t heads = (size_t)(shape[0] * shape[1]);
+	float *profile = am_alloc(heads * (size_t)shape[2], sizeof *profile);
+	float *scratch = am_alloc(heads, sizeof *scratch);
+	am_picture p;
+	am_picture_init(&p, "distance-profile", 420);
+	am_text names = {0};
+	am_plot_describe_heads(job, &names);
+	am_status s = profile && scratch ? am_run_read_f32(job->run, AM_FIELD_PROFILE_DISTANCE, start, shape,
+	                                                   profile, err)
+	                                 : am_fail(err, AM_ERR_MEMORY, "distance profile: out of memory");
+	if (!s) {
+		put_layers(job, &p);
+		put_profile(&p, job, profile, scratch);
+		put_distance_axis(&p, shape[2]);
+		am_picture_word(&p, "summary", "Mean attention mass by distance from query to key");
+		am_picture_string(&p, "title", "Attention mass by distance to the key");
+		am_picture_string(&p, "subtitle", "Mean over the heads of a layer and all captured rows (%s)",
+		                  am_text_str(&names));
+		am_picture_string(&p, "caption", "Bins are [1, 2), [2, 4), [4, 8), ... tokens, named by their "
+		                  "lower ends; early rows do not reach far bins.");
+		am_picture_string(&p, "x_label", "distance from query to key (tokens, log2 bins)");
+		am_picture_string(&p, "y_label", "mean attention mass in a bin");
+		am_picture_word(&p, "reference", "-1");
+		am_picture_word(&p, "x", "2");
+		am_picture_word(&p, "y", "5");
+		s = am_picture_draw(&p, job, "lines", err);
+	}
+	am_text_free(&names);
+	am_picture_fini(&p);
+	am_free(scratch);
+	am_free(profile);
+	return s;
+}

@@ -1,0 +1,220 @@
+/* Binned maps of heads: mean attention by relative position of query and key. */
+#include "analysis/entropy.h"
+#include "analysis/plot_picture.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A head to show, by index of layer and head. */
+typedef struct panel {
+	int layer, head;
+	double entropy;   /* mean normalised; NaN when unknown */
+	const char *role; /* why it was picked, "" */
+} panel;
+
+static int by_entropy(const void *a, const void *b)
+{
+	const panel *x = a, *y = b;
+	return (x->entropy > y->entropy) - (x->entropy < y->entropy);
+}
+
+static int find_id(const double *ids, int64_t n, int64_t id)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (ids[i] == (double)id)
+			return (int)i;
+	return -1;
+}
+
+/* Every head with a defined entropy, lowest first. `all` [L * H]; returns how many. */
+static int rank_heads(const am_plot_job *job, const am_table *t, panel *all)
+{
+	int c_layer = am_table_column(t, "layer"), c_head = am_table_column(t, "head");
+	int c = am_table_column(t, "normalised"), n = 0;
+	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
+	for (int i = 0; i < t->n_rows; i++) {
+		const am_cell *row = t->cells + (size_t)i * (size_t)t->n_columns;
+		int l = find_id(am_run_axis_values(job->run, AM_AXIS_LAYER), L, row[c_layer].i);
+		int h = find_id(am_run_axis_values(job->run, AM_AXIS_HEAD), H, row[c_head].i);
+		if (l >= 0 && h >= 0 && isfinite(row[c].x) && n < L * H)
+			all[n++] = (panel){l, h, row[c].x, ""};
+	}
+	qsort(all, (size_t)n, sizeof *all, by_entropy);
+	return n;
+}
+
+/* Lowest, median and highest of `all` [n]; fewer when there are fewer. */
+static int pick(const panel *all, int n, panel out[3])
+{
+	static const char *const roles[] = {"lowest", "median", "highest"};
+	int at[] = {0, n / 2, n - 1}, used = 0;
+	for (int i = 0; i < 3 && n; i++) {
+		if (i && at[i] <= at[i - 1])
+			continue;
+		out[used] = all[at[i]];
+		out[used++].role = roles[i];
+	}
+	return used;
+}
+
+/* A panel's cells up to the diagonal; one blank line after the panel. */
+static am_status put_cells(am_picture *p, const am_plot_job *job, const panel *x, int M, float *map,
+                           am_error *err)
+{
+	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
+	int64_t start[] = {x->layer, x->head, 0, 0}, count[] = {1, 1, M, M};
+	am_status s = am_run_read_f32(job->run, AM_FIELD_PROFILE_MAP, start, count, map, err);
+	if (s)
+		return s;
+	for (int q = 0; q < M; q++) {
+		for (int k = 0; k <= q; k++) {
+			am_picture_cell(p, layers[x->layer]);
+			am_picture_cell(p, heads[x->head]);
+			am_picture_cell(p, q);
+			am_picture_cell(p, k);
+			am_picture_cell(p, map[q * M + k]);
+			am_picture_end_row(p);
+		}
+	}
+	am_picture_end_row(p);
+	return AM_OK;
+}
+
+static void put_names(am_picture *p, const am_plot_job *job, const panel *panels, int n)
+{
+	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
+	am_text names = {0};
+	for (int i = 0; i < n; i++) {
+		if (*panels[i].role)
+			am_text_printf(&names, "%s\"layer %.0f head %.0f\\n%s: %.3f\"", i ? " " : "",
+			               layers[panels[i].layer], heads[panels[i].head], panels[i].role,
+			               panels[i].entropy);
+		else
+			am_text_printf(&names, "%s%.0f", i ? " " : "", heads[panels[i].head]);
+	}
+	am_picture_word(p, "names", "%s", am_text_str(&names));
+	am_text_free(&names);
+}
+
+/* Panels in a row, and the side of one in units. */
+static void put_layout(am_picture *p, int n, int M)
+{
+	int across = n <= 3 ? n : n <= 16 ? 4 : 8;
+	int side = across == 1 ? 320 : (496 - 14 * (across - 1)) / across;
+	int down = (n + across - 1) / across;
+	int height = 62 + down * (side + 34) + 60;
+	am_picture_word(p, "height", "%d", height);
+	am_picture_word(p, "panels", "%d", n);
+	am_picture_word(p, "across", "%d", across);
+	am_picture_word(p, "cells", "%d", M);
+	am_picture_word(p, "panel_size", "%d", side);
+	am_picture_word(p, "bar_height", "%d", down > 1 && side < 160 ? 160 : side);
+	am_picture_word(p, "name_size", "%d", across > 4 ? 9 : 11);
+	/* A decade below what uniform attention puts into a cell. */
+	am_picture_word(p, "floor", "1e%d", (int)floor(-log10(M)) - 2);
+}
+
+/* One picture of n panels. */
+static am_status draw_panels(am_picture *p, const am_plot_job *job, const panel *panels, int n, int M,
+                             float *map, am_error *err)
+{
+	am_text_puts(&p->data, "layer\thead\tquery_cell\tkey_cell\tmass [1]\n");
+	am_status s = AM_OK;
+	for (int i = 0; i < n && !s; i++)
+		s = put_cells(p, job, &panels[i], M, map, err);
+	if (s)
+		return s;
+	put_layout(p, n, M);
+	put_names(p, job, panels, n);
+	am_picture_word(p, "summary", "Mean attention by relative position of query and key");
+	am_picture_string(p, "caption", "Above the diagonal: no keys. Cells: 1/%d of the text each way. "
+	                  "Grey: no rows. Less than the scale: darkest.", M);
+	return am_picture_draw(p, job, "map", err);
+}
+
+static am_status draw_picked(const am_plot_job *job, const panel *all, int n, int M, float *map,
+                             am_error *err)
+{
+	panel picked[3];
+	int used = pick(all, n, picked);
+	if (!used)
+		return am_fail(err, AM_ERR_FORMAT, "%s: no head has a defined entropy to pick maps by",
+		               am_run_path(job->run));
+	am_picture p;
+	am_text heads = {0};
+	am_plot_describe_heads(job, &heads);
+	am_picture_init(&p, "attention-map", 0);
+	am_picture_string(&p, "title", "Where heads look: attention by relative position");
+	am_picture_string(&p, "subtitle", "Heads of lowest, median and highest normalised entropy of %s",
+	                  am_text_str(&heads));
+	am_status s = draw_panels(&p, job, picked, used, M, map, err);
+	am_text_free(&heads);
+	am_picture_fini(&p);
+	return s;
+}
+
+/* Every head, a picture a layer: attention-map-layer-0, ... */
+static am_status draw_layer(const am_plot_job *job, int layer, int M, float *map, am_error *err)
+{
+	int H = (int)am_run_axis_length(job->run, AM_AXIS_HEAD);
+	double id = am_run_axis_values(job->run, AM_AXIS_LAYER)[layer];
+	panel *panels = am_calloc((size_t)H, sizeof *panels);
+	if (!panels)
+		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
+	for (int h = 0; h < H; h++)
+		panels[h] = (panel){layer, h, NAN, ""};
+	char name[64];
+	snprintf(name, sizeof name, "attention-map-layer-%.0f", id);
+	am_picture p;
+	am_picture_init(&p, name, 0);
+	am_picture_string(&p, "title", "Where the heads of layer %.0f look", id);
+	am_picture_string(&p, "subtitle", "Mean attention by relative position, a panel a head, all captured rows");
+	am_status s = draw_panels(&p, job, panels, H, M, map, err);
+	am_picture_fini(&p);
+	am_free(panels);
+	return s;
+}
+
+static am_status draw_few(const am_plot_job *job, int M, float *map, am_error *err)
+{
+	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
+	am_aggregate_options a;
+	am_aggregate_options_init(&a);
+	a.resamples = 0;
+	a.min_position = job->options->min_position;
+	am_table t = {0};
+	panel *all = am_calloc((size_t)(L * H), sizeof *all);
+	am_status s = all ? am_entropy_table(job->run, &a, &t, err)
+	                  : am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
+	if (!s)
+		s = draw_picked(job, all, rank_heads(job, &t, all), M, map, err);
+	am_table_fini(&t);
+	am_free(all);
+	return s;
+}
+
+am_status am_plot_attention_map(const am_plot_job *job, am_error *err)
+{
+	int64_t shape[AM_MAX_AXES];
+	if (am_run_shape(job->run, AM_FIELD_PROFILE_MAP, shape) != 4 || shape[2] != shape[3] ||
+	    shape[2] < 1 || shape[2] > 4096)
+		return am_fail(err, AM_ERR_FORMAT, "%s: /profile/map: expected square maps of at most 4096 cells",
+		               am_run_path(job->run));
+	int M = (int)shape[2];
+	float *map = am_alloc((size_t)M * (size_t)M, sizeof *map);
+	if (!map)
+		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
+	am_status s = AM_OK;
+	if (!job->options->all_maps)
+		s = draw_few(job, M, map, err);
+	for (int l = 0; job->options->all_maps && l < (int)shape[0] && !s; l++)
+		s = draw_layer(job, l, M, map, err);
+	am_free(map);
+	return s;
+}

@@ -1,0 +1,73 @@
+/* Internal to the pictures: one picture from its words and data to its files.
+ *
+ * A script is the templates head, BODY and tail in which @word@ is replaced.
+ * Words are set as script text or as quoted strings; only the latter may hold
+ * text from a file. Failures of memory are sticky and reported by draw. */
+#ifndef AM_ANALYSIS_PLOT_PICTURE_H
+#define AM_ANALYSIS_PLOT_PICTURE_H
+
+#include "analysis/plot.h"
+
+/* What every kind draws from and to. */
+typedef struct am_plot_job {
+	am_run *run;
+	const am_plot_options *options;
+	const char *dir;
+	am_text *files;
+} am_plot_job;
+
+#define AM_PICTURE_WORDS 40
+#define AM_PICTURE_WIDTH 640 /* SVG units; the layout of all templates */
+
+typedef struct am_picture {
+	const char *name; /* stem of the files */
+	am_text data;     /* the .tsv */
+	int n_words;
+	struct {
+		const char *key;
+		am_text value;
+	} words[AM_PICTURE_WORDS];
+} am_picture;
+
+/* `name` must outlive the picture; height in SVG units. */
+void am_picture_init(am_picture *p, const char *name, int height);
+void am_picture_fini(am_picture *p);
+
+/* @key@ as script text. The key must be a literal. Setting again replaces. */
+void am_picture_word(am_picture *p, const char *key, const char *fmt, ...) AM_PRINTF(3, 4);
+/* @key@ as a single-quoted gnuplot string of any text. */
+void am_picture_string(am_picture *p, const char *key, const char *fmt, ...) AM_PRINTF(3, 4);
+/* @key@ as a list of tick labels ('8' 0, '12' 1, ...) for categories named by
+ * their ids [n], thinned to at most `most` labels. */
+void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most);
+
+/* Appends a cell to the data: a separator unless first in its line, then the
+ * number, nothing when it is not finite. */
+void am_picture_cell(am_picture *p, double x);
+void am_picture_end_row(am_picture *p);
+
+/* Writes .tsv and .gp and runs gnuplot. `body` names a template. */
+am_status am_picture_draw(am_picture *p, const am_plot_job *job, const char *body,
+                          am_error *err) AM_MUST_CHECK;
+
+/* Runs `gnuplot SCRIPT` in `dir` without a shell. AM_ERR_IO when it is not found
+ * or fails, with its first error line. */
+am_status am_gnuplot_run(const char *dir, const char *script, am_error *err) AM_MUST_CHECK;
+
+/* Template text by name, NULL when there is none; generated from templates/. */
+const char *am_plot_template(const char *name);
+
+/* "2560 rows of 5 sequences" (rows of one head at job's min_position or later). */
+am_status am_plot_describe_rows(const am_plot_job *job, am_text *out, am_error *err) AM_MUST_CHECK;
+/* "6 layers x 8 heads". */
+void am_plot_describe_heads(const am_plot_job *job, am_text *out);
+
+/* The kinds. */
+am_status am_plot_entropy_heads(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_entropy_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_distance_profile(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_attention_map(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+
+#endif
