@@ -68,7 +68,7 @@ static int same_double(double a, double b)
 	return !memcmp(&a, &b, sizeof a) || (isnan(a) && isnan(b));
 }
 
-static int same_sums(const am_row_sums *a, const am_row_sums *b)
+int same_sums(const am_row_sums *a, const am_row_sums *b)
 {
 	return same_float(&a->max, &b->max, 1) && same_double(a->z, b->z) && same_double(a->a, b->a) &&
 	       same_double(a->b, b->b) && same_double(a->z2, b->z2) && same_double(a->d, b->d);

@@ -102,7 +102,7 @@ static void explain_skip(const arguments *a)
 
 int main(int argc, char **argv)
 {
-	arguments a = {.test = {.seed = 20251203, .rounds = 200, .exp_stride = 997}};
+	arguments a = {.test = {.seed = 20251203, .rounds = 200, .exp_stride = 101}};
 	if (!parse(argc, argv, &a)) {
 		fprintf(stderr, "usage: test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N]\n"
 		                "       test_kernels --same-bytes | --bench [--json]\n");

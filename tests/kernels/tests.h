@@ -21,6 +21,8 @@ int test_identities(const am_kernels *k, const test_options *o); /* between stat
 
 /* Both tables give the same bytes on every input (any NaN equals any NaN). */
 int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_options *o);
+/* Field by field, any NaN equal to any NaN. */
+int same_sums(const am_row_sums *a, const am_row_sums *b);
 
 /* Times every kernel of every usable table (of `only` when not NULL) to stdout. */
 void bench_kernels(const am_kernels *only, int json);
