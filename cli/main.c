@@ -13,6 +13,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"run", am_cmd_run, "run a model over texts and write a run file"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof commands[0]))
