@@ -6,12 +6,13 @@
 
 /* ---- mass of the k largest, count for a mass ------------------------------
  *
- * Weights are in [0, 1], so their bits order like the numbers. One pass counts
- * and sums them by the top 13 bits (16 buckets an octave); walking the buckets
- * down, every wanted k and tau falls into one bucket. Only the weights of those
- * buckets are gathered and sorted, so the row never is. */
+ * Weights are not negative, so their bits order like the numbers. One pass counts
+ * and sums them in buckets of equal width in bits between the least and the
+ * largest; walking the buckets down, every wanted k and tau falls into one. Only
+ * the weights of those buckets are gathered, and each such bucket is done again in
+ * the same way, finer, until few or equal weights are left: O(n), no sort. */
 
-enum { SHIFT = 19, BUCKETS = (0x3f800000 >> SHIFT) + 2, SMALL = 48 };
+enum { MAX_BUCKETS = 1024, SMALL = 24 };
 
 typedef struct bucket {
 	double sum;
@@ -39,45 +40,34 @@ static uint32_t bits(float x)
 
 static double target(const walk *w)
 {
-	return w->i_tau < w->n_tau ? (w->tau[w->i_tau] - 1e-12) * w->z : 0;
+	return (w->tau[w->i_tau] - 1e-12) * w->z;
 }
 
-static int wants_inside(const walk *w, const bucket *b)
+static int done(const walk *w)
 {
-	return (w->i_k < w->n_k && w->k[w->i_k] <= w->passed + b->count) ||
-	       (w->i_tau < w->n_tau && w->mass + b->sum >= target(w));
+	return w->i_k == w->n_k && w->i_tau == w->n_tau;
 }
 
-static void step(walk *w, float weight)
+/* Passes `count` weights adding `sum` that hold no wanted k or tau inside. */
+static void pass(walk *w, int count, double sum)
 {
-	w->mass += (double)weight;
-	w->passed++;
+	w->mass += sum;
+	w->passed += count;
 	while (w->i_k < w->n_k && w->k[w->i_k] == w->passed)
 		w->out_mass[w->i_k++] = (float)(w->mass / w->z);
 	while (w->i_tau < w->n_tau && w->mass >= target(w))
 		w->out_count[w->i_tau++] = w->passed;
 }
 
-static void finish(walk *w, int n)
+/* Does the next wanted k or tau lie before the end of these weights? */
+static int wanted_inside(const walk *w, int count, double sum)
 {
-	while (w->i_k < w->n_k)
-		w->out_mass[w->i_k++] = 1;
-	while (w->i_tau < w->n_tau)
-		w->out_count[w->i_tau++] = n;
-}
-
-static int descending(const void *a, const void *b)
-{
-	float x = *(const float *)a, y = *(const float *)b;
-	return (x < y) - (x > y);
+	return (w->i_k < w->n_k && w->k[w->i_k] < w->passed + count) ||
+	       (w->i_tau < w->n_tau && w->mass + sum >= target(w));
 }
 
 static void sort_descending(float *x, int n)
 {
-	if (n > SMALL) {
-		qsort(x, (size_t)n, sizeof *x, descending);
-		return;
-	}
 	for (int i = 1; i < n; i++) {
 		float v = x[i];
 		int j = i;
@@ -87,94 +77,126 @@ static void sort_descending(float *x, int n)
 	}
 }
 
-/* Walks a copy of `w` down the buckets and gives those that hold a wanted k or tau
- * a place in the gathered weights; returns how many weights that are. */
-static int mark_wanted(bucket *b, walk w)
+/* Steps over weights one by one; `end` is the mass the bucket sums say is reached,
+ * taken over so that both ways of summing agree at every bucket's end. */
+static void pass_each(walk *w, const float *x, int n, double end)
+{
+	for (int j = 0; j < n && !done(w); j++)
+		pass(w, 1, (double)x[j]);
+	w->mass = end;
+	pass(w, 0, 0);
+}
+
+/* Marks the buckets that hold a wanted k or tau, on a copy of the walk, and gives
+ * them places in the gathered weights; returns how many weights that are. */
+static int mark_wanted(bucket *b, int n_buckets, walk w)
 {
 	int gathered = 0;
-	for (int i = BUCKETS - 1; i >= 0; i--) {
-		if (!b[i].count)
-			continue;
-		if (wants_inside(&w, &b[i])) {
+	for (int i = n_buckets - 1; i >= 0 && !done(&w); i--) {
+		if (b[i].count > 1 && wanted_inside(&w, b[i].count, b[i].sum)) {
 			b[i].start = gathered;
 			gathered += b[i].count;
-			while (w.i_k < w.n_k && w.k[w.i_k] <= w.passed + b[i].count)
+			while (w.i_k < w.n_k && w.k[w.i_k] < w.passed + b[i].count)
 				w.i_k++;
-			while (w.i_tau < w.n_tau && w.mass + b[i].sum >= target(&w))
-				w.i_tau++;
 		}
 		w.mass += b[i].sum;
 		w.passed += b[i].count;
-		if (w.i_k == w.n_k && w.i_tau == w.n_tau)
-			break;
+		while (w.i_k < w.n_k && w.k[w.i_k] == w.passed)
+			w.i_k++;
+		while (w.i_tau < w.n_tau && w.mass >= target(&w))
+			w.i_tau++;
 	}
 	return gathered;
 }
 
-static void gather(const float *weight, int n, bucket *b, float *to)
+static void gather(const float *x, int n, uint32_t low, int shift, bucket *b, float *to)
 {
 	for (int j = 0; j < n; j++) {
-		bucket *c = &b[bits(weight[j]) >> SHIFT];
+		bucket *c = &b[(bits(x[j]) - low) >> shift];
 		if (c->start >= 0)
-			to[c->start++] = weight[j];
+			to[c->start++] = x[j];
 	}
 }
 
-static void mass_by_sorting(const float *weight, int n, walk *w, float *sorted)
+static void bits_range(const float *x, int n, uint32_t *low, uint32_t *high)
 {
-	memcpy(sorted, weight, (size_t)n * sizeof *weight);
-	sort_descending(sorted, n);
-	for (int j = 0; j < n; j++)
-		w->z += (double)sorted[j];
-	for (int j = 0; j < n; j++)
-		step(w, sorted[j]);
+	float least = x[0], most = x[0];
+	for (int j = 1; j < n; j++) {
+		least = x[j] < least ? x[j] : least;
+		most = x[j] > most ? x[j] : most;
+	}
+	*low = bits(least);
+	*high = bits(most);
 }
 
-/* The sums of both walks agree to the bit at every bucket's end, so a tau that was
- * marked inside a bucket is met inside it. */
-static void walk_bucket(walk *w, const bucket *b, float *gathered)
+/* Counts and sums by bucket; returns the shift from bits to buckets. */
+static int fill_buckets(const float *x, int n, uint32_t low, uint32_t high, bucket *b, int *n_buckets)
 {
-	double end = w->mass + b->sum;
-	if (b->start >= 0) {
-		float *x = gathered + b->start - b->count;
-		sort_descending(x, b->count);
-		for (int j = 0; j < b->count; j++)
-			step(w, x[j]);
-		for (; w->i_tau < w->n_tau && end >= target(w); w->i_tau++)
-			w->out_count[w->i_tau] = w->passed;
-	} else {
-		w->passed += b->count;
+	int limit = n < 512 ? 256 : MAX_BUCKETS, shift = 0;
+	while ((high - low) >> shift >= (uint32_t)limit)
+		shift++;
+	*n_buckets = (int)((high - low) >> shift) + 1;
+	for (int i = 0; i < *n_buckets; i++)
+		b[i] = (bucket){0, 0, -1};
+	for (int j = 0; j < n; j++) {
+		bucket *c = &b[(bits(x[j]) - low) >> shift];
+		c->sum += (double)x[j];
+		c->count++;
 	}
-	w->mass = end;
+	return shift;
+}
+
+/* Walks the n weights x down; `end` as in pass_each, negative at the top, where the
+ * total is yet unknown. `scratch` holds this level's buckets, the gathered weights
+ * and the deeper levels' own. */
+static void walk_down(walk *w, const float *x, int n, double end, void *scratch)
+{
+	float *gathered = scratch;
+	if (n <= SMALL) {
+		memcpy(gathered, x, (size_t)n * sizeof *x);
+		sort_descending(gathered, n);
+		for (int j = 0; end < 0 && j < n; j++)
+			w->z += (double)gathered[j];
+		pass_each(w, gathered, n, end < 0 ? w->z : end);
+		return;
+	}
+	uint32_t low, high;
+	bits_range(x, n, &low, &high);
+	if (low == high) {
+		w->z = end < 0 ? n * (double)x[0] : w->z;
+		pass_each(w, x, n, end < 0 ? w->z : end);
+		return;
+	}
+	bucket *b = scratch;
+	int n_buckets, shift = fill_buckets(x, n, low, high, b, &n_buckets);
+	for (int i = n_buckets - 1; end < 0 && i >= 0; i--)
+		w->z += b[i].sum;
+	gathered = (float *)(b + MAX_BUCKETS);
+	int m = mark_wanted(b, n_buckets, *w);
+	void *deeper = (char *)gathered + ((size_t)m * sizeof *gathered + 63) / 64 * 64;
+	if (m)
+		gather(x, n, low, shift, b, gathered);
+	for (int i = n_buckets - 1; i >= 0 && !done(w); i--) {
+		if (b[i].start < 0)
+			pass(w, b[i].count, b[i].sum);
+		else
+			walk_down(w, gathered + b[i].start - b[i].count, b[i].count, w->mass + b[i].sum, deeper);
+	}
+	if (end >= 0) {
+		w->mass = end;
+		pass(w, 0, 0);
+	}
 }
 
 void am_row_mass_scalar(const float *weight, int n, const int *k, int n_k, const double *tau,
                         int n_tau, float *mass, int32_t *count, void *scratch)
 {
-	bucket *b = scratch;
-	float *gathered = (float *)(b + BUCKETS);
 	while (n_k && k[n_k - 1] >= n)
 		mass[--n_k] = 1; /* the whole row: exactly 1 */
 	walk w = {k, tau, n_k, n_tau, 0, 0, 0, 0, 0, mass, count};
-	if (n <= SMALL) {
-		mass_by_sorting(weight, n, &w, gathered);
-		finish(&w, n);
-		return;
-	}
-	for (int i = 0; i < BUCKETS; i++)
-		b[i] = (bucket){0, 0, -1};
-	for (int j = 0; j < n; j++) {
-		bucket *c = &b[bits(weight[j]) >> SHIFT];
-		c->sum += (double)weight[j];
-		c->count++;
-	}
-	for (int i = BUCKETS - 1; i >= 0; i--)
-		w.z += b[i].sum;
-	if (mark_wanted(b, w))
-		gather(weight, n, b, gathered);
-	for (int i = BUCKETS - 1; i >= 0 && (w.i_k < w.n_k || w.i_tau < w.n_tau); i--)
-		walk_bucket(&w, &b[i], gathered);
-	finish(&w, n);
+	walk_down(&w, weight, n, -1, scratch);
+	while (w.i_tau < w.n_tau)
+		w.out_count[w.i_tau++] = n;
 }
 
 /* ---- indices of the k largest ---------------------------------------------
