@@ -37,6 +37,12 @@ static uint32_t bits(float x)
 	return u;
 }
 
+/* -0 is a weight of 0 like any other. */
+static uint32_t bucket_of(float weight)
+{
+	return (bits(weight) & 0x7fffffffu) >> SHIFT;
+}
+
 static double target(const walk *w)
 {
 	return w->i_tau < w->n_tau ? (w->tau[w->i_tau] - 1e-12) * w->z : 0;
@@ -114,7 +120,7 @@ static int mark_wanted(bucket *b, walk w)
 static void gather(const float *weight, int n, bucket *b, float *to)
 {
 	for (int j = 0; j < n; j++) {
-		bucket *c = &b[bits(weight[j]) >> SHIFT];
+		bucket *c = &b[bucket_of(weight[j])];
 		if (c->start >= 0)
 			to[c->start++] = weight[j];
 	}
@@ -164,7 +170,7 @@ void am_row_mass_scalar(const float *weight, int n, const int *k, int n_k, const
 	for (int i = 0; i < BUCKETS; i++)
 		b[i] = (bucket){0, 0, -1};
 	for (int j = 0; j < n; j++) {
-		bucket *c = &b[bits(weight[j]) >> SHIFT];
+		bucket *c = &b[bucket_of(weight[j])];
 		c->sum += (double)weight[j];
 		c->count++;
 	}
