@@ -13,6 +13,9 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"show", am_cmd_show, "what is in a run file; --check validates it"},
+	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
+	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof commands[0]))
