@@ -1,10 +1,8 @@
 /* attnmeter run: model and text in, run file out. */
-#include "attnmeter.h"
 #include "base/datadir.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"

@@ -110,17 +110,17 @@ int am_capture_begin(am_capture *c, int index, int start, int n)
 	if (c->sequence != index) {
 		c->sequence = index;
 		c->length = c->sequences->item[index].n;
-		am_rows_fini(&c->rows);
+		am_row_policy_fini(&c->rows);
 		/* Memory for a sample is small; without it no row is captured. */
-		if (am_rows_init(&c->rows, c->o, index, c->length, NULL))
-			c->rows = (am_rows){.kind = AM_ROWS_SAMPLE};
+		if (am_row_policy_init(&c->rows, c->o, index, c->length, NULL))
+			c->rows = (am_row_policy){.kind = AM_ROWS_SAMPLE};
 		am_profile_begin_sequence(c);
 	}
 	const int32_t *ids = c->sequences->item[index].ids;
 	c->n_rows = 0;
 	for (int r = 0; r < n; r++) {
 		c->slot[r] = -1;
-		if (!am_rows_has(&c->rows, start + r))
+		if (!am_row_policy_has(&c->rows, start + r))
 			continue;
 		((int32_t *)c->field[AM_FIELD_ROW_SEQUENCE])[c->n_rows] = index;
 		((int32_t *)c->field[AM_FIELD_ROW_POSITION])[c->n_rows] = start + r;
@@ -202,7 +202,7 @@ static bool set_axes(am_capture *c)
 	a->n_distance_bin = log2_bins(longest);
 	a->n_map = o->map;
 	for (int i = 0; i < c->sequences->n; i++)
-		a->n_row += am_rows_count(o, c->sequences->item[i].n);
+		a->n_row += am_row_policy_count(o, c->sequences->item[i].n);
 	return ok;
 }
 
@@ -258,7 +258,7 @@ void am_capture_free(am_capture *c)
 		return;
 	am_coverage_free(c);
 	am_profile_free(c);
-	am_rows_fini(&c->rows);
+	am_row_policy_fini(&c->rows);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		am_free(c->field[f]);
 	void *own[] = {c->layers, c->heads, c->kv_heads, c->layer_index, c->head_index, c->slot, c->dist,

@@ -3,7 +3,7 @@
 #define AM_PROBES_CAPTURE_INTERNAL_H
 
 #include "probes/capture.h"
-#include "probes/rows.h"
+#include "probes/row_policy.h"
 
 /* Budgets of one row, ascending: counts (-k) and shares (--ratio) of n together. */
 typedef struct am_budgets {
@@ -33,7 +33,7 @@ struct am_capture {
 	int best; /* indices a row needs: the larger of rank axis and output-error k */
 
 	/* The block being filled. */
-	am_rows rows; /* of the current sequence */
+	am_row_policy rows; /* of the current sequence */
 	int sequence, length, start;
 	int n_rows;        /* captured */
 	int32_t *slot;     /* [block] -> captured row, -1 */

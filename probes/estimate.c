@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "probes/job.h"
-#include "probes/rows.h"
+#include "probes/row_policy.h"
 
 #include <sys/resource.h>
 
@@ -29,12 +29,12 @@ static am_status count_work(const am_job *job, int sequence, int from, int to, w
 {
 	const am_config *c = am_model_config(job->model);
 	const am_run_axes *a = am_capture_axes(job->capture);
-	am_rows rows;
-	am_status s = am_rows_init(&rows, job->o, sequence, job->sequences.item[sequence].n, err);
+	am_row_policy rows;
+	am_status s = am_row_policy_init(&rows, job->o, sequence, job->sequences.item[sequence].n, err);
 	if (s)
 		return s;
 	for (int p = from; p < to; p++) {
-		bool captured = am_rows_has(&rows, p);
+		bool captured = am_row_policy_has(&rows, p);
 		w->rows++;
 		w->captured_rows += captured;
 		for (int l = 0; l < c->layers; l++)
@@ -42,7 +42,7 @@ static am_status count_work(const am_job *job, int sequence, int from, int to, w
 		for (int l = 0; captured && l < a->n_layer; l++)
 			w->captured_scores += a->n_head * visible(c, a->layer[l], p);
 	}
-	am_rows_fini(&rows);
+	am_row_policy_fini(&rows);
 	return AM_OK;
 }
 

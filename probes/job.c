@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
-#include "probes/rows.h"
+#include "probes/row_policy.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -130,7 +130,7 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 	const am_run_options *o = job->o;
 	const am_config *c = am_model_config(job->model);
 	char rows[64], rope[64];
-	am_rows_describe(o, rows, sizeof rows);
+	am_row_policy_describe(o, rows, sizeof rows);
 	snprintf(rope, sizeof rope, "%s", am_rope_type_name(c->rope[0].type));
 	const struct { const char *name, *value; } texts[] = {
 		{"command_line", o->command_line ? o->command_line : ""},

@@ -25,7 +25,7 @@ static int64_t expected_growth(const am_run_writer *w)
 static am_status build_in_spare(am_run_writer *w, int64_t rows, am_image *m, am_range *r, am_error *err)
 {
 	*r = (am_range){0, 0};
-	if (w->arena[1].size < (int64_t)w->index_size)
+	if (!w->arena[1].size || w->arena[1].size < (int64_t)w->index_size)
 		return AM_OK;
 	am_image_init(m, w->arena[1].addr, w->space.end);
 	am_status s = am_index_build(w, rows, m, err);

@@ -49,6 +49,23 @@ static herr_t image_query(const H5FD_t *file, unsigned long *flags)
 	return 0;
 }
 
+/* Makes the block end at `addr`, with zeros. */
+static bool grow(am_image *m, haddr_t addr)
+{
+	size_t need = (size_t)(addr - (haddr_t)m->base);
+	if (need > m->room) {
+		size_t room = need > SIZE_MAX / 4 ? need : 2 * need;
+		unsigned char *p = am_grow(m->data, m->size, room, 1);
+		if (!p)
+			return m->failed = true, false;
+		m->data = p;
+		m->room = room;
+	}
+	memset(m->data + m->size, 0, need - m->size);
+	m->size = need;
+	return true;
+}
+
 static haddr_t image_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t size)
 {
 	(void)dxpl;
@@ -58,21 +75,8 @@ static haddr_t image_alloc(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, hsize_t si
 		return 0;
 	if (type == H5FD_MEM_DRAW && m->chunk >= 0)
 		return (haddr_t)m->chunk;
-	size_t need;
-	if (!am_add_size(m->size, (size_t)size, &need))
-		return m->failed = true, HADDR_UNDEF;
-	if (need > m->room) {
-		size_t room = need > SIZE_MAX / 4 ? need : 2 * need;
-		unsigned char *p = am_grow(m->data, m->size, room, 1);
-		if (!p)
-			return m->failed = true, HADDR_UNDEF;
-		m->data = p;
-		m->room = room;
-	}
 	haddr_t addr = (haddr_t)m->base + m->size;
-	memset(m->data + m->size, 0, (size_t)size);
-	m->size = need;
-	return addr;
+	return size <= SIZE_MAX / 4 && grow(m, addr + size) ? addr : HADDR_UNDEF;
 }
 
 static herr_t image_free(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t addr, hsize_t size)
@@ -91,10 +95,13 @@ static haddr_t image_get_eoa(const H5FD_t *file, H5FD_mem_t type)
 	return end > (haddr_t)m->end ? end : (haddr_t)m->end;
 }
 
+/* HDF5 moves the end by itself only to extend the object that lies there. */
 static herr_t image_set_eoa(H5FD_t *file, H5FD_mem_t type, haddr_t addr)
 {
-	(void)file, (void)type, (void)addr;
-	return 0;
+	am_image *m = image_of(file);
+	if (!m->begun || addr <= image_get_eoa(file, type))
+		return 0;
+	return addr - (haddr_t)m->base <= SIZE_MAX / 4 && grow(m, addr) ? 0 : -1;
 }
 
 /* The bytes in memory of a range of the file, NULL when it has none. */

@@ -27,13 +27,16 @@ static bool describe(hid_t id, const char *unit, const char *long_name)
 }
 
 /* New dataset of `rank` dims; negative on failure. Closed by the caller. */
-static hid_t create(builder *b, const char *path, hid_t type, int rank, const int64_t *dims, hid_t dcpl)
+static hid_t create(builder *b, const char *path, hid_t type, int rank, const int64_t *dims,
+                    unsigned unlimited, hid_t dcpl)
 {
-	hsize_t n[AM_MAX_AXES];
-	for (int a = 0; a < rank; a++)
+	hsize_t n[AM_MAX_AXES], most[AM_MAX_AXES];
+	for (int a = 0; a < rank; a++) {
 		n[a] = (hsize_t)dims[a];
+		most[a] = unlimited >> a & 1 ? H5S_UNLIMITED : n[a];
+	}
 	b->at = path;
-	hid_t id = H5I_INVALID_HID, space = H5Screate_simple(rank, n, NULL);
+	hid_t id = H5I_INVALID_HID, space = H5Screate_simple(rank, n, most);
 	hid_t lcpl = H5Pcreate(H5P_LINK_CREATE);
 	if (space >= 0 && lcpl >= 0 && H5Pset_create_intermediate_group(lcpl, 1) >= 0)
 		id = H5Dcreate2(b->file, path, type, space, lcpl, dcpl, H5P_DEFAULT);
@@ -89,7 +92,7 @@ static hid_t create_stored(builder *b, const char *path, const am_stored *d, con
 	am_stored_fill(d, fill, 1);
 	hid_t dcpl = creation_list(), id = H5I_INVALID_HID;
 	if (dcpl >= 0 && set_chunks(dcpl, d, b->w->filter.level, type, fill))
-		id = create(b, path, type, d->rank, dims, dcpl);
+		id = create(b, path, type, d->rank, dims, d->unlimited, dcpl);
 	if (id >= 0 && ((filled && am_h5_put_attr(id, "_FillValue", type, fill) < 0) ||
 	                !add_chunks(b, id, d, dims))) {
 		H5Dclose(id);
@@ -127,7 +130,7 @@ static bool attach(builder *b, hid_t id, int n_axes, const am_axis *axes)
 static hid_t create_strings(builder *b, const char *path, const am_strings *s)
 {
 	hid_t type = am_h5_string(), dcpl = creation_list();
-	hid_t id = type < 0 || dcpl < 0 ? H5I_INVALID_HID : create(b, path, type, 1, &s->n, dcpl);
+	hid_t id = type < 0 || dcpl < 0 ? H5I_INVALID_HID : create(b, path, type, 1, &s->n, 0, dcpl);
 	if (id >= 0 && s->n && H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->s) < 0) {
 		H5Dclose(id);
 		id = H5I_INVALID_HID;
@@ -166,7 +169,7 @@ static hid_t add_bare_scale(builder *b, const char *path, int64_t n)
 	char name[sizeof NO_VALUES + 24];
 	snprintf(name, sizeof name, NO_VALUES "%10lld", (long long)n);
 	hid_t dcpl = creation_list();
-	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_IEEE_F32BE, 1, &n, dcpl);
+	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_IEEE_F32BE, 1, &n, 0, dcpl);
 	if (id >= 0 && H5DSset_scale(id, name) < 0) {
 		H5Dclose(id);
 		id = H5I_INVALID_HID;
@@ -180,7 +183,7 @@ static bool add_offset(builder *b, const char *path, const am_dist_layer *l, hid
 {
 	int64_t n = b->rows + 1;
 	hid_t dcpl = creation_list();
-	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_NATIVE_INT64, 1, &n, dcpl);
+	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_NATIVE_INT64, 1, &n, 0, dcpl);
 	bool ok = id >= 0 && H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, l->offset) >= 0 &&
 	          describe(id, "1", "first element of each row in prob, and the end") &&
 	          H5DSattach_scale(id, row_edge, 0) >= 0;

@@ -27,7 +27,11 @@ void am_stored_choose_chunk(am_stored *d, size_t limit)
 {
 	size_t left = limit / am_stored_element(d);
 	for (int a = d->rank - 1; a >= 0; a--) {
-		int64_t n = d->dims[a] > 0 ? d->dims[a] : 1;
+		int64_t n = d->dims[a];
+		if (n == 0) { /* a chunk of 1 where HDF5 allows none of 0 */
+			d->unlimited |= 1u << a;
+			n = 1;
+		}
 		if ((size_t)n > left) {
 			/* Equal pieces rather than one small rest. */
 			int64_t pieces = left ? (n + (int64_t)left - 1) / (int64_t)left : n;

@@ -19,6 +19,7 @@ typedef struct am_stored {
 	am_type type;
 	bool half; /* float32 kept as binary16 */
 	int rank;  /* 0: there is no such dataset */
+	unsigned unlimited; /* bit a: axis a may grow, so its last chunk may overhang */
 	int64_t dims[AM_MAX_AXES], chunk[AM_MAX_AXES];
 	am_chunk *chunks; /* in the order written */
 	int n_chunks, room;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "runfile/image.h"
 #include "runfile/writer_state.h"
 
 #include <assert.h>
@@ -264,8 +265,10 @@ am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void 
 			            am_axes[spec->axes[a]].name);
 		d.dims[a] = w->length[spec->axes[a]];
 	}
-	if (s)
+	if (s) {
+		w->failed = s == AM_ERR_USAGE ? AM_OK : s;
 		return s;
+	}
 	if (spec->type == AM_TYPE_STRING)
 		return put_strings(&w->strings[f], n, data, err);
 	am_stored_choose_chunk(&d, CHUNK_BYTES);
@@ -278,13 +281,20 @@ am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void 
 	return AM_OK;
 }
 
+/* Rows of which every value is in the file. */
+static int64_t whole_rows(const am_run_writer *w)
+{
+	int64_t rows = w->groups * w->chunk_rows;
+	if (rows > w->rows)
+		rows = w->rows;
+	return w->n_dist ? am_writer_dist_rows(w, rows) : rows;
+}
+
 am_status am_run_writer_flush(am_run_writer *w, am_error *err)
 {
 	if (w->failed)
 		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
-	int64_t rows = w->groups * w->chunk_rows;
-	if (w->n_dist)
-		rows = am_writer_dist_rows(w, rows);
+	int64_t rows = whole_rows(w);
 	double now = am_now();
 	if (rows <= w->flushed_rows || now - w->last_flush < w->flush_seconds)
 		return AM_OK;
@@ -306,8 +316,7 @@ static am_status finish(am_run_writer *w, am_error *err)
 	am_status s = am_writer_rows_finish(w, err);
 	if (!s)
 		s = am_writer_dist_finish(w, err);
-	int64_t rows = w->n_dist ? am_writer_dist_rows(w, w->rows) : w->rows;
-	return s ? s : am_writer_commit(w, rows, err);
+	return s ? s : am_writer_commit(w, whole_rows(w), err);
 }
 
 static am_status rename_part(am_run_writer *w, am_error *err)
@@ -345,10 +354,9 @@ void am_run_writer_abandon(am_run_writer *w)
 	if (!w)
 		return;
 	/* As much as can be kept; what cannot leaves the file as of its last flush. */
-	if (w->failed)
-		(void)am_run_writer_flush(w, NULL);
-	else if (finish(w, NULL) == AM_OK)
-		(void)am_space_trim(&w->space, NULL);
+	am_status s = w->failed ? am_writer_commit(w, whole_rows(w), NULL) : finish(w, NULL);
+	if (!s)
+		(void)!am_space_trim(&w->space, NULL);
 	writer_free(w);
 }
 

@@ -29,6 +29,7 @@ static am_status open_layer(am_run_writer *w, am_dist_layer *l, bool half, am_er
 	d->type = AM_TYPE_F32;
 	d->half = half;
 	d->rank = 2;
+	d->unlimited = 1u << 1;
 	d->dims[0] = d->chunk[0] = w->length[AM_AXIS_HEAD];
 	size_t n = CHUNK_BYTES / ((size_t)d->dims[0] * am_stored_element(d));
 	d->chunk[1] = (int64_t)(n < LEAST_ELEMENTS ? LEAST_ELEMENTS : n);

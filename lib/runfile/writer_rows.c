@@ -62,8 +62,10 @@ static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type,
 		bool is_row = axes[a] == AM_AXIS_ROW;
 		d->dims[a] = is_row ? w->chunk_rows : w->length[axes[a]];
 		before = before && !is_row;
-		if (is_row)
+		if (is_row) {
 			r->row_at = a;
+			d->unlimited = 1u << a;
+		}
 		if (before)
 			r->outer *= (size_t)d->dims[a];
 		else if (!is_row)

@@ -1,4 +1,4 @@
-#include "probes/rows.h"
+#include "probes/row_policy.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -13,7 +13,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* N of [0, length) without replacement: the head of a Fisher-Yates shuffle. */
-static am_status draw(am_rows *r, uint64_t seed, int index, am_error *err)
+static am_status draw(am_row_policy *r, uint64_t seed, int index, am_error *err)
 {
 	int n = r->n < r->length ? r->n : r->length;
 	int32_t *all = am_alloc((size_t)r->length, sizeof *all);
@@ -34,22 +34,22 @@ static am_status draw(am_rows *r, uint64_t seed, int index, am_error *err)
 	return AM_OK;
 }
 
-am_status am_rows_init(am_rows *out, const am_run_options *o, int index, int length, am_error *err)
+am_status am_row_policy_init(am_row_policy *out, const am_run_options *o, int index, int length, am_error *err)
 {
-	am_rows r = {.kind = o->rows, .n = o->rows_n, .length = length};
+	am_row_policy r = {.kind = o->rows, .n = o->rows_n, .length = length};
 	am_status status = r.kind == AM_ROWS_SAMPLE ? draw(&r, o->seed, index, err) : AM_OK;
 	if (!status)
 		*out = r;
 	return status;
 }
 
-void am_rows_fini(am_rows *r)
+void am_row_policy_fini(am_row_policy *r)
 {
 	am_free(r->sample);
-	*r = (am_rows){0};
+	*r = (am_row_policy){0};
 }
 
-bool am_rows_has(const am_rows *r, int position)
+bool am_row_policy_has(const am_row_policy *r, int position)
 {
 	int32_t key = position;
 	switch (r->kind) {
@@ -65,7 +65,7 @@ bool am_rows_has(const am_rows *r, int position)
 	return false;
 }
 
-int64_t am_rows_count(const am_run_options *o, int length)
+int64_t am_row_policy_count(const am_run_options *o, int length)
 {
 	switch (o->rows) {
 	case AM_ROWS_ALL:
@@ -79,7 +79,7 @@ int64_t am_rows_count(const am_run_options *o, int length)
 	return 0;
 }
 
-void am_rows_describe(const am_run_options *o, char *out, size_t room)
+void am_row_policy_describe(const am_run_options *o, char *out, size_t room)
 {
 	static const char *const names[] = {"all", "last", "every", "sample"};
 	if (o->rows == AM_ROWS_ALL)
