@@ -57,7 +57,7 @@ static int plot_height(const heat *h)
 	return (int)fmax(side * h->L, 170);
 }
 
-static void put_layout(heat *h, const char *cell_format)
+static void put_layout(heat *h, const char *cell_format, const char *reason)
 {
 	int height = plot_height(h);
 	am_picture *p = &h->picture;
@@ -70,7 +70,7 @@ static void put_layout(heat *h, const char *cell_format)
 	bool blank = false;
 	for (int i = 0; i < h->L * h->H; i++)
 		blank |= !isfinite(h->cells[i]);
-	am_picture_size(p, height + 116, blank ? "Grey: undefined." : "");
+	am_picture_size(p, height + 116, blank ? reason : "");
 }
 
 static am_status fill_entropy(heat *h, am_error *err)
@@ -98,11 +98,12 @@ am_status am_plot_entropy_heads(const am_plot_job *job, am_error *err)
 	if (!s) {
 		am_plot_describe_rows(&h.rows, &rows);
 		put_data(&h, "entropy_normalised [1]");
-		put_layout(&h, "%.2f");
+		put_layout(&h, "sprintf('%.2f', x)", "Grey: undefined (no row sees two keys or more, or not a number).");
 		am_picture_word(p, "summary", "Normalised attention entropy of every head");
 		am_picture_string(p, "title", "Normalised attention entropy H / ln n");
-		am_picture_string(p, "subtitle", "Mean over %s; all heads: %.3f. 0: one key, 1: uniform",
-		                  am_text_str(&rows), h.overall);
+		if (isfinite(h.overall))
+			am_text_printf(&rows, "; all heads: %.3f", h.overall);
+		am_picture_string(p, "subtitle", "Mean over %s. 0: one key, 1: uniform", am_text_str(&rows));
 		am_picture_string(p, "value_label", "mean of H / ln n");
 		am_picture_word(p, "colour_scale", "set cbrange [0:1]\nset cbtics 0, 0.2, 1");
 		am_picture_word(p, "dark_test", "x < 0.55");
@@ -164,12 +165,13 @@ am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err)
 	if (!s) {
 		am_plot_describe_rows(&h.rows, &rows);
 		put_data(&h, "k_median [keys]");
-		put_layout(&h, "%.0f");
+		put_layout(&h, "sprintf(x < 100 ? '%.3g' : '%.0f', x)", "Grey: undefined (the mass was not reached, or not a number).");
 		put_k_scale(&h);
 		am_picture_word(p, "summary", "Keys needed for a mass of %.6g, every head", tau);
 		am_picture_string(p, "title", "Keys needed for %.6g %% of the attention mass", 100 * tau);
-		am_picture_string(p, "subtitle", "Median over %s; all heads: %.6g keys", am_text_str(&rows),
-		                  h.overall);
+		if (isfinite(h.overall))
+			am_text_printf(&rows, "; all heads: %.6g keys", h.overall);
+		am_picture_string(p, "subtitle", "Median over %s", am_text_str(&rows));
 		am_picture_string(p, "value_label", "median k (keys, log scale)");
 		s = am_picture_draw(p, job, "heat", err);
 	}

@@ -17,12 +17,15 @@ typedef struct panel {
 static int by_entropy(const void *a, const void *b)
 {
 	const panel *x = a, *y = b;
+	if (isnan(x->entropy) != isnan(y->entropy))
+		return isnan(x->entropy) ? 1 : -1;
 	if (x->entropy != y->entropy)
 		return x->entropy < y->entropy ? -1 : 1;
 	return x->layer != y->layer ? x->layer - y->layer : x->head - y->head;
 }
 
-/* Every head with a defined entropy, lowest first. `all` [L * H]; *n how many. */
+/* Every head, lowest entropy first, undefined last. `all` [L][H]; *n how many are
+ * defined. */
 static am_status rank_heads(const am_plot_job *job, panel *all, int *n, am_error *err)
 {
 	am_aggregate a;
@@ -32,25 +35,26 @@ static am_status rank_heads(const am_plot_job *job, panel *all, int *n, am_error
 		return s;
 	s = am_plot_means(&a, AM_FIELD_ENTROPY, AM_MEANS_NORMALISED, &m, err);
 	if (!s) {
+		int heads = a.n_layer * a.n_head;
 		*n = 0;
-		for (int l = 0; l < a.n_layer; l++)
-			for (int h = 0; h < a.n_head; h++) {
-				double x = am_plot_mean(&a, &m, 0, l, h);
-				if (isfinite(x))
-					all[(*n)++] = (panel){l, h, x};
-			}
-		qsort(all, (size_t)*n, sizeof *all, by_entropy);
+		for (int i = 0; i < heads; i++) {
+			double x = am_plot_mean(&a, &m, 0, i / a.n_head, i % a.n_head);
+			all[i] = (panel){i / a.n_head, i % a.n_head, x};
+			*n += isfinite(x);
+		}
+		qsort(all, (size_t)heads, sizeof *all, by_entropy);
 		am_means_fini(&m);
 	}
 	am_aggregate_close(&a);
 	return s;
 }
 
-/* Lowest, median and highest of `all` [n]; fewer when there are fewer. */
+/* Lowest, median and highest of the n defined in `all`; fewer when there are
+ * fewer, the first head when none is. */
 static int pick(const panel *all, int n, panel out[3])
 {
 	int at[] = {0, n / 2, n - 1}, used = 0;
-	for (int i = 0; i < 3 && n; i++) {
+	for (int i = 0; i < 3; i++) {
 		if (i && at[i] <= at[i - 1])
 			continue;
 		out[used++] = all[at[i]];
@@ -88,11 +92,12 @@ static void put_names(am_picture *p, const am_plot_job *job, const panel *panels
 	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
 	am_text names = {0};
 	for (int i = 0; i < n; i++) {
+		am_text_puts(&names, i ? ", " : "");
 		if (isfinite(panels[i].entropy))
-			am_text_printf(&names, "%s'layer %.0f head %.0f: %.3f'", i ? ", " : "",
+			am_text_printf(&names, "'layer %.0f head %.0f: %.3f'",
 			               layers[panels[i].layer], heads[panels[i].head], panels[i].entropy);
 		else
-			am_text_printf(&names, "%s'%.0f'", i ? ", " : "", heads[panels[i].head]);
+			am_text_printf(&names, "'layer %.0f head %.0f'", layers[panels[i].layer], heads[panels[i].head]);
 	}
 	am_picture_word(p, "names", "%s", am_text_str(&names));
 	am_text_free(&names);
@@ -140,15 +145,13 @@ static am_status draw_picked(const am_plot_job *job, const panel *all, int n, in
 {
 	panel picked[3];
 	int used = pick(all, n, picked);
-	if (!used)
-		return am_fail(err, AM_ERR_FORMAT, "%s: no head has a defined entropy to pick maps by",
-		               am_run_path(job->run));
 	am_picture p;
 	am_text heads = {0};
 	am_plot_describe_heads(job, &heads);
 	am_picture_init(&p, "attention-map");
 	am_picture_string(&p, "title", "Where heads look: attention by relative position");
-	am_picture_string(&p, "subtitle", "Heads of lowest, median and highest normalised entropy (H / ln n) of %s",
+	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s" : "Mean over all captured rows",
+	                  used > 2 ? "Heads of lowest, median and highest" : "Heads of lowest and highest",
 	                  am_text_str(&heads));
 	am_status s = draw_panels(&p, job, picked, used, M, map, err);
 	am_text_free(&heads);

@@ -142,18 +142,27 @@ static am_status count_layer(survey *v, int l, int own_panel, am_error *err)
 	return AM_OK;
 }
 
-/* The q-quantile of a tally: the value of rank q (N - 1) counted from 0, spread
- * evenly within its cell. NaN for no values. */
+/* The value of a rank counted from 0; the values of a cell are taken as spread
+ * evenly over it. */
+static double order_statistic(const tally *t, double top, int64_t rank)
+{
+	int64_t before = 0;
+	int c = 0;
+	while (before + t->hist[c] <= rank)
+		before += t->hist[c++];
+	return top * (c + ((double)(rank - before) + 0.5) / t->hist[c]) / CELLS;
+}
+
+/* Interpolated between order statistics at q (N - 1), as in the tables. NaN for
+ * no values. */
 static double quantile(const tally *t, double top, double q)
 {
 	if (t->values < 1)
 		return NAN;
-	double rank = q * (double)(t->values - 1);
-	int64_t before = 0;
-	int c = 0;
-	while (c < CELLS - 1 && (double)(before + t->hist[c]) <= rank)
-		before += t->hist[c++];
-	return top * (c + (rank - (double)before + 0.5) / (double)t->hist[c]) / CELLS;
+	double at = q * (double)(t->values - 1);
+	int64_t rank = (int64_t)at, next = rank + 1 < t->values ? rank + 1 : rank;
+	double low = order_statistic(t, top, rank);
+	return low + (at - (double)rank) * (order_statistic(t, top, next) - low);
 }
 
 /* All layers first, then every layer, or 11 evenly spread over the depth. A run of
@@ -240,14 +249,46 @@ static void put_data(const survey *v, am_picture *p)
 	}
 }
 
-static void put_axes(const survey *v, am_picture *p)
+/* Panels in a row, and the shape of one in units. */
+typedef struct grid {
+	int across, down, width, height;
+} grid;
+
+static grid lay_out(int panels)
+{
+	static const int heights[] = {250, 190, 150, 120};
+	int across = panels <= 3 ? panels : panels == 4 ? 2 : panels <= 6 ? 3 : 4;
+	return (grid){across, (panels + across - 1) / across, (566 - 12 * (across - 1)) / across,
+	              heights[across - 1]};
+}
+
+/* Smallest base whose powers have room for their labels, of 8 units a digit. */
+static int log_base(double low, double high, int width)
+{
+	int base = 2, digits = 1 + (int)log10(high);
+	while (base < 256 && log(high / low) / log(base) * (8 * digits + 14) > width)
+		base *= base < 4 ? 2 : 4;
+	return base;
+}
+
+/* Step 1, 2 or 5 times a power of ten, whole, with room for the labels. */
+static double linear_step(double span, double high, int width)
+{
+	double labels = width / (8 * (1 + log10(fmax(high, 1))) + 14), step = span / fmax(labels, 1);
+	double power = pow(10, floor(log10(step))), lead = step / power;
+	return fmax(1, power * (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10));
+}
+
+static void put_axes(const survey *v, am_picture *p, const grid *g)
 {
 	int64_t low = v->edge[0] + v->log_axis, high = v->edge[v->n_bins] + v->log_axis;
 	double top = 0;
 	for (int b = 0; b < v->n_bins; b++)
 		top = fmax(top, v->top[b]);
-	am_picture_word(p, "axes", "%s", v->log_axis ? high >= 64 * low ? "set logscale x 4" : "set logscale x 2"
-	                                             : "unset logscale x");
+	if (v->log_axis)
+		am_picture_word(p, "axes", "set logscale x %d", log_base((double)low, (double)high, g->width));
+	else
+		am_picture_word(p, "axes", "set xtics %.6g", linear_step((double)(high - low), (double)high, g->width));
 	am_picture_word(p, "shift", "%d", v->log_axis);
 	am_picture_word(p, "x_low", "%" PRId64, low);
 	am_picture_word(p, "x_high", "%" PRId64, high);
@@ -256,31 +297,27 @@ static void put_axes(const survey *v, am_picture *p)
 	                                                  : "query position (tokens)");
 }
 
-/* Grid of panels: height of the picture in units. */
-static void put_grid(const survey *v, am_picture *p)
+static void put_grid(const survey *v, am_picture *p, const grid *g)
 {
-	int n = v->n_panels, across = n <= 1 ? 1 : n <= 4 ? 2 : n <= 6 ? 3 : 4;
-	int down = (n + across - 1) / across, cell = across == 1 ? 250 : across == 2 ? 170 : 120;
 	am_text names = {0};
 	const double *layers = am_run_axis_values(v->job->run, AM_AXIS_LAYER);
-	for (int i = 0; i < n; i++) {
-		if (v->panel_layer[i] >= 0)
-			am_text_printf(&names, " \"layer %.0f\"", layers[v->panel_layer[i]]);
-		else if (v->rows.n_layer == 1)
-			am_text_printf(&names, "\"layer %.0f\"", layers[0]);
-		else
+	for (int i = 0; i < v->n_panels; i++) {
+		if (v->panel_layer[i] < 0 && v->rows.n_layer > 1)
 			am_text_puts(&names, "\"all layers\"");
+		else
+			am_text_printf(&names, " \"layer %.0f\"", layers[i ? v->panel_layer[i] : 0]);
 	}
 	am_picture_word(p, "names", "%s", am_text_str(&names));
 	am_text_free(&names);
-	am_picture_word(p, "panels", "%d", n);
-	am_picture_word(p, "across", "%d", across);
-	am_picture_word(p, "down", "%d", down);
-	am_picture_word(p, "cell_height", "%d", cell);
+	am_picture_word(p, "panels", "%d", v->n_panels);
+	am_picture_word(p, "across", "%d", g->across);
+	am_picture_word(p, "down", "%d", g->down);
+	am_picture_word(p, "panel_width", "%d", g->width);
+	am_picture_word(p, "panel_height", "%d", g->height);
 	char caption[64] = "";
 	if (v->rows.n_layer >= MOST_PANELS)
-		snprintf(caption, sizeof caption, "%d of %d layers shown.", n - 1, v->rows.n_layer);
-	am_picture_size(p, 84 + down * (cell + 34) + 36, caption);
+		snprintf(caption, sizeof caption, "%d of %d layers shown.", v->n_panels - 1, v->rows.n_layer);
+	am_picture_size(p, 84 + g->down * (g->height + 34) + 36, caption);
 }
 
 static void put_words(const survey *v, am_picture *p)
@@ -309,8 +346,9 @@ am_status am_plot_entropy_position(const am_plot_job *job, am_error *err)
 		s = take_survey(&v, err);
 	if (!s) {
 		put_data(&v, &p);
-		put_axes(&v, &p);
-		put_grid(&v, &p);
+		grid g = lay_out(v.n_panels);
+		put_axes(&v, &p, &g);
+		put_grid(&v, &p, &g);
 		put_words(&v, &p);
 		s = am_picture_draw(&p, job, "position", err);
 	}
