@@ -34,13 +34,13 @@ typedef struct am_kernels {
 	double (*sum)(const float *x, int n);
 
 	/* Mass of the k largest weights and smallest count reaching a mass, without
-	 * sorting the row. weight[n] >= 0 (not NaN), z = their sum > 0.
+	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z = their sum.
 	 *   mass[i]   = (sum of the k[i] largest) / z; exactly 1 when k[i] >= n
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
 	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
-	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
-	                 int n_tau, float *mass, int32_t *count, void *scratch);
+	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau,
+	                 float *mass, int32_t *count, void *scratch);
 
 	/* Indices of the min(k, n) largest scores, best first; equal scores by lower
 	 * index. No NaN. index[min(k, n)]; scratch as above. */

@@ -63,6 +63,9 @@ typedef struct am_run_summary {
 	am_text notes; /* remarks for the user, a line each (text cut, ...) */
 } am_run_summary;
 
+/* Runs the model over all inputs and writes o->output. On failure nothing is left
+ * under that name; OUT.part keeps the rows flushed so far. *out is owned by the
+ * caller (am_run_summary_fini) on success, untouched otherwise. */
 am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err) AM_MUST_CHECK;
 void am_run_summary_fini(am_run_summary *s);
 

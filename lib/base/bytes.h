@@ -12,6 +12,7 @@ typedef struct am_bytes {
 	const unsigned char *p, *end;
 } am_bytes;
 
+/* Bytes from the cursor to the end. */
 static inline size_t am_bytes_left(const am_bytes *b)
 {
 	return (size_t)(b->end - b->p);

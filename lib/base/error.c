@@ -30,6 +30,14 @@ int am_status_exit_code(am_status s)
 	return (unsigned)s < AM_STATUS_COUNT ? statuses[s].exit_code : 1;
 }
 
+/* Names and texts of foreign files may hold line ends or escape sequences. */
+static void make_one_line(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+}
+
 am_status am_fail(am_error *err, am_status s, const char *fmt, ...)
 {
 	if (err) {
@@ -37,6 +45,7 @@ am_status am_fail(am_error *err, am_status s, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(err->text, sizeof err->text, fmt, ap);
 		va_end(ap);
+		make_one_line(err->text);
 		err->status = s;
 	}
 	return s;
@@ -51,8 +60,10 @@ am_status am_fail_in(am_error *err, am_status s, const char *fmt, ...)
 		va_start(ap, fmt);
 		int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
 		va_end(ap);
-		if (n >= 0 && (size_t)n < sizeof err->text)
-			snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", inner);
+		if (n >= 0 && (size_t)n < sizeof err->text &&
+		    snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", inner) < 0)
+			err->text[n] = 0;
+		make_one_line(err->text);
 		err->status = s;
 	}
 	return s;

@@ -23,6 +23,7 @@ void am_file_map_close(am_file_map *map);
 am_status am_file_read(const char *path, size_t limit, char **data, size_t *size,
                        am_error *err) AM_MUST_CHECK;
 
+/* Whether something of that name is there, and whether it is a folder. */
 bool am_file_exists(const char *path);
 bool am_file_is_directory(const char *path);
 

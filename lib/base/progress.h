@@ -9,6 +9,7 @@ typedef struct am_progress {
 	void (*update)(void *ctx, double done, double total);
 } am_progress;
 
+/* Reports to p when there is anybody listening; p may be NULL. */
 static inline void am_progress_update(const am_progress *p, double done, double total)
 {
 	if (p && p->update)

@@ -10,6 +10,7 @@ typedef struct am_rng {
 	uint64_t state;
 } am_rng;
 
+/* The next 64 random bits. */
 static inline uint64_t am_rng_next(am_rng *r)
 {
 	uint64_t z = (r->state += 0x9e3779b97f4a7c15u);

@@ -15,9 +15,11 @@ typedef struct am_text {
 	bool failed;
 } am_text;
 
+/* Adds n bytes, a string, or formatted text at the end. */
 void am_text_append(am_text *t, const char *bytes, size_t n);
 void am_text_puts(am_text *t, const char *s);
 void am_text_printf(am_text *t, const char *fmt, ...) AM_PRINTF(2, 3);
+/* Whether every append so far had memory. */
 bool am_text_ok(const am_text *t);
 /* The bytes, "" when empty; valid until the next append. */
 const char *am_text_str(const am_text *t);

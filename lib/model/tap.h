@@ -2,11 +2,13 @@
  *
  * The forward pass asks what is wanted for a row, and hands each wanted row over
  * once its output is formed. lib/model knows nothing of what is done with it.
- * Both functions are called from worker threads, for different rows at a time;
- * rows of one (layer, head) may come in any order within a block. */
+ * `wants` and `observe` are called from worker threads, for different rows at a
+ * time; rows of one (layer, head) may come in any order within a block. After all
+ * rows of a layer, `layer_done` is called once, from the caller's thread. */
 #ifndef AM_MODEL_TAP_H
 #define AM_MODEL_TAP_H
 
+#include "base/error.h"
 #include "kernels/kernels.h"
 
 #include <stdint.h>
@@ -38,6 +40,8 @@ typedef struct am_tap {
 	/* Flags above; 0 = not wanted. */
 	unsigned (*wants)(void *ctx, int layer, int head, int64_t position);
 	void (*observe)(void *ctx, int worker, const am_attn_row *row);
+	/* May be NULL. A failure stops the forward pass. */
+	am_status (*layer_done)(void *ctx, int layer, am_error *err);
 } am_tap;
 
 #endif

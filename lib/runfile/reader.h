@@ -15,6 +15,7 @@ typedef struct am_run am_run;
 am_status am_run_open(const char *path, am_run **out, am_error *err) AM_MUST_CHECK;
 void am_run_close(am_run *r);
 
+/* The path it was opened by, and whether the run was completed. */
 const char *am_run_path(const am_run *r);
 bool am_run_complete(const am_run *r);
 
@@ -24,6 +25,7 @@ int64_t am_run_axis_length(const am_run *r, am_axis a);
 /* Coordinates, converted; valid until close; NULL when the axis is absent. */
 const double *am_run_axis_values(const am_run *r, am_axis a);
 
+/* Whether the run holds the field. */
 bool am_run_has(const am_run *r, am_field f);
 /* Shape in axis order; returns the rank, 0 when absent. */
 int am_run_shape(const am_run *r, am_field f, int64_t shape[AM_MAX_AXES]);

@@ -1,9 +1,12 @@
 /* Writes a run file: OUT.part while running, renamed to OUT on am_run_writer_close.
  *
- * Every flushed row stays readable whenever the process dies: chunks are written
- * once each and never moved, metadata reaches the file only in am_run_writer_flush,
- * and room for a block is reserved before HDF5 touches the file, so a full disk
- * fails cleanly. All calls from one thread. */
+ * Every flushed row stays readable whenever the process dies. Chunks are written
+ * once each and never moved. A flush writes all metadata anew into unused space
+ * and then points the superblock at it with one small write, so that at every
+ * moment the file is whole, as of the last flush. Room on the disk is reserved
+ * before anything is written to it, so a full disk fails cleanly. All calls from
+ * one thread. After a failed append, append_dist or put only abandon (or close,
+ * which then fails) makes sense: later calls repeat the failure. */
 #ifndef AM_RUNFILE_WRITER_H
 #define AM_RUNFILE_WRITER_H
 
@@ -25,7 +28,7 @@ typedef struct am_run_axes {
 	int n_rank;                           /* width of /topk, 0 for none */
 	int n_distance_bin;                   /* bin 0: distance 0; bin b: [2^(b-1), 2^b) */
 	int n_map;                            /* cells each way of /profile/map, 0 for none */
-	int64_t n_row;                        /* rows expected in all (sizes the chunk index) */
+	int64_t n_row;                        /* rows expected in all (sizes chunks and index); 0: unknown */
 } am_run_axes;
 
 /* Which optional fields the run will hold; the rest follows from the axes
@@ -35,16 +38,19 @@ typedef struct am_run_contents {
 	bool dist;         /* /dist/<layer>/prob and /offset */
 	bool dist_float16; /* store prob as float16 */
 	int deflate;       /* 0..9; 4 by default in am_run */
+	double flush_seconds; /* least time between two flushes; 0: 1 s, < 0: no least time */
 } am_run_contents;
 
-/* Creates OUT.part. AM_ERR_EXISTS when OUT exists and !force (a stale OUT.part
- * is replaced). With path NULL the file lives in memory only (for estimates). */
+/* Creates OUT.part, a run without rows that opens at once. AM_ERR_EXISTS when OUT
+ * exists and !force (a stale OUT.part is replaced). At least one layer and head.
+ * With path NULL nothing is written, only counted (for estimates). */
 am_status am_run_writer_open(const char *path, bool force, const am_run_axes *axes,
                              const am_run_contents *contents, am_run_writer **out,
                              am_error *err) AM_MUST_CHECK;
 
-/* Root attributes. format, format_version, tool version, tie_rule, times and
- * `complete` are the writer's own; all others are the caller's. */
+/* Root attributes; a name set again takes the new value. format, format_version,
+ * attnmeter_version, tie_rule, created, finished and complete are the writer's
+ * own (AM_ERR_USAGE); all others are the caller's. */
 am_status am_run_writer_attr_str(am_run_writer *w, const char *name, const char *value,
                                  am_error *err) AM_MUST_CHECK;
 am_status am_run_writer_attr_int(am_run_writer *w, const char *name, int64_t value,
@@ -53,13 +59,15 @@ am_status am_run_writer_attr_double(am_run_writer *w, const char *name, double v
                                     am_error *err) AM_MUST_CHECK;
 
 /* A block of finished rows. field[f] points to an array in the field's own axis
- * order with n_rows in place of ROW, e.g. entropy [layer][head][n_rows]; NULL for
- * fields the run does not hold. Copied; the caller may reuse its arrays. */
+ * order with n_rows in place of ROW, e.g. entropy [layer][head][n_rows]. NULL
+ * leaves the rows of a field missing (NaN or -1); fields the run does not hold are
+ * passed over. Copied; the caller may reuse its arrays. */
 typedef struct am_run_block {
 	int64_t n_rows;
 	const void *field[AM_FIELD_COUNT];
 } am_run_block;
 
+/* Appends the rows of a block. After a failure the writer can only be abandoned. */
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err) AM_MUST_CHECK;
 
 /* Full distributions of `n_rows` consecutive rows of one captured layer (index
@@ -73,8 +81,13 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
  * after each block; the writer decides by itself whether enough has gathered. */
 am_status am_run_writer_flush(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 
-/* A field without ROW axis, whole: data in axis order; strings as
- * const char *const *. `n` is the length of its SEQUENCE or TOKEN axis. */
+/* Rows that a reader would find now, were the process to die. */
+int64_t am_run_writer_flushed_rows(const am_run_writer *w);
+
+/* A field without ROW axis, whole and once: data in axis order; strings as
+ * const char *const *, NULL for none. `n` is the length of its SEQUENCE, TOKEN or
+ * TOKEN_EDGE axis (/token_offset: sequences + 1), not used by /profile. Fields
+ * that share an axis must agree on it: else AM_ERR_USAGE. */
 am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void *data,
                             am_error *err) AM_MUST_CHECK;
 
@@ -84,7 +97,8 @@ am_status am_run_writer_close(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Closes without completing: OUT.part stays with complete = 0. Accepts NULL. */
 void am_run_writer_abandon(am_run_writer *w);
 
-/* Bytes of the file so far (of a file in memory: its size if written now). */
+/* Bytes of the file so far; with path NULL, the size if it were closed now (rows
+ * that do not fill a chunk counted as they compress now). */
 int64_t am_run_writer_bytes(const am_run_writer *w);
 
 #endif

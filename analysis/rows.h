@@ -1,0 +1,33 @@
+/* Row statistics of a run in blocks of rows, for several sweeps over a file that
+ * may be larger than memory. */
+#ifndef AM_ANALYSIS_ROWS_H
+#define AM_ANALYSIS_ROWS_H
+
+#include "base/error.h"
+#include "runfile/reader.h"
+
+#include <stdint.h>
+
+typedef struct am_rows {
+	am_run *run;
+	am_field field;
+	int n_layer, n_head, inner; /* inner: length of the last axis, 1 without one */
+	int64_t n_rows;
+	int64_t block;  /* rows a block; the last may be shorter */
+	int64_t n_block;
+	float *data;    /* kept blocks [n_layer][n_block], or room for one */
+	unsigned char *loaded; /* [n_layer][n_block]; NULL when nothing is kept */
+} am_rows;
+
+/* A field of shape [layer][head][row] or [layer][head][row][inner]. With `keep`,
+ * a field of at most 256 MiB is read once and kept. An absent field is
+ * AM_ERR_FORMAT by name. */
+am_status am_rows_open(am_run *run, am_field field, bool keep, am_rows *out, am_error *err) AM_MUST_CHECK;
+void am_rows_close(am_rows *rows);
+
+/* Block `b` of layer index `layer`: *data is [n_head][count][inner], valid until
+ * the next call; rows first .. first + count - 1. Fill values are NaN. */
+am_status am_rows_get(am_rows *rows, int layer, int64_t b, const float **data, int64_t *first,
+                      int64_t *count, am_error *err) AM_MUST_CHECK;
+
+#endif

@@ -1,0 +1,73 @@
+/* attnmeter info: version, compiler, libraries, processors. */
+#include "base/json.h"
+#include "base/text.h"
+#include "base/threads.h"
+#include "base/version.h"
+#include "cli/build.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
+
+static const struct {
+	const char *name, *version;
+} libraries[] = {
+	{"hdf5", AM_BUILD_HDF5}, {"gsl", AM_BUILD_GSL}, {"openblas", AM_BUILD_OPENBLAS},
+	{"jansson", AM_BUILD_JANSSON}, {"pcre2", AM_BUILD_PCRE2}, {"utf8proc", AM_BUILD_UTF8PROC},
+	{"zlib", AM_BUILD_ZLIB},
+};
+
+static void print_text(am_text *t)
+{
+	am_text_printf(t, "version     %s (%s)\n", AM_VERSION, AM_BUILD_TYPE);
+	am_text_printf(t, "compiler    %s for %s\n", AM_BUILD_COMPILER, AM_BUILD_SYSTEM);
+	am_text_puts(t, "libraries   ");
+	for (int i = 0; i < COUNT(libraries); i++)
+		am_text_printf(t, "%s%s %s", i ? ", " : "", libraries[i].name, libraries[i].version);
+	am_text_printf(t, "\nprocessors  %d\n", am_threads_available());
+}
+
+static void print_json(am_text *t)
+{
+	am_text_puts(t, "{\n  \"version\": ");
+	am_json_string(t, AM_VERSION);
+	am_text_puts(t, ",\n  \"build_type\": ");
+	am_json_string(t, AM_BUILD_TYPE);
+	am_text_puts(t, ",\n  \"compiler\": ");
+	am_json_string(t, AM_BUILD_COMPILER);
+	am_text_puts(t, ",\n  \"system\": ");
+	am_json_string(t, AM_BUILD_SYSTEM);
+	am_text_puts(t, ",\n  \"libraries\": {");
+	for (int i = 0; i < COUNT(libraries); i++) {
+		am_text_puts(t, i ? ", " : "");
+		am_json_string(t, libraries[i].name);
+		am_text_puts(t, ": ");
+		am_json_string(t, libraries[i].version);
+	}
+	am_text_printf(t, "},\n  \"processors\": %d\n}\n", am_threads_available());
+}
+
+int am_cmd_info(int argc, char **argv)
+{
+	bool json = false;
+	const am_option table[] = {
+		{.name = "json", .type = AM_OPT_FLAG, .target = &json, .help = "print one JSON object"},
+	};
+	am_options o = {
+		.command = "info",
+		.summary = "Prints what this build was made from and what this machine offers.",
+		.table = table, .n_table = COUNT(table),
+	};
+	int code = am_options_parse(&o, argc, argv);
+	if (code < 0) {
+		am_text t = {0};
+		am_error err;
+		(json ? print_json : print_text)(&t);
+		am_status s = am_report_write(NULL, false, &t, &err);
+		code = s ? am_report_error(o.command, s, &err) : 0;
+		am_text_free(&t);
+	}
+	am_options_fini(&o);
+	return code;
+}

@@ -1,0 +1,46 @@
+# cmake --install: the program, the static library with its public headers, a
+# CMake package, a pkg-config file, the embedded model and texts.
+include(CMakePackageConfigHelpers)
+
+# lib/attnmeter.h includes them all; the install tests compile it from a prefix.
+set(public_lib
+  attnmeter.h
+  base/datadir.h base/error.h base/mem.h base/progress.h base/text.h
+  model/tap.h
+  runfile/reader.h runfile/schema.h runfile/writer.h)
+set(public_top
+  analysis/coverage.h analysis/entropy.h analysis/table.h
+  kernels/kernels.h
+  probes/run.h)
+
+function(install_headers root)
+  foreach(header IN LISTS ARGN)
+    get_filename_component(folder ${header} DIRECTORY)
+    install(FILES ${root}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attnmeter/${folder})
+  endforeach()
+endfunction()
+install_headers(${PROJECT_SOURCE_DIR}/lib ${public_lib})
+install_headers(${PROJECT_SOURCE_DIR} ${public_top})
+install_headers(${PROJECT_BINARY_DIR}/generated base/version.h)
+
+install(TARGETS attnmeter EXPORT attnmeter ARCHIVE)
+if(TARGET am_program)
+  install(TARGETS am_program RUNTIME)
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/base DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter/models)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/data DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/attnmeter)
+configure_package_config_file(cmake/attnmeterConfig.cmake.in attnmeterConfig.cmake INSTALL_DESTINATION ${package})
+write_basic_package_version_file(attnmeterConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT attnmeter NAMESPACE attnmeter:: FILE attnmeterTargets.cmake DESTINATION ${package})
+install(FILES ${PROJECT_BINARY_DIR}/attnmeterConfig.cmake ${PROJECT_BINARY_DIR}/attnmeterConfigVersion.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/dependencies.cmake DESTINATION ${package})
+
+# The prefix follows from where the file lies, so that it can be moved.
+set(pc_folder /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH pc_to_prefix ${pc_folder} /prefix)
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
+configure_file(cmake/attnmeter.pc.in attnmeter.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/attnmeter.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

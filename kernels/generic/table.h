@@ -1,0 +1,27 @@
+/* Conversions and the table of one ISA; included last by <isa>/row.c, which
+ * defines AM_ISA_TABLE and AM_ISA_NAME. */
+#include "base/half.h"
+#include "kernels/select.h"
+
+static void bf16_to_f32(const uint16_t *x, size_t n, float *y)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = am_bf16_to_f32(x[i]);
+}
+
+static void f16_to_f32(const uint16_t *x, size_t n, float *y)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = am_f16_to_f32(x[i]);
+}
+
+const am_kernels AM_ISA_TABLE = {
+	.name = AM_ISA_NAME,
+	.row_stats = row_stats,
+	.row_softmax = row_softmax,
+	.sum = sum,
+	.row_mass = am_row_mass_scalar,
+	.row_topk = am_row_topk_scalar,
+	.bf16_to_f32 = bf16_to_f32,
+	.f16_to_f32 = f16_to_f32,
+};

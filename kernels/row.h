@@ -1,0 +1,15 @@
+/* Tables the registry knows; one a compiled ISA. Internal to kernels. */
+#ifndef AM_KERNELS_ROW_H
+#define AM_KERNELS_ROW_H
+
+#include "kernels/kernels.h"
+
+extern const am_kernels am_kernels_scalar;
+#ifdef AM_HAVE_AVX2
+extern const am_kernels am_kernels_avx2;
+#endif
+#ifdef AM_HAVE_AVX512
+extern const am_kernels am_kernels_avx512;
+#endif
+
+#endif

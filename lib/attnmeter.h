@@ -1,0 +1,24 @@
+/* All public headers of libattnmeter.
+ *
+ * Read a run file: runfile/reader.h, then the tables of analysis/. Make one:
+ * probes/run.h. Put a measurement of your own on the forward pass: model/tap.h. */
+#ifndef ATTNMETER_H
+#define ATTNMETER_H
+
+#include "analysis/coverage.h"
+#include "analysis/entropy.h"
+#include "analysis/table.h"
+#include "base/datadir.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "kernels/kernels.h"
+#include "model/tap.h"
+#include "probes/run.h"
+#include "runfile/reader.h"
+#include "runfile/schema.h"
+#include "runfile/writer.h"
+
+#endif

@@ -1,0 +1,62 @@
+/* The forward pass: blocks of query rows through all layers over a KV cache.
+ *
+ * No L x L matrix is ever held: attention scores exist for a few rows at a time,
+ * so memory is weights (mapped) + KV cache + O(block). Blocks of any size, down to
+ * one token (decode), give the same results up to float32 rounding; the same
+ * blocks give the same bytes for any number of threads. */
+#ifndef AM_MODEL_FORWARD_H
+#define AM_MODEL_FORWARD_H
+
+#include "base/threads.h"
+#include "kernels/kernels.h"
+#include "model/model.h"
+#include "model/tap.h"
+
+#include <stdint.h>
+
+typedef struct am_session am_session;
+
+typedef struct am_session_options {
+	int capacity;   /* positions the KV cache holds */
+	int block;      /* most rows of one am_session_forward call */
+	am_threads *threads;       /* borrowed */
+	const am_kernels *kernels; /* borrowed */
+} am_session_options;
+
+/* The model must outlive the session. am_gemm_init must have succeeded. */
+am_status am_session_new(const am_model *m, const am_session_options *o, am_session **out,
+                         am_error *err) AM_MUST_CHECK;
+void am_session_free(am_session *s);
+
+/* Begins a new sequence that will have `length` tokens: "dynamic" rope scaling goes
+ * by that length (all of it, from the first token on, as one forward pass over the
+ * whole text would). */
+am_status am_session_start(am_session *s, int length, am_error *err) AM_MUST_CHECK;
+/* Position of the next token: how many the cache holds. */
+int am_session_position(const am_session *s);
+/* Forgets all but the first `position` tokens of the current sequence. */
+void am_session_rewind(am_session *s, int position);
+/* Sets the position ahead without running, over cache entries as they are. For
+ * cost estimates: the results of later rows are meaningless. */
+void am_session_skip(am_session *s, int position);
+
+typedef struct am_forward_io {
+	const int32_t *ids;    /* [n] tokens of the block */
+	const int32_t *target; /* [n] next token of each, -1 where there is none; NULL: no NLL */
+	float *nll;            /* [n] out, nat: -ln p(target); NaN where target is -1; NULL with target */
+	float *logits;         /* [vocab] out, of the last row; NULL when not wanted */
+	const am_tap *tap;     /* NULL: nothing observed */
+} am_forward_io;
+
+/* Runs n >= 1 tokens from the current position on. AM_ERR_RANGE: an id outside the
+ * vocabulary or no room in the cache. AM_ERR_NUMERIC names the layer (and the
+ * tensor, when a weight is at fault) where the first non-finite value appears; the
+ * position is unchanged then. */
+am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_error *err) AM_MUST_CHECK;
+
+/* Seconds spent so far in attention (scores to outputs, taps included) and in all. */
+void am_session_times(const am_session *s, double *attention, double *total);
+/* Bytes of the KV cache, and of everything else the session allocated. */
+void am_session_memory(const am_session *s, size_t *cache, size_t *scratch);
+
+#endif

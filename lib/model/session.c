@@ -1,0 +1,204 @@
+#include "model/session.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static void *take(am_session *s, bool *ok, size_t n, size_t size)
+{
+	size_t bytes = 0;
+	void *p = *ok && am_mul_size(n, size, &bytes) ? am_alloc(n, size) : NULL;
+	*ok = *ok && p;
+	s->scratch_bytes += bytes;
+	return p;
+}
+
+static bool allocate_workers(am_session *s)
+{
+	const am_config *c = &s->model->config;
+	bool ok = true;
+	int inputs = c->hidden > c->intermediate ? c->hidden : c->intermediate;
+	if (c->heads * c->head_dim > inputs)
+		inputs = c->heads * c->head_dim;
+	size_t tile = (size_t)s->tile_rows * (size_t)(c->heads / c->kv_heads);
+	size_t panel = (size_t)AM_PANEL * (size_t)inputs, vocab = (size_t)AM_VOCAB_PANEL * (size_t)c->hidden;
+	s->worker = am_calloc((size_t)am_threads_count(s->threads), sizeof *s->worker);
+	if (!s->worker)
+		return false;
+	for (int i = 0; i < am_threads_count(s->threads); i++) {
+		struct am_worker_scratch *w = &s->worker[i];
+		w->score = take(s, &ok, tile * (size_t)s->capacity, sizeof(float));
+		w->weight = take(s, &ok, tile * (size_t)s->capacity, sizeof(float));
+		w->q_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
+		w->out_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
+		w->sums = take(s, &ok, tile, sizeof *w->sums);
+		w->wants = take(s, &ok, tile, sizeof *w->wants);
+		w->panel = take(s, &ok, panel > vocab ? panel : vocab, sizeof(float));
+		w->logits = take(s, &ok, (size_t)s->block * AM_VOCAB_PANEL, sizeof(float));
+	}
+	return ok;
+}
+
+static bool allocate(am_session *s)
+{
+	const am_config *c = &s->model->config;
+	bool ok = true;
+	size_t b = (size_t)s->block, d = (size_t)c->head_dim;
+	size_t cache = (size_t)c->layers * (size_t)c->kv_heads * (size_t)s->capacity;
+	s->keys = take(s, &ok, cache, d * sizeof(float));
+	s->values = take(s, &ok, cache, d * sizeof(float));
+	s->cache_bytes = s->scratch_bytes;
+	s->scratch_bytes = 0;
+	s->x = take(s, &ok, b * (size_t)c->hidden, sizeof(float));
+	s->normed = take(s, &ok, b * (size_t)c->hidden, sizeof(float));
+	s->q = take(s, &ok, b * (size_t)c->heads * d, sizeof(float));
+	s->att = take(s, &ok, b * (size_t)c->heads * d, sizeof(float));
+	s->k = take(s, &ok, b * (size_t)c->kv_heads * d, sizeof(float));
+	s->v = take(s, &ok, b * (size_t)c->kv_heads * d, sizeof(float));
+	s->gate = take(s, &ok, b * (size_t)c->intermediate, sizeof(float));
+	s->up = take(s, &ok, b * (size_t)c->intermediate, sizeof(float));
+	size_t panels = ((size_t)c->vocab + AM_VOCAB_PANEL - 1) / AM_VOCAB_PANEL;
+	s->panel_max = take(s, &ok, panels * b, sizeof *s->panel_max);
+	s->panel_sum = take(s, &ok, panels * b, sizeof *s->panel_sum);
+	s->target_logit = take(s, &ok, b, sizeof(float));
+	size_t tables = (size_t)s->n_ropes * b * (d / 2);
+	s->cos = take(s, &ok, tables, sizeof(float));
+	s->sin = take(s, &ok, tables, sizeof(float));
+	return ok && allocate_workers(s);
+}
+
+static bool same_rope(const am_rope_config *a, const am_rope_config *b)
+{
+	return a->type == b->type && a->theta == b->theta && a->factor == b->factor &&
+	       a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
+	       a->original_positions == b->original_positions && a->beta_fast == b->beta_fast &&
+	       a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor &&
+	       a->truncate == b->truncate;
+}
+
+/* Layers mostly share one rope configuration; each distinct one gets a table. */
+static bool set_ropes(am_session *s)
+{
+	const am_config *c = &s->model->config;
+	s->rope_of_layer = am_calloc((size_t)c->layers, sizeof *s->rope_of_layer);
+	s->inv_freq = am_calloc((size_t)c->layers * (size_t)(c->head_dim / 2), sizeof *s->inv_freq);
+	s->rope_scale = am_calloc((size_t)c->layers, sizeof *s->rope_scale);
+	if (!s->rope_of_layer || !s->inv_freq || !s->rope_scale)
+		return false;
+	for (int l = 0; l < c->layers; l++) {
+		int twin = 0;
+		while (twin < l && !same_rope(&c->rope[twin], &c->rope[l]))
+			twin++;
+		s->rope_of_layer[l] = twin < l ? s->rope_of_layer[twin] : s->n_ropes++;
+	}
+	return true;
+}
+
+am_status am_session_start(am_session *s, int length, am_error *err)
+{
+	const am_config *c = &s->model->config;
+	size_t half = (size_t)c->head_dim / 2;
+	s->position = 0;
+	for (int l = 0; l < c->layers; l++) {
+		size_t r = (size_t)s->rope_of_layer[l];
+		am_status status = am_rope_frequencies(&c->rope[l], c->head_dim, c->max_positions, length,
+		                                       s->inv_freq + r * half, &s->rope_scale[r], err);
+		if (status)
+			return status;
+	}
+	return AM_OK;
+}
+
+am_status am_session_new(const am_model *m, const am_session_options *o, am_session **out, am_error *err)
+{
+	if (o->capacity < 1 || o->block < 1)
+		return am_fail(err, AM_ERR_USAGE, "session: capacity and block must be at least 1, found %d and %d",
+		               o->capacity, o->block);
+	am_session *s = am_calloc(1, sizeof *s);
+	if (!s)
+		return am_fail(err, AM_ERR_MEMORY, "session: out of memory");
+	s->model = m;
+	s->threads = o->threads;
+	s->kernels = o->kernels;
+	s->capacity = o->capacity;
+	s->block = o->block < o->capacity ? o->block : o->capacity;
+	s->tile_rows = am_attention_tile_rows(&m->config, s->capacity, s->block);
+	am_status status = AM_OK;
+	if (!set_ropes(s) || !allocate(s))
+		status = am_fail(err, AM_ERR_MEMORY,
+		                 "session: out of memory for %d positions (KV cache %zu MB, scratch %zu MB)",
+		                 s->capacity, s->cache_bytes >> 20, s->scratch_bytes >> 20);
+	if (!status)
+		status = am_session_start(s, s->capacity, err);
+	if (status) {
+		am_session_free(s);
+		return status;
+	}
+	*out = s;
+	return AM_OK;
+}
+
+void am_session_free(am_session *s)
+{
+	if (!s)
+		return;
+	void *blocks[] = {s->keys, s->values, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
+	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->panel_max, s->panel_sum,
+	                  s->target_logit};
+	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+		am_free(blocks[i]);
+	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
+		struct am_worker_scratch *w = &s->worker[i];
+		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits};
+		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
+			am_free(own[j]);
+	}
+	am_free(s->worker);
+	am_free(s);
+}
+
+int am_session_position(const am_session *s)
+{
+	return s->position;
+}
+
+void am_session_rewind(am_session *s, int position)
+{
+	if (position < s->position)
+		s->position = position < 0 ? 0 : position;
+}
+
+void am_session_skip(am_session *s, int position)
+{
+	if (position <= s->position)
+		return;
+	/* Repeat what is there, so that later rows have plausible scores. */
+	const am_config *c = &s->model->config;
+	size_t d = (size_t)c->head_dim;
+	size_t heads = (size_t)c->layers * (size_t)c->kv_heads;
+	for (size_t h = 0; h < heads; h++)
+		for (int p = s->position; p < position; p++) {
+			size_t from = (h * (size_t)s->capacity + (size_t)(s->position ? p % s->position : 0)) * d;
+			size_t to = (h * (size_t)s->capacity + (size_t)p) * d;
+			if (s->position) {
+				memcpy(s->keys + to, s->keys + from, d * sizeof(float));
+				memcpy(s->values + to, s->values + from, d * sizeof(float));
+			} else {
+				memset(s->keys + to, 0, d * sizeof(float));
+				memset(s->values + to, 0, d * sizeof(float));
+			}
+		}
+	s->position = position;
+}
+
+void am_session_times(const am_session *s, double *attention, double *total)
+{
+	*attention = s->attention_seconds;
+	*total = s->total_seconds;
+}
+
+void am_session_memory(const am_session *s, size_t *cache, size_t *scratch)
+{
+	*cache = s->cache_bytes;
+	*scratch = s->scratch_bytes;
+}

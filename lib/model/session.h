@@ -1,0 +1,97 @@
+/* Internals of a session, shared by the files of the forward pass. */
+#ifndef AM_MODEL_SESSION_H
+#define AM_MODEL_SESSION_H
+
+#include "model/forward.h"
+#include "model/weights.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* One layer's vectors as float32 (the matrices stay as they lie in the file). */
+typedef struct am_layer_vectors {
+	float *input_norm, *post_norm;           /* [hidden] */
+	float *q_bias, *k_bias, *v_bias, *o_bias; /* NULL when absent */
+	float *gate_bias, *up_bias, *down_bias;
+	float *q_norm, *k_norm; /* [head_dim], NULL when absent */
+} am_layer_vectors;
+
+struct am_model {
+	am_config config;
+	am_tensors *tensors;
+	am_weights weights;
+	am_layer_vectors *vectors; /* [layers] */
+	float *final_norm;         /* [hidden] */
+	char digest[17];
+};
+
+struct am_session {
+	const am_model *model;
+	am_threads *threads;
+	const am_kernels *kernels;
+	int capacity, block, position;
+	size_t cache_bytes, scratch_bytes;
+	/* KV cache, [layers][kv_heads][capacity][head_dim] each. */
+	float *keys, *values;
+	/* Rotary tables of the block, per distinct rope config: [block][head_dim / 2]. */
+	int n_ropes, *rope_of_layer; /* [layers] -> rope */
+	float *inv_freq;             /* [n_ropes][head_dim / 2] */
+	float *rope_scale;           /* [n_ropes] */
+	float *cos, *sin;            /* [n_ropes][block][head_dim / 2] */
+	/* Activations of the block. */
+	float *x, *normed;   /* [block][hidden] */
+	float *q, *att;      /* [block][heads * head_dim] */
+	float *k, *v;        /* [block][kv_heads * head_dim] */
+	float *gate, *up;    /* [block][intermediate] */
+	float *panel_max;    /* [vocabulary panels][block] */
+	double *panel_sum;
+	float *target_logit; /* [block] */
+	struct am_worker_scratch {
+		float *score, *weight; /* attention tile, [tile_rows * group][keys] */
+		float *q_tile, *out_tile;
+		am_row_sums *sums;
+		unsigned *wants;
+		float *panel; /* converted weight panel */
+		float *logits;
+	} *worker; /* [threads] */
+	int tile_rows; /* most query rows of one attention tile */
+	atomic_bool bad; /* a non-finite score was seen */
+	double attention_seconds, total_seconds;
+};
+
+/* One product of a linear step: y[rows][n] = (add ? y : 0) + bias + x . w^T. */
+typedef struct am_product {
+	const am_tensor *w; /* [n][inputs] */
+	const float *bias;  /* [n] or NULL */
+	float *y;
+	int n;
+	bool add;
+} am_product;
+
+/* Runs products of the same input x[rows][inputs] in one parallel step. */
+void am_linear(am_session *s, const float *x, int rows, int inputs, const am_product *p, int n);
+
+enum { AM_PANEL = 96, AM_VOCAB_PANEL = 512 }; /* weight rows of one product tile */
+
+/* float32 view of `count` rows of a matrix from row `first` on: the file's own
+ * memory where it can be used as it is, else `panel` filled by conversion. */
+const float *am_weight_rows(const am_kernels *kernels, const am_tensor *w, int first, int count, float *panel);
+
+/* q, k of the block are rotated in place and k, v appended to the cache. */
+void am_rope_block(am_session *s, int rows);
+void am_rotate_store(am_session *s, int layer, int rows);
+
+/* att = attention output of the block for one layer; hands rows to the tap. */
+void am_attention(am_session *s, int layer, int rows, const am_tap *tap);
+/* Floats of a score tile and rows of one tile, for a cache of that capacity. */
+int am_attention_tile_rows(const am_config *c, int capacity, int block);
+
+/* nll[rows] from the normed hidden state. */
+void am_nll(am_session *s, int rows, const int32_t *target, float *nll);
+
+/* The first weight of a layer that is not finite, as an error naming tensor and
+ * index; otherwise that `what` of the layer is not finite. layer = -1: outside
+ * the layers. */
+am_status am_report_nonfinite(const am_session *s, int layer, const char *what, am_error *err);
+
+#endif

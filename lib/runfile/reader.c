@@ -1,0 +1,145 @@
+#include "runfile/reader.h"
+
+#include "base/mem.h"
+#include "runfile/reader_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Plain errors (missing, not permitted, a directory) in the system's words. */
+static am_status check_file(const char *path, am_error *err)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return am_fail(err, AM_ERR_IO, "%s: expected a file, found %s", path,
+		               S_ISDIR(st.st_mode) ? "a directory" : "a device");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+	close(fd);
+	return AM_OK;
+}
+
+static am_status check_format(am_run *r, am_error *err)
+{
+	const char *format = NULL;
+	int64_t version = 0, complete = 0;
+	if (!am_run_attr_str(r, "format", &format) || strcmp(format, AM_RUN_FORMAT) != 0)
+		return am_fail(err, AM_ERR_FORMAT, "%s: not a run file: attribute format is %s%s", r->path,
+		               format ? "not " AM_RUN_FORMAT ": " : "missing", format ? format : "");
+	if (!am_run_attr_int(r, "format_version", &version) || version < 1)
+		return am_fail(err, AM_ERR_FORMAT, "%s: attribute format_version: expected a number >= 1",
+		               r->path);
+	if (version > AM_RUN_FORMAT_VERSION)
+		return am_fail(err, AM_ERR_FORMAT,
+		               "%s: format_version %" PRId64 ", this program reads up to %d", r->path, version,
+		               AM_RUN_FORMAT_VERSION);
+	r->complete = am_run_attr_int(r, "complete", &complete) && complete == 1;
+	return AM_OK;
+}
+
+static am_status load(am_run *r, am_error *err)
+{
+	r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+	if (r->file < 0)
+		return am_h5_fail(err, AM_ERR_FORMAT, "%s: not a readable HDF5 file", r->path);
+	am_status s = am_run_load_attrs(r, err);
+	if (!s)
+		s = check_format(r, err);
+	return s ? s : am_run_load_datasets(r, err);
+}
+
+am_status am_run_open(const char *path, am_run **out, am_error *err)
+{
+	am_status s = check_file(path, err);
+	if (s)
+		return s;
+	am_run *r = am_calloc(1, sizeof *r);
+	if (!r || !(r->path = am_strdup(path))) {
+		am_free(r);
+		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", path);
+	}
+	r->file = H5I_INVALID_HID;
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		r->field[f] = H5I_INVALID_HID;
+	am_h5_quiet q = am_h5_begin();
+	s = load(r, err);
+	am_h5_end(&q);
+	if (s)
+		am_run_close(r);
+	else
+		*out = r;
+	return s;
+}
+
+static void close_dataset(hid_t d)
+{
+	if (d >= 0)
+		H5Dclose(d);
+}
+
+void am_run_close(am_run *r)
+{
+	if (!r)
+		return;
+	am_h5_quiet q = am_h5_begin();
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		close_dataset(r->field[f]);
+	for (int i = 0; r->dist && i < r->length[AM_AXIS_LAYER]; i++) {
+		close_dataset(r->dist[i].prob);
+		close_dataset(r->dist[i].offset);
+	}
+	if (r->file >= 0)
+		H5Fclose(r->file);
+	am_h5_end(&q);
+	for (int a = 0; a < AM_AXIS_COUNT; a++)
+		am_free(r->values[a]);
+	am_run_free_attrs(r);
+	am_free(r->dist);
+	am_free(r->path);
+	am_free(r);
+}
+
+const char *am_run_path(const am_run *r)
+{
+	return r->path;
+}
+
+bool am_run_complete(const am_run *r)
+{
+	return r->complete;
+}
+
+int64_t am_run_axis_length(const am_run *r, am_axis a)
+{
+	return r->length[a];
+}
+
+const double *am_run_axis_values(const am_run *r, am_axis a)
+{
+	return r->values[a];
+}
+
+bool am_run_has(const am_run *r, am_field f)
+{
+	return r->field[f] >= 0;
+}
+
+int am_run_shape(const am_run *r, am_field f, int64_t shape[AM_MAX_AXES])
+{
+	if (r->field[f] < 0)
+		return 0;
+	memcpy(shape, r->shape[f], (size_t)am_fields[f].n_axes * sizeof *shape);
+	return am_fields[f].n_axes;
+}
+
+bool am_run_has_dist(const am_run *r)
+{
+	return r->dist;
+}

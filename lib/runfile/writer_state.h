@@ -1,0 +1,95 @@
+/* The writer's state, shared by the files writer*.c and index.c. */
+#ifndef AM_RUNFILE_WRITER_STATE_H
+#define AM_RUNFILE_WRITER_STATE_H
+
+#include "runfile/filter.h"
+#include "runfile/space.h"
+#include "runfile/stored.h"
+#include "runfile/writer.h"
+
+/* A field that grows with the rows. Its open row group, [outer][chunk_rows]
+ * [inner], is cut along the leading axis into chunks that lie one after another;
+ * the last is padded. */
+typedef struct am_row_field {
+	am_stored stored;
+	unsigned char *group;
+	size_t outer, inner; /* elements before and after the row axis */
+	int row_at;          /* which axis the rows are */
+	int pieces;          /* chunks a group */
+} am_row_field;
+
+/* /dist of one layer: the open chunk and the rows so far. */
+typedef struct am_dist_layer {
+	am_stored prob;
+	unsigned char *chunk; /* [head][prob.chunk[1]] */
+	int64_t *offset;      /* [n_rows + 1] */
+	int64_t n_rows, room;
+} am_dist_layer;
+
+typedef enum { AM_ATTR_STR, AM_ATTR_INT, AM_ATTR_DOUBLE } am_attr_kind;
+typedef struct am_attr {
+	char *name, *s;
+	am_attr_kind kind;
+	int64_t i;
+	double x;
+} am_attr;
+
+typedef struct am_strings {
+	char **s;
+	int64_t n;
+} am_strings;
+
+struct am_run_writer {
+	char *path, *part; /* NULL in memory */
+	int fd;
+	bool force, complete;
+	am_status failed; /* AM_OK until a write fails */
+	am_space space;
+	am_filter filter;
+
+	int64_t length[AM_AXIS_COUNT]; /* -1 while not known */
+	am_stored axis[AM_AXIS_COUNT]; /* coordinates; ROW is in row_axis */
+	am_stored field[AM_FIELD_COUNT]; /* those without rows */
+	am_strings strings[AM_FIELD_COUNT];
+
+	int64_t chunk_rows, expected_rows;
+	int64_t rows, groups; /* rows appended; whole groups in the file */
+	int64_t filled;       /* rows of the open group */
+	am_row_field row_axis, row[AM_FIELD_COUNT];
+
+	int n_dist;
+	am_dist_layer *dist; /* [n_dist], one a layer */
+	int32_t *layer_id;
+
+	am_attr *attr;
+	int n_attr, attr_room;
+
+	am_range arena[2]; /* where the metadata lies: in use, and before */
+	size_t index_size; /* bytes of the metadata in use */
+	int64_t flushed_rows;
+	double flush_seconds, last_flush;
+};
+
+/* writer_rows.c */
+am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err) AM_MUST_CHECK;
+/* Writes the open group, rows short of a chunk filled up with missing values. */
+am_status am_writer_rows_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Bytes the open group takes in the file, filtered. */
+int64_t am_writer_rows_pending(am_run_writer *w);
+void am_writer_rows_fini(am_run_writer *w);
+
+/* writer_dist.c */
+am_status am_writer_dist_open(am_run_writer *w, bool half, am_error *err) AM_MUST_CHECK;
+am_status am_writer_dist_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Rows of every layer whose distributions are in the file, at most `rows`. */
+int64_t am_writer_dist_rows(const am_run_writer *w, int64_t rows);
+void am_writer_dist_fini(am_run_writer *w);
+
+/* writer_attr.c: a root attribute, the writer's own included. */
+am_status am_writer_attr(am_run_writer *w, const char *name, am_attr value, am_error *err) AM_MUST_CHECK;
+void am_writer_attr_fini(am_run_writer *w);
+
+/* commit.c: makes the first `rows` rows and everything put the state of the file. */
+am_status am_writer_commit(am_run_writer *w, int64_t rows, am_error *err) AM_MUST_CHECK;
+
+#endif

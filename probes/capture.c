@@ -1,0 +1,289 @@
+#include "probes/capture.h"
+
+#include "base/mem.h"
+#include "probes/capture_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static unsigned wants(void *ctx, int layer, int head, int64_t position)
+{
+	const am_capture *c = ctx;
+	if (c->layer_index[layer] < 0 || c->head_index[head] < 0 || c->slot[position - c->start] < 0)
+		return 0;
+	return c->best > 0 ? AM_TAP_ROW | AM_TAP_SCORES : AM_TAP_ROW;
+}
+
+static void put(am_capture *c, am_field f, size_t at, double x)
+{
+	((float *)c->field[f])[at] = (float)x;
+}
+
+double am_capture_mass(const am_capture *c, const am_attn_row *row, int64_t from, int64_t to)
+{
+	int64_t lo = from - row->first_key, hi = to - row->first_key;
+	lo = lo < 0 ? 0 : lo;
+	hi = hi > row->n ? row->n : hi;
+	if (hi <= lo)
+		return 0;
+	return c->kernels->sum(row->weight + lo, (int)(hi - lo)) / row->sums->z;
+}
+
+static double unit(double x)
+{
+	return x < 0 ? 0 : x > 1 ? 1 : x;
+}
+
+static void moments(am_capture *c, const am_attn_row *row)
+{
+	const am_row_sums *s = row->sums;
+	size_t at = am_capture_at(c, row);
+	double ln_z = log(s->z), mean = s->a / s->z, variance = s->b / s->z - mean * mean;
+	/* Rounding may leave a value a hair outside its range; the range is exact. */
+	double entropy = fmin(fmax(ln_z - mean, 0), log((double)row->n));
+	put(c, AM_FIELD_LSE, at, (double)s->max + ln_z);
+	put(c, AM_FIELD_ENTROPY, at, entropy);
+	put(c, AM_FIELD_SCORE_VARIANCE, at, fmax(variance, 0));
+	put(c, AM_FIELD_RENYI2, at, fmin(fmax(2 * ln_z - log(s->z2), 0), entropy));
+	put(c, AM_FIELD_MAX_PROB, at, unit(1 / s->z));
+	put(c, AM_FIELD_MEAN_DISTANCE, at, fmax(s->d / s->z, 0));
+	put(c, AM_FIELD_SINK_MASS, at, unit(am_capture_mass(c, row, 0, c->o->sink)));
+	put(c, AM_FIELD_RECENT_MASS, at,
+	    unit(am_capture_mass(c, row, row->position - c->o->recent + 1, row->position + 1)));
+}
+
+static void store_distribution(am_capture *c, const am_attn_row *row)
+{
+	size_t h = (size_t)c->head_index[row->head];
+	int64_t total = c->dist_offset[c->n_rows];
+	float *to = c->dist + h * (size_t)total + c->dist_offset[c->slot[row->row]];
+	double inv = 1 / row->sums->z;
+	for (int j = 0; j < row->n; j++)
+		to[j] = (float)((double)row->weight[j] * inv);
+}
+
+static void observe(void *ctx, int worker, const am_attn_row *row)
+{
+	am_capture *c = ctx;
+	moments(c, row);
+	am_coverage_row(c, &c->scratch[worker], row);
+	am_profile_row(c, row);
+	if (c->dist)
+		store_distribution(c, row);
+}
+
+static int visible(const am_capture *c, int layer, int position)
+{
+	int w = c->config->window[layer];
+	return w > 0 && position >= w ? w : position + 1;
+}
+
+/* Offsets of the rows' distributions in the layer that runs next. */
+static void set_offsets(am_capture *c, int layer_index)
+{
+	if (!c->dist || layer_index >= c->axes.n_layer)
+		return;
+	const int32_t *n = (const int32_t *)c->field[AM_FIELD_ROW_VISIBLE] + (size_t)layer_index * (size_t)c->n_rows;
+	c->dist_offset[0] = 0;
+	for (int i = 0; i < c->n_rows; i++)
+		c->dist_offset[i + 1] = c->dist_offset[i] + n[i];
+}
+
+static am_status layer_done(void *ctx, int layer, am_error *err)
+{
+	am_capture *c = ctx;
+	int l = c->layer_index[layer];
+	if (l < 0 || c->n_rows == 0)
+		return AM_OK;
+	am_profile_layer_done(c, l);
+	if (!c->dist)
+		return AM_OK;
+	const int32_t *n = (const int32_t *)c->field[AM_FIELD_ROW_VISIBLE] + (size_t)l * (size_t)c->n_rows;
+	am_status status = am_run_writer_append_dist(c->writer, l, c->n_rows, n, c->dist, err);
+	set_offsets(c, l + 1);
+	return status;
+}
+
+int am_capture_begin(am_capture *c, int index, int start, int n)
+{
+	c->start = start;
+	if (c->sequence != index) {
+		c->sequence = index;
+		c->length = c->sequences->item[index].n;
+		am_row_policy_fini(&c->rows);
+		/* Memory for a sample is small; without it no row is captured. */
+		if (am_row_policy_init(&c->rows, c->o, index, c->length, NULL))
+			c->rows = (am_row_policy){.kind = AM_ROWS_SAMPLE};
+		am_profile_begin_sequence(c);
+	}
+	const int32_t *ids = c->sequences->item[index].ids;
+	c->n_rows = 0;
+	for (int r = 0; r < n; r++) {
+		c->slot[r] = -1;
+		if (!am_row_policy_has(&c->rows, start + r))
+			continue;
+		((int32_t *)c->field[AM_FIELD_ROW_SEQUENCE])[c->n_rows] = index;
+		((int32_t *)c->field[AM_FIELD_ROW_POSITION])[c->n_rows] = start + r;
+		((int32_t *)c->field[AM_FIELD_ROW_TOKEN])[c->n_rows] = ids[start + r];
+		c->slot[r] = c->n_rows++;
+	}
+	int32_t *v = c->field[AM_FIELD_ROW_VISIBLE];
+	for (int l = 0; l < c->axes.n_layer; l++)
+		for (int i = 0; i < c->n_rows; i++)
+			*v++ = visible(c, c->layers[l], ((int32_t *)c->field[AM_FIELD_ROW_POSITION])[i]);
+	set_offsets(c, 0);
+	return c->n_rows;
+}
+
+void am_capture_end(am_capture *c, const float *nll, am_run_block *out)
+{
+	const int32_t *position = c->field[AM_FIELD_ROW_POSITION];
+	for (int i = 0; i < c->n_rows; i++)
+		((float *)c->field[AM_FIELD_ROW_NLL])[i] = nll[position[i] - c->start];
+	out->n_rows = c->n_rows;
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		out->field[f] = c->field[f];
+}
+
+void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size)
+{
+	size_t bytes = 0;
+	void *p = *ok && am_mul_size(n, size, &bytes) ? am_calloc(n, size) : NULL;
+	*ok = *ok && p;
+	c->bytes += bytes;
+	return p;
+}
+
+/* Captured ids and the way back: all of them when none are chosen. */
+static int choose(am_capture *c, bool *ok, const int *chosen, int n_chosen, int total, int32_t **ids, int **back)
+{
+	int n = n_chosen ? n_chosen : total;
+	*ids = am_capture_take(c, ok, (size_t)n, sizeof **ids);
+	*back = am_capture_take(c, ok, (size_t)total, sizeof **back);
+	for (int i = 0; *ok && i < total; i++)
+		(*back)[i] = -1;
+	for (int i = 0; *ok && i < n; i++) {
+		(*ids)[i] = n_chosen ? chosen[i] : i;
+		(*back)[(*ids)[i]] = i;
+	}
+	return n;
+}
+
+static int log2_bins(int longest)
+{
+	int bins = 1; /* distance 0 */
+	for (int64_t d = 1; d < longest; d *= 2)
+		bins++;
+	return bins;
+}
+
+static bool set_axes(am_capture *c)
+{
+	const am_run_options *o = c->o;
+	const am_config *m = c->config;
+	bool ok = true;
+	int *unused;
+	am_run_axes *a = &c->axes;
+	a->n_layer = choose(c, &ok, o->layers, o->n_layers, m->layers, &c->layers, &c->layer_index);
+	a->n_head = choose(c, &ok, o->heads, o->n_heads, m->heads, &c->heads, &c->head_index);
+	a->n_kv_head = choose(c, &ok, NULL, 0, m->kv_heads, &c->kv_heads, &unused);
+	am_free(unused);
+	a->layer = c->layers;
+	a->head = c->heads;
+	a->kv_head = c->kv_heads;
+	a->n_k = o->n_k;
+	a->k = (const int32_t *)o->k;
+	a->n_ratio = o->n_ratio;
+	a->ratio = o->ratio;
+	a->n_mass = o->n_mass;
+	a->mass = o->mass;
+	int longest = c->sequences->longest;
+	a->n_rank = o->dist == AM_DIST_TOPK ? (o->dist_k < longest ? o->dist_k : longest) : 0;
+	a->n_distance_bin = log2_bins(longest);
+	a->n_map = o->map;
+	for (int i = 0; i < c->sequences->n; i++)
+		a->n_row += am_row_policy_count(o, c->sequences->item[i].n);
+	return ok;
+}
+
+static bool allocate_fields(am_capture *c)
+{
+	static const am_field per_row[] = {AM_FIELD_ROW_SEQUENCE, AM_FIELD_ROW_POSITION, AM_FIELD_ROW_TOKEN,
+	                                   AM_FIELD_ROW_NLL};
+	static const am_field moments_of_row[] = {AM_FIELD_LSE, AM_FIELD_ENTROPY, AM_FIELD_SCORE_VARIANCE,
+	                                          AM_FIELD_RENYI2, AM_FIELD_MAX_PROB, AM_FIELD_SINK_MASS,
+	                                          AM_FIELD_RECENT_MASS, AM_FIELD_MEAN_DISTANCE};
+	bool ok = true;
+	size_t b = (size_t)c->block, l = (size_t)c->axes.n_layer, lhb = l * (size_t)c->axes.n_head * b;
+	for (size_t i = 0; i < sizeof per_row / sizeof per_row[0]; i++)
+		c->field[per_row[i]] = am_capture_take(c, &ok, b, 4);
+	c->field[AM_FIELD_ROW_VISIBLE] = am_capture_take(c, &ok, l * b, 4);
+	for (size_t i = 0; i < sizeof moments_of_row / sizeof moments_of_row[0]; i++)
+		c->field[moments_of_row[i]] = am_capture_take(c, &ok, lhb, 4);
+	c->slot = am_capture_take(c, &ok, b, sizeof *c->slot);
+	c->scratch = am_capture_take(c, &ok, (size_t)c->workers, sizeof *c->scratch);
+	if (c->o->dist == AM_DIST_FULL) {
+		c->dist = am_capture_take(c, &ok, (size_t)c->axes.n_head * b * (size_t)c->sequences->longest, 4);
+		c->dist_offset = am_capture_take(c, &ok, b + 1, sizeof *c->dist_offset);
+	}
+	return ok && am_coverage_new(c) && am_profile_new(c);
+}
+
+am_status am_capture_new(const am_run_options *o, const am_config *config, const am_kernels *kernels,
+                         const am_sequences *sequences, int block, int workers, am_capture **out, am_error *err)
+{
+	am_capture *c = am_calloc(1, sizeof *c);
+	if (!c)
+		return am_fail(err, AM_ERR_MEMORY, "capture: out of memory");
+	c->o = o;
+	c->config = config;
+	c->kernels = kernels;
+	c->sequences = sequences;
+	c->block = block;
+	c->workers = workers;
+	c->sequence = -1;
+	c->tap = (am_tap){c, wants, observe, layer_done};
+	if (!set_axes(c) || !allocate_fields(c)) {
+		size_t mb = c->bytes >> 20;
+		am_capture_free(c);
+		return am_fail(err, AM_ERR_MEMORY, "capture: out of memory (%zu MB for blocks of %d rows)", mb, block);
+	}
+	*out = c;
+	return AM_OK;
+}
+
+void am_capture_free(am_capture *c)
+{
+	if (!c)
+		return;
+	am_coverage_free(c);
+	am_profile_free(c);
+	am_row_policy_fini(&c->rows);
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		am_free(c->field[f]);
+	void *own[] = {c->layers, c->heads, c->kv_heads, c->layer_index, c->head_index, c->slot, c->dist,
+	               c->dist_offset, c->scratch};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		am_free(own[i]);
+	am_free(c);
+}
+
+const am_run_axes *am_capture_axes(const am_capture *c)
+{
+	return &c->axes;
+}
+
+const am_tap *am_capture_tap(am_capture *c)
+{
+	return &c->tap;
+}
+
+void am_capture_set_writer(am_capture *c, am_run_writer *w)
+{
+	c->writer = w;
+}
+
+size_t am_capture_memory(const am_capture *c)
+{
+	return c->bytes;
+}

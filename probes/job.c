@@ -1,0 +1,184 @@
+#include "probes/job.h"
+
+#include "base/mem.h"
+#include "kernels/gemm.h"
+#include "probes/row_policy.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
+
+static am_status check_ascending(const char *what, const double *x, int n, double most, am_error *err)
+{
+	for (int i = 0; i < n; i++)
+		if (!(x[i] > 0 && x[i] <= most) || (i && !(x[i] > x[i - 1])))
+			return am_fail(err, AM_ERR_USAGE, "%s: expected ascending values in (0, %g], found %g", what, most, x[i]);
+	return AM_OK;
+}
+
+static am_status check_ids(const char *what, const int *ids, int n, int total, am_error *err)
+{
+	for (int i = 0; i < n; i++) {
+		if (ids[i] < 0 || ids[i] >= total)
+			return am_fail(err, AM_ERR_USAGE, "%s: the model has 0 to %d, found %d", what, total - 1, ids[i]);
+		if (i && ids[i] <= ids[i - 1])
+			return am_fail(err, AM_ERR_USAGE, "%s: expected ascending ids, found %d after %d", what, ids[i],
+			               ids[i - 1]);
+	}
+	return AM_OK;
+}
+
+static am_status check_options(const am_run_options *o, const am_config *c, am_error *err)
+{
+	am_status s = check_ids("--layers", o->layers, o->n_layers, c->layers, err);
+	if (!s)
+		s = check_ids("--heads", o->heads, o->n_heads, c->heads, err);
+	for (int i = 0; !s && i < o->n_k; i++)
+		if (o->k[i] < 1 || (i && o->k[i] <= o->k[i - 1]))
+			s = am_fail(err, AM_ERR_USAGE, "-k: expected ascending counts from 1, found %d", o->k[i]);
+	if (!s)
+		s = check_ascending("--ratio", o->ratio, o->n_ratio, 1, err);
+	if (!s)
+		s = check_ascending("--mass", o->mass, o->n_mass, 1, err);
+	if (!s && o->rows != AM_ROWS_ALL && o->rows_n < 1)
+		s = am_fail(err, AM_ERR_USAGE, "--rows: expected a number from 1, found %d", o->rows_n);
+	if (!s && o->dist == AM_DIST_TOPK && o->dist_k < 1)
+		s = am_fail(err, AM_ERR_USAGE, "--dist topk: expected a number from 1, found %d", o->dist_k);
+	if (!s && (o->sink < 1 || o->recent < 1 || o->map < 0))
+		s = am_fail(err, AM_ERR_USAGE, "--sink and --recent: expected at least 1, --map at least 0, found %d, %d, %d",
+		            o->sink, o->recent, o->map);
+	return s;
+}
+
+/* Positions the model was made for: "dynamic" rope stretches them by its factor. */
+static int context_of(const am_config *c)
+{
+	const am_rope_config *r = &c->rope[0];
+	double stretched = r->type == AM_ROPE_DYNAMIC ? c->max_positions * r->factor : c->max_positions;
+	return stretched < 1 << 30 ? (int)stretched : 1 << 30;
+}
+
+/* As many rows as keep a block's statistics within BLOCK_BYTES. */
+static int choose_block(const am_run_options *o, const am_config *c, const am_sequences *s)
+{
+	size_t layers = (size_t)(o->n_layers ? o->n_layers : c->layers);
+	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
+	size_t values = 8 + (size_t)o->n_k * (o->output_error ? 2 : 1) + (size_t)o->n_ratio + (size_t)o->n_mass;
+	if (o->dist == AM_DIST_TOPK)
+		values += 2 * (size_t)o->dist_k;
+	size_t row = 4 * heads * (layers * values + (size_t)o->map + 32);
+	if (o->dist == AM_DIST_FULL)
+		row += 4 * heads * (size_t)s->longest;
+	size_t block = BLOCK_BYTES / row;
+	size_t most = o->block > 0 ? (size_t)o->block : BLOCK;
+	block = block < 1 ? 1 : block > most ? most : block;
+	return block > (size_t)s->longest ? s->longest : (int)block;
+}
+
+static am_status open_session(am_job *job, am_error *err)
+{
+	const am_config *c = am_model_config(job->model);
+	job->block = choose_block(job->o, c, &job->sequences);
+	job->target = am_calloc((size_t)job->block, sizeof *job->target);
+	job->nll = am_calloc((size_t)job->block, sizeof *job->nll);
+	if (!job->target || !job->nll)
+		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
+	am_session_options so = {.capacity = job->sequences.longest, .block = job->block, .threads = job->threads,
+	                         .kernels = job->kernels};
+	am_status s = am_session_new(job->model, &so, &job->session, err);
+	if (!s)
+		s = am_capture_new(job->o, c, job->kernels, &job->sequences, job->block, am_threads_count(job->threads),
+		                   &job->capture, err);
+	return s;
+}
+
+am_status am_job_open(const am_run_options *o, am_job *job, am_error *err)
+{
+	*job = (am_job){.o = o};
+	am_status s = am_kernels_get(o->kernels, &job->kernels, err);
+	if (!s)
+		s = am_threads_new(o->threads > 0 ? o->threads : am_threads_available(), &job->threads, err);
+	if (!s)
+		s = am_gemm_init(err);
+	if (!s)
+		s = am_model_open(o->model, &job->model, err);
+	if (!s)
+		s = check_options(o, am_model_config(job->model), err);
+	if (!s) {
+		const am_config *c = am_model_config(job->model);
+		s = am_sequences_read(o, context_of(c), c->vocab, &job->sequences, &job->notes, err);
+	}
+	return s ? s : open_session(job, err);
+}
+
+void am_job_close(am_job *job)
+{
+	am_capture_free(job->capture);
+	am_session_free(job->session);
+	am_sequences_fini(&job->sequences);
+	am_model_close(job->model);
+	am_threads_free(job->threads);
+	am_text_free(&job->notes);
+	am_free(job->target);
+	am_free(job->nll);
+	*job = (am_job){0};
+}
+
+am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
+{
+	const am_run_options *o = job->o;
+	const am_config *c = am_model_config(job->model);
+	char rows[64], rope[64];
+	am_row_policy_describe(o, rows, sizeof rows);
+	snprintf(rope, sizeof rope, "%s", am_rope_type_name(c->rope[0].type));
+	const struct { const char *name, *value; } texts[] = {
+		{"command_line", o->command_line ? o->command_line : ""},
+		{"model", o->model},
+		{"model_family", am_family_name(c->family)},
+		{"model_digest", am_model_digest(job->model)},
+		{"weights_dtype", am_model_dtype(job->model)},
+		{"dtype", "f32"},
+		{"device", "cpu"},
+		{"kernel", job->kernels->name},
+		{"blas", am_gemm_describe()},
+		{"attention", "dense"},
+		{"rope_layout", "half"},
+		{"rope_type", rope},
+		{"row_policy", rows},
+	};
+	const struct { const char *name; int64_t value; } ints[] = {
+		{"model_layers", c->layers}, {"model_heads", c->heads}, {"model_kv_heads", c->kv_heads},
+		{"model_head_dim", c->head_dim}, {"model_hidden", c->hidden}, {"model_intermediate", c->intermediate},
+		{"model_vocab", c->vocab}, {"model_context", c->max_positions}, {"seed", (int64_t)o->seed},
+		{"sink_keys", o->sink}, {"recent_keys", o->recent}, {"block_rows", job->block},
+	};
+	am_status s = AM_OK;
+	for (size_t i = 0; !s && i < sizeof texts / sizeof texts[0]; i++)
+		s = am_run_writer_attr_str(w, texts[i].name, texts[i].value, err);
+	for (size_t i = 0; !s && i < sizeof ints / sizeof ints[0]; i++)
+		s = am_run_writer_attr_int(w, ints[i].name, ints[i].value, err);
+	if (!s)
+		s = am_run_writer_attr_double(w, "scale", 1 / sqrt((double)c->head_dim), err);
+	return s ? s : am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);
+}
+
+am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,
+                       am_error *err)
+{
+	const am_sequence *q = &job->sequences.item[sequence];
+	for (int i = 0; i < n; i++)
+		job->target[i] = start + i + 1 < q->n ? q->ids[start + i + 1] : -1;
+	int captured = writer ? am_capture_begin(job->capture, sequence, start, n) : 0;
+	am_forward_io io = {.ids = q->ids + start, .target = job->target, .nll = job->nll,
+	                    .tap = captured ? am_capture_tap(job->capture) : NULL};
+	am_status s = am_session_forward(job->session, &io, n, err);
+	if (s)
+		return am_fail_in(err, s, "%s", q->name);
+	if (!captured)
+		return AM_OK;
+	am_run_block block;
+	am_capture_end(job->capture, job->nll, &block);
+	*rows += captured;
+	return am_run_writer_append(writer, &block, err);
+}

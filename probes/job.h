@@ -1,0 +1,36 @@
+/* What run and its estimate share: everything opened for one capture. */
+#ifndef AM_PROBES_JOB_H
+#define AM_PROBES_JOB_H
+
+#include "model/forward.h"
+#include "probes/capture.h"
+#include "probes/run.h"
+#include "probes/sequences.h"
+
+typedef struct am_job {
+	const am_run_options *o;
+	const am_kernels *kernels;
+	am_threads *threads;
+	am_model *model;
+	am_sequences sequences;
+	am_session *session;
+	am_capture *capture;
+	am_text notes;   /* remarks for the user, a line each */
+	int block;       /* query rows a block */
+	int32_t *target; /* [block] */
+	float *nll;      /* [block] */
+} am_job;
+
+/* Checks the options and opens it all; am_job_close whatever the result. */
+am_status am_job_open(const am_run_options *o, am_job *job, am_error *err) AM_MUST_CHECK;
+void am_job_close(am_job *job);
+
+/* Root attributes of the run. */
+am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err) AM_MUST_CHECK;
+
+/* Runs tokens start .. start + n - 1 of a sequence, the session standing at start.
+ * With `writer`, rows are captured and appended. job->nll[0..n) holds the NLLs. */
+am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,
+                       am_error *err) AM_MUST_CHECK;
+
+#endif

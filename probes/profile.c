@@ -1,0 +1,137 @@
+/* Mean mass by distance and by cell of relative position. Rows count alike within a
+ * sequence, sequences within a task, and tasks. */
+#include "base/mem.h"
+#include "probes/capture_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Weight of every sequence: 1 / (tasks * sequences of its task). */
+static void set_weights(am_capture *c)
+{
+	const am_sequences *s = c->sequences;
+	int tasks = 0;
+	for (int i = 0; i < s->n; i++) {
+		int same = 0, first = i;
+		for (int j = 0; j < s->n; j++)
+			if (!strcmp(s->item[i].task, s->item[j].task)) {
+				same++;
+				first = j < first ? j : first;
+			}
+		tasks += first == i;
+		c->sequence_weight[i] = 1.0 / same;
+	}
+	for (int i = 0; i < s->n; i++)
+		c->sequence_weight[i] /= tasks;
+}
+
+bool am_profile_new(am_capture *c)
+{
+	size_t h = (size_t)c->axes.n_head, lh = (size_t)c->axes.n_layer * h, b = (size_t)c->block;
+	size_t bins = (size_t)c->axes.n_distance_bin, map = (size_t)c->axes.n_map;
+	bool ok = true;
+	c->sequence_weight = am_capture_take(c, &ok, (size_t)c->sequences->n, sizeof *c->sequence_weight);
+	c->row_distance = am_capture_take(c, &ok, h * b * bins, sizeof *c->row_distance);
+	c->distance = am_capture_take(c, &ok, lh * bins, sizeof *c->distance);
+	if (map) {
+		c->row_map = am_capture_take(c, &ok, h * b * map, sizeof *c->row_map);
+		c->map = am_capture_take(c, &ok, lh * map * map, sizeof *c->map);
+		c->map_weight = am_capture_take(c, &ok, map, sizeof *c->map_weight);
+		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
+	}
+	if (ok)
+		set_weights(c);
+	return ok;
+}
+
+void am_profile_free(am_capture *c)
+{
+	void *own[] = {c->sequence_weight, c->row_distance, c->distance, c->row_map, c->map, c->map_weight,
+	               c->rows_in_map_q};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		am_free(own[i]);
+}
+
+static int map_cell(const am_capture *c, int64_t position)
+{
+	return (int)(position * c->axes.n_map / c->length);
+}
+
+void am_profile_begin_sequence(am_capture *c)
+{
+	c->rows_in_sequence = am_row_policy_count(c->o, c->length);
+	if (!c->axes.n_map)
+		return;
+	memset(c->rows_in_map_q, 0, (size_t)c->axes.n_map * sizeof *c->rows_in_map_q);
+	for (int p = 0; p < c->length; p++)
+		if (am_row_policy_has(&c->rows, p))
+			c->rows_in_map_q[map_cell(c, p)]++;
+	for (int q = 0; q < c->axes.n_map; q++)
+		if (c->rows_in_map_q[q])
+			c->map_weight[q] += c->sequence_weight[c->sequence];
+}
+
+void am_profile_row(am_capture *c, const am_attn_row *row)
+{
+	size_t at = (size_t)c->head_index[row->head] * (size_t)c->n_rows + (size_t)c->slot[row->row];
+	float *d = c->row_distance + at * (size_t)c->axes.n_distance_bin;
+	int64_t p = row->position;
+	for (int b = 0; b < c->axes.n_distance_bin; b++) {
+		int64_t near = b ? (int64_t)1 << (b - 1) : 0, far = b ? 2 * near : 1; /* near <= distance < far */
+		d[b] = (float)am_capture_mass(c, row, p - far + 1, p - near + 1);
+	}
+	if (!c->axes.n_map)
+		return;
+	float *m = c->row_map + at * (size_t)c->axes.n_map;
+	int64_t cells = c->axes.n_map, length = c->length;
+	for (int64_t i = 0; i < cells; i++) {
+		/* Keys of cell i: the positions q with q * cells / length == i. */
+		int64_t from = (i * length + cells - 1) / cells, to = ((i + 1) * length + cells - 1) / cells;
+		m[i] = (float)am_capture_mass(c, row, from, to);
+	}
+}
+
+static void add_rows(double *to, const float *from, size_t n, double weight)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += weight * (double)from[i];
+}
+
+/* In row order, so that the sums do not depend on the order rows were observed in. */
+void am_profile_layer_done(am_capture *c, int layer_index)
+{
+	const int32_t *position = c->field[AM_FIELD_ROW_POSITION];
+	size_t bins = (size_t)c->axes.n_distance_bin, map = (size_t)c->axes.n_map;
+	double weight = c->sequence_weight[c->sequence];
+	for (int h = 0; h < c->axes.n_head; h++) {
+		size_t lh = (size_t)layer_index * (size_t)c->axes.n_head + (size_t)h;
+		for (int i = 0; i < c->n_rows; i++) {
+			size_t at = (size_t)h * (size_t)c->n_rows + (size_t)i;
+			add_rows(c->distance + lh * bins, c->row_distance + at * bins, bins,
+			         weight / (double)c->rows_in_sequence);
+			if (!map)
+				continue;
+			size_t q = (size_t)map_cell(c, position[i]);
+			add_rows(c->map + (lh * map + q) * map, c->row_map + at * map, map,
+			         weight / (double)c->rows_in_map_q[q]);
+		}
+	}
+}
+
+am_status am_capture_finish(am_capture *c, am_run_writer *w, am_error *err)
+{
+	size_t lh = (size_t)c->axes.n_layer * (size_t)c->axes.n_head;
+	size_t bins = (size_t)c->axes.n_distance_bin, map = (size_t)c->axes.n_map;
+	float *out = am_alloc(lh * (bins > map * map ? bins : map * map), sizeof *out);
+	if (!out)
+		return am_fail(err, AM_ERR_MEMORY, "profile: out of memory");
+	for (size_t i = 0; i < lh * bins; i++)
+		out[i] = (float)c->distance[i];
+	am_status status = am_run_writer_put(w, AM_FIELD_PROFILE_DISTANCE, 0, out, err);
+	for (size_t i = 0; !status && i < lh * map * map; i++)
+		out[i] = (float)(c->map[i] / c->map_weight[i / map % map]); /* NaN where no row lies */
+	if (!status && map)
+		status = am_run_writer_put(w, AM_FIELD_PROFILE_MAP, 0, out, err);
+	am_free(out);
+	return status;
+}

@@ -1,0 +1,179 @@
+/* Time a score of every kernel: the best of several batches, each long enough for
+ * the clock. Cycles are those of the time stamp counter, which ticks at a constant
+ * rate whatever the core's clock; null where there is none. */
+#include "base/clock.h"
+#include "inputs.h"
+#include "tests.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+enum { BENCH_N = 65536, BATCHES = 7, TOP_K = 64, N_K = 9, N_TAU = 6 };
+
+typedef struct bench {
+	int n;
+	float *score, *weight, *out;
+	int32_t *index;
+	uint16_t *half;
+	void *scratch;
+	double sink; /* keeps results alive */
+} bench;
+
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__)
+	return __rdtsc();
+#else
+	return 0;
+#endif
+}
+
+static void row_stats(const am_kernels *k, bench *b)
+{
+	am_row_sums s;
+	k->row_stats(b->score, b->n, b->out, &s);
+	b->sink += s.z;
+}
+
+static void row_softmax(const am_kernels *k, bench *b)
+{
+	am_row_sums s;
+	k->row_softmax(b->score, b->n, b->out, &s);
+	b->sink += s.z;
+}
+
+static void sum(const am_kernels *k, bench *b)
+{
+	b->sink += k->sum(b->score, b->n);
+}
+
+static void row_mass(const am_kernels *k, bench *b)
+{
+	static const int ks[N_K] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
+	static const double tau[N_TAU] = {0.5, 0.8, 0.9, 0.95, 0.99, 0.999};
+	float mass[N_K];
+	int32_t count[N_TAU];
+	k->row_mass(b->weight, b->n, ks, N_K, tau, N_TAU, mass, count, b->scratch);
+	b->sink += (double)mass[0] + count[0];
+}
+
+static void row_topk(const am_kernels *k, bench *b)
+{
+	k->row_topk(b->score, b->n, TOP_K, b->index, b->scratch);
+	b->sink += b->index[0];
+}
+
+static void bf16_to_f32(const am_kernels *k, bench *b)
+{
+	k->bf16_to_f32(b->half, (size_t)b->n, b->out);
+	b->sink += (double)b->out[0];
+}
+
+static void f16_to_f32(const am_kernels *k, bench *b)
+{
+	k->f16_to_f32(b->half, (size_t)b->n, b->out);
+	b->sink += (double)b->out[0];
+}
+
+static const struct {
+	const char *name;
+	void (*run)(const am_kernels *k, bench *b);
+} subjects[] = {
+	{"row_stats", row_stats},
+	{"row_softmax", row_softmax},
+	{"sum", sum},
+	{"row_mass", row_mass},
+	{"row_topk", row_topk},
+	{"bf16_to_f32", bf16_to_f32},
+	{"f16_to_f32", f16_to_f32},
+};
+
+enum { N_SUBJECTS = (int)(sizeof subjects / sizeof subjects[0]) };
+
+/* Best batch: seconds and ticks a score. */
+static void best(const am_kernels *k, int subject, bench *b, double *seconds, double *cycles)
+{
+	int repeats = 1 + 1000000 / b->n;
+	*seconds = *cycles = 1e9;
+	for (int batch = 0; batch < BATCHES; batch++) {
+		double start = am_now();
+		uint64_t tick = ticks();
+		for (int i = 0; i < repeats; i++)
+			subjects[subject].run(k, b);
+		double c = (double)(ticks() - tick) / repeats / b->n;
+		double s = (am_now() - start) / repeats / b->n;
+		*seconds = s < *seconds ? s : *seconds;
+		*cycles = c < *cycles ? c : *cycles;
+	}
+}
+
+static void print(const am_kernels *k, int subject, const bench *b, double seconds, double cycles,
+                  int json, int first)
+{
+	const char *name = subjects[subject].name;
+	if (!json) {
+		printf("%-8s %-12s %6d %9.3f %9.2f\n", k->name, name, b->n, 1e9 * seconds, cycles);
+		return;
+	}
+	printf("%s\n  {\"isa\": \"%s\", \"kernel\": \"%s\", \"n\": %d, \"ns_per_score\": %.4f, ",
+	       first ? "" : ",", k->name, name, b->n, 1e9 * seconds);
+	if (cycles > 0)
+		printf("\"tsc_cycles_per_score\": %.3f}", cycles);
+	else
+		printf("\"tsc_cycles_per_score\": null}");
+}
+
+static void bench_open(bench *b)
+{
+	am_rng r = am_rng_split(1, 0);
+	am_row_sums s;
+	b->score = calloc(BENCH_N, sizeof *b->score);
+	b->weight = calloc(BENCH_N, sizeof *b->weight);
+	b->out = calloc(BENCH_N, sizeof *b->out);
+	b->index = calloc(TOP_K, sizeof *b->index);
+	b->half = calloc(BENCH_N, sizeof *b->half);
+	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
+	if (!b->score || !b->weight || !b->out || !b->index || !b->half || !b->scratch)
+		abort();
+	input_gaussian(b->score, BENCH_N, 2.2, &r);
+	am_kernels_at(0, NULL)->row_softmax(b->score, BENCH_N, b->weight, &s);
+	for (int j = 0; j < BENCH_N; j++)
+		b->half[j] = (uint16_t)am_rng_below(&r, 0x7c00);
+}
+
+static void bench_close(bench *b)
+{
+	free(b->scratch);
+	free(b->half);
+	free(b->index);
+	free(b->out);
+	free(b->weight);
+	free(b->score);
+}
+
+void bench_kernels(const am_kernels *only, int json)
+{
+	static const int lengths[] = {256, 4096, BENCH_N};
+	bench b = {0};
+	int usable, first = 1;
+	bench_open(&b);
+	printf(json ? "[" : "isa      kernel            n  ns/score tsc/score\n");
+	for (int i = 0; am_kernels_at(i, &usable); i++)
+		for (int s = 0; s < N_SUBJECTS; s++)
+			for (int l = 0; l < 3; l++) {
+				const am_kernels *k = am_kernels_at(i, NULL);
+				double seconds, cycles;
+				if (!usable || (only && only != k))
+					continue;
+				b.n = lengths[l];
+				best(k, s, &b, &seconds, &cycles);
+				print(k, s, &b, seconds, cycles, json, first);
+				first = 0;
+			}
+	printf(json ? "\n]\n" : "");
+	bench_close(&b);
+}

@@ -1,0 +1,78 @@
+/* 16-bit floats to float32: all values by exact arithmetic, then every short
+ * length and alignment between guard pages. */
+#include "check.h"
+#include "guard.h"
+#include "inputs.h"
+#include "oracle.h"
+#include "tests.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALL = 65536, SHORT = 80 };
+
+typedef void convert_kernel(const uint16_t *x, size_t n, float *y);
+typedef double convert_oracle(uint16_t bits);
+
+static int agrees(float got, double want)
+{
+	if (isnan(want))
+		return isnan(got);
+	return (double)got == want && !signbit(got) == !signbit(want);
+}
+
+static void all_values(convert_kernel *kernel, convert_oracle *oracle)
+{
+	uint16_t *x = malloc(ALL * sizeof *x);
+	float *y = malloc(ALL * sizeof *y);
+	if (!x || !y)
+		abort();
+	for (int i = 0; i < ALL; i++)
+		x[i] = (uint16_t)i;
+	kernel(x, ALL, y);
+	check_case("all_values", ALL);
+	for (int i = 0; i < ALL; i++)
+		check_ok(agrees(y[i], oracle(x[i])), "0x%04x gives %a", (unsigned)i, (double)y[i]);
+	free(y);
+	free(x);
+}
+
+static void short_lengths(convert_kernel *kernel, convert_oracle *oracle, am_rng *r)
+{
+	guard in, out;
+	guard_open(&in, SHORT * sizeof(uint16_t));
+	guard_open(&out, SHORT * sizeof(float));
+	for (int n = 0; n < SHORT - 3; n++)
+		for (int at = 0; at < PLACE_COUNT; at++) {
+			size_t bytes = (size_t)n * sizeof(float);
+			uint16_t *x = guard_place(&in, (size_t)n * sizeof *x, sizeof *x, (place)at);
+			float *y = guard_place(&out, bytes, sizeof *y, (place)at);
+			for (int i = 0; i < n; i++)
+				x[i] = (uint16_t)am_rng_below(r, ALL);
+			kernel(x, (size_t)n, y);
+			check_case("short", n);
+			for (int i = 0; i < n; i++)
+				check_ok(agrees(y[i], oracle(x[i])), "0x%04x gives %a", x[i], (double)y[i]);
+			check_ok(guard_intact(&out, y, bytes), "wrote beside the output");
+			check_ok(guard_intact(&in, x, (size_t)n * sizeof *x), "wrote beside the input");
+		}
+	guard_close(&out);
+	guard_close(&in);
+}
+
+static int test_one(const char *isa, const char *name, convert_kernel *kernel,
+                    convert_oracle *oracle, am_rng *r)
+{
+	check_group(isa, name);
+	all_values(kernel, oracle);
+	short_lengths(kernel, oracle, r);
+	return check_group_end();
+}
+
+int test_convert(const am_kernels *k, const test_options *o)
+{
+	am_rng r = am_rng_split(o->seed, 5);
+	return test_one(k->name, "bf16_to_f32", k->bf16_to_f32, oracle_bf16, &r) +
+	       test_one(k->name, "f16_to_f32", k->f16_to_f32, oracle_f16, &r);
+}

@@ -1,0 +1,117 @@
+/* Two kernel tables against each other. Kernels work on 16 lanes whatever the
+ * width of the machine's vectors and never fuse, so results agree to the byte. */
+#include "check.h"
+#include "inputs.h"
+#include "tests.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_K = 6, N_TAU = 4 };
+
+typedef struct result {
+	float *weight, *soft, *half;
+	int32_t *index, count[N_TAU];
+	float mass[N_K];
+	am_row_sums stats, softmax;
+	double total;
+	void *scratch;
+} result;
+
+static void result_open(result *x)
+{
+	memset(x, 0, sizeof *x);
+	x->weight = calloc(INPUT_MAX_N, sizeof *x->weight);
+	x->soft = calloc(INPUT_MAX_N, sizeof *x->soft);
+	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
+	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
+	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
+	if (!x->weight || !x->soft || !x->half || !x->index || !x->scratch)
+		abort();
+}
+
+static void result_close(result *x)
+{
+	free(x->scratch);
+	free(x->index);
+	free(x->half);
+	free(x->soft);
+	free(x->weight);
+}
+
+static void run(const am_kernels *k, const float *score, int n, int has_nan, result *x)
+{
+	const int ks[N_K] = {1, 8, 64, n / 2 > 64 ? n / 2 : 64, n > 64 ? n : 64, INT_MAX};
+	const double tau[N_TAU] = {0.5, 0.9, 0.999, 1};
+	k->row_stats(score, n, x->weight, &x->stats);
+	k->row_softmax(score, n, x->soft, &x->softmax);
+	x->total = k->sum(score, n);
+	k->bf16_to_f32((const uint16_t *)(const void *)score, 2 * (size_t)n / 2, x->half);
+	if (x->stats.z > 0)
+		k->row_mass(x->weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
+	if (!has_nan)
+		k->row_topk(score, n, n / 2 + 1, x->index, x->scratch);
+}
+
+static int same_float(const float *a, const float *b, int n)
+{
+	for (int j = 0; j < n; j++)
+		if (memcmp(&a[j], &b[j], sizeof *a) && !(isnan(a[j]) && isnan(b[j])))
+			return 0;
+	return 1;
+}
+
+static int same_double(double a, double b)
+{
+	return !memcmp(&a, &b, sizeof a) || (isnan(a) && isnan(b));
+}
+
+int same_sums(const am_row_sums *a, const am_row_sums *b)
+{
+	return same_float(&a->max, &b->max, 1) && same_double(a->z, b->z) && same_double(a->a, b->a) &&
+	       same_double(a->b, b->b) && same_double(a->z2, b->z2) && same_double(a->d, b->d);
+}
+
+static void compare(const result *a, const result *b, int n)
+{
+	int m = n / 2 + 1 < n ? n / 2 + 1 : n;
+	check_ok(same_float(a->weight, b->weight, n), "weights of row_stats differ");
+	check_ok(same_float(a->soft, b->soft, n), "weights of row_softmax differ");
+	check_ok(same_sums(&a->stats, &b->stats), "sums of row_stats differ");
+	check_ok(same_sums(&a->softmax, &b->softmax), "sums of row_softmax differ");
+	check_ok(same_double(a->total, b->total), "sum differs");
+	check_ok(same_float(a->half, b->half, n), "conversions differ");
+	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
+	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
+	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
+	/* Within one table: softmax is row_stats with fewer sums. */
+	check_ok(same_float(a->weight, a->soft, n) && same_double(a->stats.z, a->softmax.z),
+	         "row_softmax differs from row_stats");
+}
+
+int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_options *o)
+{
+	result a, b;
+	float *score = calloc(INPUT_MAX_N, sizeof *score);
+	am_rng r = am_rng_split(o->seed, 7);
+	if (!score)
+		abort();
+	result_open(&a);
+	result_open(&b);
+	check_group(got->name, "same_bytes");
+	for (int i = 0; input_at(i); i++)
+		for (int l = 0; input_length(l) >= 0; l++) {
+			int n = input_length(l);
+			input_at(i)->fill(score, n, &r);
+			check_case(input_at(i)->name, n);
+			run(want, score, n, input_at(i)->poisoned, &a);
+			run(got, score, n, input_at(i)->poisoned, &b);
+			compare(&a, &b, n);
+		}
+	result_close(&b);
+	result_close(&a);
+	free(score);
+	return check_group_end();
+}

@@ -1,0 +1,228 @@
+/* row_mass and row_topk against a full sort. */
+#include "check.h"
+#include "guard.h"
+#include "inputs.h"
+#include "oracle.h"
+#include "tests.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_K = 512, MAX_TAU = 16 };
+
+typedef struct select_case {
+	int n;
+	float *x; /* weights or scores */
+	int32_t *order;
+	long double *prefix;
+	guard x_guard, out_guard, count_guard, scratch_guard;
+} select_case;
+
+static void case_open(select_case *c)
+{
+	c->x = malloc(INPUT_MAX_N * sizeof *c->x);
+	c->order = malloc(INPUT_MAX_N * sizeof *c->order);
+	c->prefix = malloc((INPUT_MAX_N + 1) * sizeof *c->prefix);
+	if (!c->x || !c->order || !c->prefix)
+		abort();
+	guard_open(&c->x_guard, (INPUT_MAX_N + 3) * sizeof(float));
+	guard_open(&c->out_guard, (INPUT_MAX_N + 3) * sizeof(float));
+	guard_open(&c->count_guard, MAX_TAU * sizeof(int32_t));
+	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(INPUT_MAX_N));
+}
+
+static void case_close(select_case *c)
+{
+	guard_close(&c->scratch_guard);
+	guard_close(&c->count_guard);
+	guard_close(&c->out_guard);
+	guard_close(&c->x_guard);
+	free(c->prefix);
+	free(c->order);
+	free(c->x);
+}
+
+static float *place_input(select_case *c, place at)
+{
+	size_t bytes = (size_t)c->n * sizeof *c->x;
+	float *x = guard_place(&c->x_guard, bytes, sizeof *x, at);
+	memcpy(x, c->x, bytes);
+	return x;
+}
+
+static void expect_untouched(select_case *c, const float *x, const void *scratch)
+{
+	size_t bytes = (size_t)c->n * sizeof *x;
+	check_ok(!memcmp(x, c->x, bytes) && guard_intact(&c->x_guard, x, bytes), "changed its input");
+	check_ok(guard_intact(&c->scratch_guard, scratch, AM_SELECT_SCRATCH(c->n)),
+	         "wrote beside the scratch memory");
+}
+
+static void mass_case(const am_kernels *k, select_case *c, const int *ks, int n_k,
+                      const double *tau, int n_tau, place at)
+{
+	size_t mass_bytes = (size_t)n_k * sizeof(float), count_bytes = (size_t)n_tau * sizeof(int32_t);
+	float *x = place_input(c, at);
+	float *mass = guard_place(&c->out_guard, mass_bytes, sizeof *mass, at);
+	int32_t *count = guard_place(&c->count_guard, count_bytes, sizeof *count, PLACE_END);
+	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(c->n));
+	k->row_mass(x, c->n, ks, n_k, tau, n_tau, mass, count, scratch);
+	for (int i = 0; i < n_k; i++) {
+		oracle_sum want = oracle_mass(c->prefix, c->n, ks[i]);
+		if (!check_near((double)mass[i], want.value, want.bound, "mass"))
+			check_ok(0, "that was k = %d", ks[i]);
+	}
+	for (int i = 0; i < n_tau; i++)
+		check_ok(oracle_count_ok(c->prefix, c->n, tau[i], count[i]), "count = %d for tau = %.15g",
+		         (int)count[i], tau[i]);
+	check_ok(guard_intact(&c->out_guard, mass, mass_bytes), "wrote beside the masses");
+	check_ok(guard_intact(&c->count_guard, count, count_bytes), "wrote beside the counts");
+	expect_untouched(c, x, scratch);
+}
+
+/* Ascending, with every border of an n-long row, one repeated, some past the end. */
+static int list_k(int n, int *ks)
+{
+	int m = 0;
+	for (int k = 1; k <= n + 1 && k < 66; k++)
+		ks[m++] = k;
+	for (int k = 66; k < n - 1; k += 1 + n / 64)
+		ks[m++] = k;
+	for (int k = n - 1; k <= n + 1; k++)
+		if (k >= 1 && (!m || k >= ks[m - 1]))
+			ks[m++] = k;
+	ks[m++] = n + 100;
+	ks[m++] = INT_MAX;
+	return m;
+}
+
+static const double usual_tau[] = {1e-6, 0.25, 0.5, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1 - 1e-9, 1};
+enum { N_TAU = (int)(sizeof usual_tau / sizeof usual_tau[0]) };
+
+static void mass_row(const am_kernels *k, select_case *c, am_rng *r)
+{
+	int ks[MAX_K], n_k = list_k(c->n, ks);
+	double tau[3] = {am_rng_uniform(r), 1, 1};
+	tau[0] = tau[0] > 0 ? tau[0] : 0.5;
+	tau[1] = tau[0] + (1 - tau[0]) * am_rng_uniform(r);
+	oracle_order(c->x, c->n, c->order);
+	oracle_prefix(c->x, c->n, c->order, c->prefix);
+	for (int at = 0; at < PLACE_COUNT; at++)
+		mass_case(k, c, ks, n_k, usual_tau, N_TAU, (place)at);
+	mass_case(k, c, NULL, 0, tau, 3, PLACE_END);
+	mass_case(k, c, ks, n_k, NULL, 0, PLACE_ODD);
+	mass_case(k, c, ks + am_rng_below(r, (uint64_t)n_k), 1, tau, 1, PLACE_END);
+}
+
+/* Scores to the weights that row_softmax should give. 0 where there are none. */
+static int to_weights(float *x, int n)
+{
+	float max = -INFINITY;
+	for (int j = 0; j < n; j++)
+		max = x[j] > max ? x[j] : max;
+	if (!isfinite(max))
+		return 0;
+	for (int j = 0; j < n; j++)
+		x[j] = (float)exp((double)x[j] - (double)max);
+	return 1;
+}
+
+/* n equal weights: mass of k is k/n exactly, so the 1e-12 of the rule decides. */
+static void check_tau_rule(const am_kernels *k, select_case *c, int n, float weight)
+{
+	c->n = n;
+	for (int j = 0; j < n; j++)
+		c->x[j] = weight;
+	check_case("tau_rule", n);
+	double half = (double)(n / 2) / n, tau[] = {half - 5e-13, half, half + 5e-13, half + 2e-12};
+	int32_t count[4];
+	float *x = place_input(c, PLACE_END);
+	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
+	k->row_mass(x, n, NULL, 0, tau, 4, NULL, count, scratch);
+	for (int i = 0; i < 4; i++)
+		check_ok(count[i] == n / 2 + (i == 3), "count = %d for tau = %d/%d %+.1e", (int)count[i], n / 2,
+		         n, tau[i] - half);
+}
+
+int test_mass(const am_kernels *k, const test_options *o)
+{
+	select_case c;
+	am_rng r = am_rng_split(o->seed, 3);
+	case_open(&c);
+	check_group(k->name, "row_mass");
+	for (int i = 0; input_at(i); i++)
+		for (int l = 0; !input_at(i)->poisoned && input_length(l) >= 0; l++) {
+			c.n = input_length(l);
+			input_at(i)->fill(c.x, c.n, &r);
+			check_case(input_at(i)->name, c.n);
+			if (to_weights(c.x, c.n))
+				mass_row(k, &c, &r);
+		}
+	for (int i = 0; i < o->rounds; i++) {
+		c.n = 1 + (int)exp(8 * am_rng_uniform(&r));
+		check_case("random", c.n);
+		input_gaussian(c.x, c.n, 12 * am_rng_uniform(&r), &r);
+		if (to_weights(c.x, c.n))
+			mass_row(k, &c, &r);
+	}
+	for (int n = 10; n <= 40000; n *= 4)
+		for (int e = 0; e <= 140; e += 35)
+			check_tau_rule(k, &c, n, ldexpf(1, -e));
+	case_close(&c);
+	return check_group_end();
+}
+
+static void topk_case(const am_kernels *k, select_case *c, int count, place at)
+{
+	int m = count < c->n ? count : c->n;
+	size_t bytes = (size_t)m * sizeof(int32_t);
+	float *x = place_input(c, at);
+	int32_t *index = guard_place(&c->out_guard, bytes, sizeof *index, (place)((at + 1) % PLACE_COUNT));
+	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(c->n));
+	k->row_topk(x, c->n, count, index, scratch);
+	int bad = 0;
+	while (bad < m && index[bad] == c->order[bad])
+		bad++;
+	check_ok(bad == m, "k = %d: index[%d] differs from a stable sort", count, bad);
+	check_ok(guard_intact(&c->out_guard, index, bytes), "wrote beside the indices");
+	expect_untouched(c, x, scratch);
+}
+
+static void topk_row(const am_kernels *k, select_case *c, am_rng *r)
+{
+	int n = c->n, ks[] = {1, 2, 8, 64, n / 3, n / 2, n - 1, n, n + 1, INT_MAX, 0};
+	ks[10] = 1 + (int)am_rng_below(r, (uint64_t)n + 1);
+	oracle_order(c->x, n, c->order);
+	for (int i = 0; i < 11; i++)
+		if (ks[i] >= 1)
+			topk_case(k, c, ks[i], (place)(i % PLACE_COUNT));
+}
+
+int test_topk(const am_kernels *k, const test_options *o)
+{
+	select_case c;
+	am_rng r = am_rng_split(o->seed, 4);
+	case_open(&c);
+	check_group(k->name, "row_topk");
+	for (int i = 0; input_at(i); i++)
+		for (int l = 0; !strstr(input_at(i)->name, "nan") && input_length(l) >= 0; l++) {
+			c.n = input_length(l);
+			input_at(i)->fill(c.x, c.n, &r);
+			check_case(input_at(i)->name, c.n);
+			topk_row(k, &c, &r);
+		}
+	for (int i = 0; i < o->rounds; i++) {
+		c.n = 1 + (int)exp(8 * am_rng_uniform(&r));
+		check_case("random", c.n);
+		input_gaussian(c.x, c.n, 3, &r);
+		/* Coarser steps every round: from no ties to a handful of values. */
+		float step = ldexpf(1, -(i % 12));
+		for (int j = 0; j < c.n && i % 13; j++)
+			c.x[j] = step * nearbyintf(c.x[j] / step);
+		topk_row(k, &c, &r);
+	}
+	case_close(&c);
+	return check_group_end();
+}

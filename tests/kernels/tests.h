@@ -1,0 +1,30 @@
+/* The parts of the kernel test program. Each takes one usable kernel table, checks
+ * it on every input and returns the number of failed checks. */
+#ifndef AM_TESTS_KERNELS_TESTS_H
+#define AM_TESTS_KERNELS_TESTS_H
+
+#include "kernels/kernels.h"
+
+typedef struct test_options {
+	uint64_t seed;
+	int rounds;     /* of randomised cases */
+	int exp_stride; /* every n-th float32 of [-104, 0] goes through exp; 1 = all */
+} test_options;
+
+int test_rows(const am_kernels *k, const test_options *o);       /* row_stats, row_softmax */
+int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax of (0, u...) */
+int test_sum(const am_kernels *k, const test_options *o);        /* sum */
+int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
+int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
+int test_convert(const am_kernels *k, const test_options *o);    /* bf16_to_f32, f16_to_f32 */
+int test_identities(const am_kernels *k, const test_options *o); /* between statistics of one row */
+
+/* Both tables give the same bytes on every input (any NaN equals any NaN). */
+int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_options *o);
+/* Field by field, any NaN equal to any NaN. */
+int same_sums(const am_row_sums *a, const am_row_sums *b);
+
+/* Times every kernel of every usable table (of `only` when not NULL) to stdout. */
+void bench_kernels(const am_kernels *only, int json);
+
+#endif

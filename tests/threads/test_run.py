@@ -1,0 +1,37 @@
+"""run gives the same bytes for 1 and 2 threads. Under ThreadSanitizer this is
+also where the whole chain runs on two threads."""
+import os
+import subprocess
+
+import h5py
+
+WORK = os.path.join(os.environ["AM_BINARY_DIR"], "tests", "tmp", "threads")
+TEXT = os.path.join(os.environ["AM_SOURCE_DIR"], "data", "time-machine.txt")
+
+
+def capture(threads):
+    path = os.path.join(WORK, f"{threads}.h5")
+    subprocess.run([os.environ["ATTNMETER"], "run", "-f", TEXT, "-c", "300", "--split", "--limit", "2", "-k", "1,16",
+                    "-t", str(threads), "-o", path, "--force"], check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+def datasets(path):
+    """name: (dtype, shape, bytes) of every dataset, strings as they are."""
+    found = {}
+    with h5py.File(path, "r") as f:
+        def add(name, item):
+            if isinstance(item, h5py.Dataset):
+                value = item[()]
+                raw = value.tolist() if item.dtype.hasobject else value.tobytes()
+                found[name] = (str(item.dtype), item.shape, raw)
+        f.visititems(add)
+    return found
+
+
+os.makedirs(WORK, exist_ok=True)
+one, two = datasets(capture(1)), datasets(capture(2))
+assert len(one) > 20 and one["row_position"][1] == (600,), sorted(one)
+assert one.keys() == two.keys(), one.keys() ^ two.keys()
+different = [name for name in one if one[name] != two[name]]
+assert not different, different
