@@ -1,4 +1,5 @@
-#include "kernels/select.h"
+/* Selection without sorting the row, included by <isa>/row.c. */
+#include "kernels/kernels.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -36,6 +37,12 @@ static uint32_t bits(float x)
 	uint32_t u;
 	memcpy(&u, &x, sizeof u);
 	return u;
+}
+
+/* Of a weight; -0 is a weight of 0 like any other. */
+static int32_t weight_key(float x)
+{
+	return (int32_t)(bits(x) & 0x7fffffffu);
 }
 
 static double target(const walk *w)
@@ -109,37 +116,38 @@ static int mark_wanted(bucket *b, int n_buckets, walk w)
 	return gathered;
 }
 
-static void gather(const float *x, int n, uint32_t low, int shift, bucket *b, float *to)
+static void gather(const float *x, int n, int32_t low, int shift, bucket *b, float *to)
 {
 	for (int j = 0; j < n; j++) {
-		bucket *c = &b[(bits(x[j]) - low) >> shift];
+		bucket *c = &b[(weight_key(x[j]) - low) >> shift];
 		if (c->start >= 0)
 			to[c->start++] = x[j];
 	}
 }
 
-static void bits_range(const float *x, int n, uint32_t *low, uint32_t *high)
+static void key_range(const float *x, int n, int32_t *low, int32_t *high)
 {
-	float least = x[0], most = x[0];
-	for (int j = 1; j < n; j++) {
-		least = x[j] < least ? x[j] : least;
-		most = x[j] > most ? x[j] : most;
+	int32_t least = INT32_MAX, most = 0;
+	for (int j = 0; j < n; j++) {
+		int32_t key = weight_key(x[j]);
+		least = key < least ? key : least;
+		most = key > most ? key : most;
 	}
-	*low = bits(least);
-	*high = bits(most);
+	*low = least;
+	*high = most;
 }
 
 /* Counts and sums by bucket; returns the shift from bits to buckets. */
-static int fill_buckets(const float *x, int n, uint32_t low, uint32_t high, bucket *b, int *n_buckets)
+static int fill_buckets(const float *x, int n, int32_t low, int32_t high, bucket *b, int *n_buckets)
 {
 	int limit = n < 512 ? 256 : MAX_BUCKETS, shift = 0;
-	while ((high - low) >> shift >= (uint32_t)limit)
+	while ((high - low) >> shift >= limit)
 		shift++;
-	*n_buckets = (int)((high - low) >> shift) + 1;
+	*n_buckets = ((high - low) >> shift) + 1;
 	for (int i = 0; i < *n_buckets; i++)
 		b[i] = (bucket){0, 0, -1};
 	for (int j = 0; j < n; j++) {
-		bucket *c = &b[(bits(x[j]) - low) >> shift];
+		bucket *c = &b[(weight_key(x[j]) - low) >> shift];
 		c->sum += (double)x[j];
 		c->count++;
 	}
@@ -160,8 +168,8 @@ static void walk_down(walk *w, const float *x, int n, double end, void *scratch)
 		pass_each(w, gathered, n, end < 0 ? w->z : end);
 		return;
 	}
-	uint32_t low, high;
-	bits_range(x, n, &low, &high);
+	int32_t low, high;
+	key_range(x, n, &low, &high);
 	if (low == high) {
 		w->z = end < 0 ? n * (double)x[0] : w->z;
 		pass_each(w, x, n, end < 0 ? w->z : end);
@@ -188,8 +196,8 @@ static void walk_down(walk *w, const float *x, int n, double end, void *scratch)
 	}
 }
 
-void am_row_mass_scalar(const float *weight, int n, const int *k, int n_k, const double *tau,
-                        int n_tau, float *mass, int32_t *count, void *scratch)
+static void row_mass(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau,
+                     float *mass, int32_t *count, void *scratch)
 {
 	while (n_k && k[n_k - 1] >= n)
 		mass[--n_k] = 1; /* the whole row: exactly 1 */
@@ -249,7 +257,7 @@ static uint32_t kth_key(const float *score, int n, int k, int32_t *histogram, in
 	return prefix;
 }
 
-void am_row_topk_scalar(const float *score, int n, int k, int32_t *index, void *scratch)
+static void row_topk(const float *score, int n, int k, int32_t *index, void *scratch)
 {
 	if (k > n)
 		k = n;
