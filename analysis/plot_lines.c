@@ -1,11 +1,11 @@
 /* A line a layer: coverage curves and the distance profile. */
-#include "analysis/coverage.h"
 #include "analysis/plot_picture.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <stdint.h>
 
+#define LINES_HEIGHT 398 /* SVG units */
 #define MOST_IN_KEY 12 /* layers named in a key; more are read off a colour bar */
 
 static void put_layers(const am_plot_job *job, am_picture *p)
@@ -22,83 +22,75 @@ static void put_layers(const am_plot_job *job, am_picture *p)
 	am_picture_ticks(p, "bar_ticks", ids, n, 12);
 }
 
-/* Mass at k in the row (layer, null) of a coverage table, the overall row when
- * layer < 0; NaN when the table has no such row. */
-static double mass_at(const am_table *t, int64_t layer, double k)
+/* The curve of a layer index, of all layers when it is -1. */
+static void put_curve(am_picture *p, const am_aggregate *a, const am_means *mass, int layer)
 {
-	int c_layer = am_table_column(t, "layer"), c_head = am_table_column(t, "head");
-	int c_k = am_table_column(t, "k"), c_mass = am_table_column(t, "mass");
-	for (int i = 0; i < t->n_rows; i++) {
-		const am_cell *row = t->cells + (size_t)i * (size_t)t->n_columns;
-		if (row[c_k].i != (int64_t)k || row[c_head].i != INT64_MIN)
-			continue;
-		if (row[c_layer].i == (layer < 0 ? INT64_MIN : layer))
-			return row[c_mass].x;
-	}
-	return NAN;
-}
-
-static void put_curve(am_picture *p, const am_plot_job *job, const am_table *t, int64_t layer)
-{
-	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
-	for (int64_t j = 0; j < am_run_axis_length(job->run, AM_AXIS_K); j++) {
-		am_text_printf(&p->data, layer < 0 ? "all" : "%lld", (long long)layer);
+	const double *k = am_run_axis_values(a->run, AM_AXIS_K);
+	const double *layers = am_run_axis_values(a->run, AM_AXIS_LAYER);
+	for (int j = 0; j < mass->inner; j++) {
+		if (layer < 0)
+			am_text_puts(&p->data, "all");
+		else
+			am_picture_cell(p, layers[layer]);
 		am_picture_cell(p, k[j]);
-		am_picture_cell(p, mass_at(t, layer, k[j]));
+		am_picture_cell(p, am_plot_mean(a, mass, j, layer, -1));
 		am_picture_end_row(p);
 	}
 }
 
-static void put_curves(am_picture *p, const am_plot_job *job, const am_table *t)
+static void put_curves(am_picture *p, const am_aggregate *a, const am_means *mass)
 {
-	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
-	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
-	int64_t n_k = am_run_axis_length(job->run, AM_AXIS_K);
+	const double *k = am_run_axis_values(a->run, AM_AXIS_K);
+	double low = k[0], high = k[mass->inner - 1];
 	am_text_puts(&p->data, "layer\tk [keys]\tmass [1]\n");
-	for (int64_t l = 0; l < am_run_axis_length(job->run, AM_AXIS_LAYER); l++) {
-		put_curve(p, job, t, (int64_t)layers[l]);
+	for (int l = 0; l < a->n_layer; l++) {
+		put_curve(p, a, mass, l);
 		am_picture_end_row(p); /* a blank line ends a curve */
 	}
-	put_curve(p, job, t, -1);
-	double low = k[0], high = k[n_k - 1];
+	put_curve(p, a, mass, -1);
 	am_picture_word(p, "axes",
 	                "set logscale x %d\nset xrange [%.6g:%.6g]\nset yrange [0:1]\nset ytics 0, 0.2, 1",
 	                high < 64 * low ? 2 : 4, low / 1.25, high * 1.25);
 }
 
-am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err)
+static am_status draw_curves(am_picture *p, const am_plot_job *job, am_aggregate *a, am_error *err)
 {
-	am_picture p;
-	am_table t = {0};
+	am_means mass;
+	am_status s = am_plot_means(a, AM_FIELD_MASS_AT_K, AM_MEANS_PLAIN, &mass, err);
+	if (s)
+		return s;
 	am_text rows = {0}, heads = {0};
-	am_aggregate_options a;
-	am_aggregate_options_init(&a);
-	a.resamples = 0;
-	a.min_position = job->options->min_position;
-	am_picture_init(&p, "coverage-curves", 420);
-	am_status s = am_plot_describe_rows(job, &rows, err);
+	am_plot_describe_rows(a, &rows);
 	am_plot_describe_heads(job, &heads);
-	if (!s)
-		s = am_coverage_table(job->run, &a, &t, err);
-	if (!s) {
-		put_layers(job, &p);
-		put_curves(&p, job, &t);
-		am_picture_word(&p, "summary", "Attention mass of the k largest keys, a line a layer");
-		am_picture_string(&p, "title", "Top-k mass coverage");
-		am_picture_string(&p, "subtitle", "Mean over the heads of a layer and %s (%s)",
-		                  am_text_str(&rows), am_text_str(&heads));
-		am_picture_string(&p, "caption", "Rows with at most k visible keys count as 1.");
-		am_picture_string(&p, "x_label", "k (largest keys kept, log scale)");
-		am_picture_string(&p, "y_label", "attention mass kept");
-		am_picture_word(&p, "reference", "0.95");
-		am_picture_word(&p, "x", "2");
-		am_picture_word(&p, "y", "3");
-		s = am_picture_draw(&p, job, "lines", err);
-	}
-	am_table_fini(&t);
+	put_layers(job, p);
+	put_curves(p, a, &mass);
+	am_picture_word(p, "summary", "Attention mass of the k largest keys, a line a layer");
+	am_picture_string(p, "title", "Top-k mass coverage");
+	am_picture_string(p, "subtitle", "Mean over the heads of a layer and %s (%s)", am_text_str(&rows),
+	                  am_text_str(&heads));
+	am_picture_size(p, LINES_HEIGHT, "Rows with at most k visible keys count as 1.");
+	am_picture_string(p, "x_label", "k (largest keys kept, log scale)");
+	am_picture_string(p, "y_label", "attention mass kept");
+	am_picture_word(p, "reference", "0.95");
+	am_picture_word(p, "x", "2");
+	am_picture_word(p, "y", "3");
 	am_text_free(&rows);
 	am_text_free(&heads);
+	am_means_fini(&mass);
+	return am_picture_draw(p, job, "lines", err);
+}
+
+am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err)
+{
+	am_aggregate a;
+	am_status s = am_plot_aggregate_open(job, AM_LEVEL_LAYER, &a, err);
+	if (s)
+		return s;
+	am_picture p;
+	am_picture_init(&p, "coverage-curves");
+	s = draw_curves(&p, job, &a, err);
 	am_picture_fini(&p);
+	am_aggregate_close(&a);
 	return s;
 }
 
@@ -171,7 +163,7 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err)
 	float *profile = am_alloc(heads * (size_t)shape[2], sizeof *profile);
 	float *scratch = am_alloc(heads, sizeof *scratch);
 	am_picture p;
-	am_picture_init(&p, "distance-profile", 420);
+	am_picture_init(&p, "distance-profile");
 	am_text names = {0};
 	am_plot_describe_heads(job, &names);
 	am_status s = profile && scratch ? am_run_read_f32(job->run, AM_FIELD_PROFILE_DISTANCE, start, shape,
@@ -185,8 +177,8 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err)
 		am_picture_string(&p, "title", "Attention mass by distance to the key");
 		am_picture_string(&p, "subtitle", "Mean over the heads of a layer and all captured rows (%s)",
 		                  am_text_str(&names));
-		am_picture_string(&p, "caption", "Bins are [1, 2), [2, 4), [4, 8), ... tokens, named by their "
-		                  "lower ends; early rows do not reach far bins.");
+		am_picture_size(&p, LINES_HEIGHT, "Bins are [1, 2), [2, 4), [4, 8), ... tokens, named by their lower "
+		                "ends; early rows do not reach far bins.");
 		am_picture_string(&p, "x_label", "distance from query to key (tokens, log2 bins)");
 		am_picture_string(&p, "y_label", "mean attention mass in a bin");
 		am_picture_word(&p, "reference", "-1");

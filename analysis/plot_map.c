@@ -1,5 +1,4 @@
 /* Binned maps of heads: mean attention by relative position of query and key. */
-#include "analysis/entropy.h"
 #include "analysis/plot_picture.h"
 #include "base/mem.h"
 
@@ -12,51 +11,53 @@
 /* A head to show, by index of layer and head. */
 typedef struct panel {
 	int layer, head;
-	double entropy;   /* mean normalised; NaN when unknown */
-	const char *role; /* why it was picked, "" */
+	double entropy; /* mean normalised, shown unless NaN */
 } panel;
 
 static int by_entropy(const void *a, const void *b)
 {
 	const panel *x = a, *y = b;
-	return (x->entropy > y->entropy) - (x->entropy < y->entropy);
+	if (isnan(x->entropy) != isnan(y->entropy))
+		return isnan(x->entropy) ? 1 : -1;
+	if (x->entropy != y->entropy)
+		return x->entropy < y->entropy ? -1 : 1;
+	return x->layer != y->layer ? x->layer - y->layer : x->head - y->head;
 }
 
-static int find_id(const double *ids, int64_t n, int64_t id)
+/* Every head, lowest entropy first, undefined last. `all` [L][H]; *n how many are
+ * defined. */
+static am_status rank_heads(const am_plot_job *job, panel *all, int *n, am_error *err)
 {
-	for (int64_t i = 0; i < n; i++)
-		if (ids[i] == (double)id)
-			return (int)i;
-	return -1;
-}
-
-/* Every head with a defined entropy, lowest first. `all` [L * H]; returns how many. */
-static int rank_heads(const am_plot_job *job, const am_table *t, panel *all)
-{
-	int c_layer = am_table_column(t, "layer"), c_head = am_table_column(t, "head");
-	int c = am_table_column(t, "normalised"), n = 0;
-	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
-	for (int i = 0; i < t->n_rows; i++) {
-		const am_cell *row = t->cells + (size_t)i * (size_t)t->n_columns;
-		int l = find_id(am_run_axis_values(job->run, AM_AXIS_LAYER), L, row[c_layer].i);
-		int h = find_id(am_run_axis_values(job->run, AM_AXIS_HEAD), H, row[c_head].i);
-		if (l >= 0 && h >= 0 && isfinite(row[c].x) && n < L * H)
-			all[n++] = (panel){l, h, row[c].x, ""};
+	am_aggregate a;
+	am_means m;
+	am_status s = am_plot_aggregate_open(job, AM_LEVEL_HEAD, &a, err);
+	if (s)
+		return s;
+	s = am_plot_means(&a, AM_FIELD_ENTROPY, AM_MEANS_NORMALISED, &m, err);
+	if (!s) {
+		int heads = a.n_layer * a.n_head;
+		*n = 0;
+		for (int i = 0; i < heads; i++) {
+			double x = am_plot_mean(&a, &m, 0, i / a.n_head, i % a.n_head);
+			all[i] = (panel){i / a.n_head, i % a.n_head, x};
+			*n += isfinite(x);
+		}
+		qsort(all, (size_t)heads, sizeof *all, by_entropy);
+		am_means_fini(&m);
 	}
-	qsort(all, (size_t)n, sizeof *all, by_entropy);
-	return n;
+	am_aggregate_close(&a);
+	return s;
 }
 
-/* Lowest, median and highest of `all` [n]; fewer when there are fewer. */
+/* Lowest, median and highest of the n defined in `all`; fewer when there are
+ * fewer, the first head when none is. */
 static int pick(const panel *all, int n, panel out[3])
 {
-	static const char *const roles[] = {"lowest", "median", "highest"};
 	int at[] = {0, n / 2, n - 1}, used = 0;
-	for (int i = 0; i < 3 && n; i++) {
+	for (int i = 0; i < 3; i++) {
 		if (i && at[i] <= at[i - 1])
 			continue;
-		out[used] = all[at[i]];
-		out[used++].role = roles[i];
+		out[used++] = all[at[i]];
 	}
 	return used;
 }
@@ -91,12 +92,12 @@ static void put_names(am_picture *p, const am_plot_job *job, const panel *panels
 	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
 	am_text names = {0};
 	for (int i = 0; i < n; i++) {
-		if (*panels[i].role)
-			am_text_printf(&names, "%s\"layer %.0f head %.0f\\n%s: %.3f\"", i ? " " : "",
-			               layers[panels[i].layer], heads[panels[i].head], panels[i].role,
-			               panels[i].entropy);
+		am_text_puts(&names, i ? ", " : "");
+		if (isfinite(panels[i].entropy))
+			am_text_printf(&names, "'layer %.0f head %.0f: %.3f'",
+			               layers[panels[i].layer], heads[panels[i].head], panels[i].entropy);
 		else
-			am_text_printf(&names, "%s%.0f", i ? " " : "", heads[panels[i].head]);
+			am_text_printf(&names, "'layer %.0f head %.0f'", layers[panels[i].layer], heads[panels[i].head]);
 	}
 	am_picture_word(p, "names", "%s", am_text_str(&names));
 	am_text_free(&names);
@@ -106,11 +107,14 @@ static void put_names(am_picture *p, const am_plot_job *job, const panel *panels
 static void put_layout(am_picture *p, int n, int M)
 {
 	int across = n <= 3 ? n : n <= 16 ? 4 : 8;
-	int side = across == 1 ? 320 : (496 - 14 * (across - 1)) / across;
+	int gap = across <= 4 ? 22 : 10, side = across == 1 ? 320 : (484 - gap * (across - 1)) / across;
 	int down = (n + across - 1) / across;
-	int height = 62 + down * (side + 34) + 60;
-	am_picture_word(p, "height", "%d", height);
+	char caption[160];
+	snprintf(caption, sizeof caption, "Above the diagonal: no keys. Cells: 1/%d of the text each way. "
+	         "Grey: no rows. Less than the scale: darkest.", M);
+	am_picture_size(p, 62 + down * (side + 34) + 40, caption);
 	am_picture_word(p, "panels", "%d", n);
+	am_picture_word(p, "gap", "%d", gap);
 	am_picture_word(p, "across", "%d", across);
 	am_picture_word(p, "cells", "%d", M);
 	am_picture_word(p, "panel_size", "%d", side);
@@ -133,8 +137,6 @@ static am_status draw_panels(am_picture *p, const am_plot_job *job, const panel 
 	put_layout(p, n, M);
 	put_names(p, job, panels, n);
 	am_picture_word(p, "summary", "Mean attention by relative position of query and key");
-	am_picture_string(p, "caption", "Above the diagonal: no keys. Cells: 1/%d of the text each way. "
-	                  "Grey: no rows. Less than the scale: darkest.", M);
 	return am_picture_draw(p, job, "map", err);
 }
 
@@ -143,15 +145,13 @@ static am_status draw_picked(const am_plot_job *job, const panel *all, int n, in
 {
 	panel picked[3];
 	int used = pick(all, n, picked);
-	if (!used)
-		return am_fail(err, AM_ERR_FORMAT, "%s: no head has a defined entropy to pick maps by",
-		               am_run_path(job->run));
 	am_picture p;
 	am_text heads = {0};
 	am_plot_describe_heads(job, &heads);
-	am_picture_init(&p, "attention-map", 0);
+	am_picture_init(&p, "attention-map");
 	am_picture_string(&p, "title", "Where heads look: attention by relative position");
-	am_picture_string(&p, "subtitle", "Heads of lowest, median and highest normalised entropy of %s",
+	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s" : "Mean over all captured rows",
+	                  used > 2 ? "Heads of lowest, median and highest" : "Heads of lowest and highest",
 	                  am_text_str(&heads));
 	am_status s = draw_panels(&p, job, picked, used, M, map, err);
 	am_text_free(&heads);
@@ -168,11 +168,11 @@ static am_status draw_layer(const am_plot_job *job, int layer, int M, float *map
 	if (!panels)
 		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
 	for (int h = 0; h < H; h++)
-		panels[h] = (panel){layer, h, NAN, ""};
+		panels[h] = (panel){layer, h, NAN};
 	char name[64];
 	snprintf(name, sizeof name, "attention-map-layer-%.0f", id);
 	am_picture p;
-	am_picture_init(&p, name, 0);
+	am_picture_init(&p, name);
 	am_picture_string(&p, "title", "Where the heads of layer %.0f look", id);
 	am_picture_string(&p, "subtitle", "Mean attention by relative position, a panel a head, all captured rows");
 	am_status s = draw_panels(&p, job, panels, H, M, map, err);
@@ -184,17 +184,13 @@ static am_status draw_layer(const am_plot_job *job, int layer, int M, float *map
 static am_status draw_few(const am_plot_job *job, int M, float *map, am_error *err)
 {
 	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
-	am_aggregate_options a;
-	am_aggregate_options_init(&a);
-	a.resamples = 0;
-	a.min_position = job->options->min_position;
-	am_table t = {0};
 	panel *all = am_calloc((size_t)(L * H), sizeof *all);
-	am_status s = all ? am_entropy_table(job->run, &a, &t, err)
-	                  : am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
+	if (!all)
+		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
+	int n;
+	am_status s = rank_heads(job, all, &n, err);
 	if (!s)
-		s = draw_picked(job, all, rank_heads(job, &t, all), M, map, err);
-	am_table_fini(&t);
+		s = draw_picked(job, all, n, M, map, err);
 	am_free(all);
 	return s;
 }

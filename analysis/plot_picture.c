@@ -52,11 +52,10 @@ static am_text *fresh_word(am_picture *p, const char *key)
 	return t;
 }
 
-void am_picture_init(am_picture *p, const char *name, int height)
+void am_picture_init(am_picture *p, const char *name)
 {
 	*p = (am_picture){.name = name};
 	am_picture_word(p, "name", "%s", name);
-	am_picture_word(p, "height", "%d", height);
 	am_picture_word(p, "remarks", "%s", "");
 }
 
@@ -97,6 +96,14 @@ void am_picture_string(am_picture *p, const char *key, const char *fmt, ...)
 			am_text_append(t, (unsigned char)*c < ' ' || *c == 127 ? " " : c, 1);
 	}
 	am_text_puts(t, "'");
+}
+
+void am_picture_size(am_picture *p, int height, const char *caption)
+{
+	int caption_height = *caption ? 24 : 0;
+	am_picture_word(p, "height", "%d", height + caption_height);
+	am_picture_word(p, "caption_height", "%d", caption_height);
+	am_picture_string(p, "caption", "%s", caption);
 }
 
 void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most)

@@ -6,6 +6,7 @@
 #ifndef AM_ANALYSIS_PLOT_PICTURE_H
 #define AM_ANALYSIS_PLOT_PICTURE_H
 
+#include "analysis/aggregate.h"
 #include "analysis/plot.h"
 
 /* What every kind draws from and to. */
@@ -29,8 +30,8 @@ typedef struct am_picture {
 	} words[AM_PICTURE_WORDS];
 } am_picture;
 
-/* `name` must outlive the picture; height in SVG units. */
-void am_picture_init(am_picture *p, const char *name, int height);
+/* `name` must outlive the picture. */
+void am_picture_init(am_picture *p, const char *name);
 void am_picture_fini(am_picture *p);
 
 /* @key@ as script text. The key must be a literal. Setting again replaces. */
@@ -40,6 +41,10 @@ void am_picture_string(am_picture *p, const char *key, const char *fmt, ...) AM_
 /* @key@ as a list of tick labels ('8' 0, '12' 1, ...) for categories named by
  * their ids [n], thinned to at most `most` labels. */
 void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most);
+
+/* Height in SVG units without the caption, and the caption's one line, which may be
+ * empty. */
+void am_picture_size(am_picture *p, int height, const char *caption);
 
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */
@@ -57,9 +62,22 @@ am_status am_gnuplot_run(const char *dir, const char *script, am_error *err) AM_
 /* Template text by name, NULL when there is none; generated from templates/. */
 const char *am_plot_template(const char *name);
 
-/* "2560 rows of 5 sequences" (rows of one head at job's min_position or later). */
-am_status am_plot_describe_rows(const am_plot_job *job, am_text *out, am_error *err) AM_MUST_CHECK;
-/* "6 layers x 8 heads". */
+/* Opens the rows of a job for the means and quantiles that tables show. */
+am_status am_plot_aggregate_open(const am_plot_job *job, am_aggregate_level level, am_aggregate *out,
+                                 am_error *err) AM_MUST_CHECK;
+/* Mean at index `inner` of the statistic's last axis for a layer and head (both
+ * indices), a layer (head -1) or all (layer -1); NaN when undefined. */
+double am_plot_mean(const am_aggregate *a, const am_means *m, int inner, int layer, int head);
+
+/* Means of a field; am_means_fini. */
+am_status am_plot_means(am_aggregate *a, am_field field, am_means_kind kind, am_means *out,
+                        am_error *err) AM_MUST_CHECK;
+/* (*out)[length of the field's last axis][cells], over pooled rows; am_free. */
+am_status am_plot_medians(am_aggregate *a, am_field field, double **out, am_error *err) AM_MUST_CHECK;
+
+/* "2560 rows of 5 sequences": queries, each seen by every head. */
+void am_plot_describe_rows(const am_aggregate *a, am_text *out);
+/* "6 layers, 8 heads". */
 void am_plot_describe_heads(const am_plot_job *job, am_text *out);
 
 /* The kinds. */
