@@ -182,8 +182,8 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 		{"attention", "dense"}, {"rope_layout", "half"}, {"dtype", "float32"}, {"row_policy", "all"},
 	};
 	static const char *const numbers[] = {
-		"model_layers", "model_heads", "model_kv_heads", "model_head_size", "model_hidden_size",
-		"model_vocab_size", "seed", "sink", "recent",
+		"model_layers", "model_heads", "model_kv_heads", "model_head_dim", "model_hidden", "model_vocab",
+		"seed", "sink_keys", "recent_keys",
 	};
 	am_status status = AM_OK;
 	for (size_t i = 0; i < sizeof text / sizeof *text && !status; i++)
@@ -220,7 +220,7 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 		{AM_FIELD_SEQUENCE_NAME, S, name}, {AM_FIELD_SEQUENCE_LENGTH, S, length},
 		{AM_FIELD_SEQUENCE_TASK, S, name}, {AM_FIELD_SEQUENCE_SCORE, S, nan},
 		{AM_FIELD_SEQUENCE_NLL, S, nan}, {AM_FIELD_TOKEN_ID, T, token},
-		{AM_FIELD_TOKEN_OFFSET, S + 1, offset}, {AM_FIELD_PROFILE_DISTANCE, 0, distance},
+		{AM_FIELD_TOKEN_OFFSET, S, offset}, {AM_FIELD_PROFILE_DISTANCE, 0, distance},
 		{AM_FIELD_PROFILE_MAP, 0, map},
 	};
 	for (size_t i = 0; i < sizeof put / sizeof *put && !status; i++)
