@@ -9,6 +9,7 @@
 #ifndef AM_ANALYSIS_AGGREGATE_H
 #define AM_ANALYSIS_AGGREGATE_H
 
+#include "analysis/aggregate_options.h"
 #include "analysis/bootstrap.h"
 #include "analysis/rows.h"
 #include "base/error.h"
@@ -16,18 +17,6 @@
 #include "runfile/reader.h"
 
 #include <stdint.h>
-
-/* Which rows a table holds, each level with those above it. */
-typedef enum { AM_LEVEL_HEAD, AM_LEVEL_LAYER, AM_LEVEL_OVERALL } am_aggregate_level;
-
-typedef struct am_aggregate_options {
-	int position_bins;  /* 0: no position table; else rows are also split by position */
-	int resamples;      /* bootstrap resamples, 9999 */
-	uint64_t seed;
-	int min_position;   /* rows at an earlier position are left out; 0 */
-	am_aggregate_level level; /* AM_LEVEL_HEAD: everything */
-} am_aggregate_options;
-void am_aggregate_options_init(am_aggregate_options *o);
 
 typedef struct am_aggregate {
 	am_run *run;

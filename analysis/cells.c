@@ -15,8 +15,8 @@ int am_cells_first(const am_aggregate *a)
 am_status am_cells_begin(const am_aggregate *a, const am_column *columns, int n, am_table *out, am_error *err)
 {
 	static const am_column lead[] = {
-		{"position_low", AM_COL_INT, 0}, {"position_high", AM_COL_INT, 0},
-		{"layer", AM_COL_INT, 0}, {"head", AM_COL_INT, 0},
+		{"position_low", AM_COL_INT, 0, false}, {"position_high", AM_COL_INT, 0, false},
+		{"layer", AM_COL_INT, 0, false}, {"head", AM_COL_INT, 0, false},
 	};
 	am_column all[AM_MAX_COLUMNS];
 	int n_lead = am_cells_first(a);

@@ -4,9 +4,9 @@
 #include "base/mem.h"
 
 static const am_column columns[] = {
-	{"k", AM_COL_INT, 0}, {"ratio", AM_COL_REAL, 4}, {"mass", AM_COL_REAL, 4},
-	{"ci_low", AM_COL_REAL, 4}, {"ci_high", AM_COL_REAL, 4},
-	{"tau", AM_COL_REAL, 4}, {"k_median", AM_COL_REAL, 1}, {"k_p95", AM_COL_REAL, 1},
+	{"k", AM_COL_INT, 0, false}, {"ratio", AM_COL_REAL, 4, false}, {"mass", AM_COL_REAL, 4, false},
+	{"ci_low", AM_COL_REAL, 4, false}, {"ci_high", AM_COL_REAL, 4, false},
+	{"tau", AM_COL_REAL, 4, false}, {"k_median", AM_COL_REAL, 1, false}, {"k_p95", AM_COL_REAL, 1, false},
 };
 enum { COL_K, COL_RATIO, COL_MASS, COL_LOW, COL_HIGH, COL_TAU, COL_MEDIAN, COL_P95, N_COL };
 static const double probs[] = {0.5, 0.95};

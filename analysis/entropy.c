@@ -6,10 +6,10 @@
 #include <math.h>
 
 static const am_column columns[] = {
-	{"mean", AM_COL_REAL, 4}, {"ci_low", AM_COL_REAL, 4}, {"ci_high", AM_COL_REAL, 4},
-	{"median", AM_COL_REAL, 4}, {"p05", AM_COL_REAL, 4}, {"p95", AM_COL_REAL, 4},
-	{"normalised", AM_COL_REAL, 4}, {"effective_support", AM_COL_REAL, 1},
-	{"n_rows", AM_COL_INT, 0}, {"n_sequences", AM_COL_INT, 0},
+	{"mean", AM_COL_REAL, 3, false}, {"ci_low", AM_COL_REAL, 3, false}, {"ci_high", AM_COL_REAL, 3, false},
+	{"median", AM_COL_REAL, 3, false}, {"p05", AM_COL_REAL, 3, false}, {"p95", AM_COL_REAL, 3, false},
+	{"normalised", AM_COL_REAL, 3, false}, {"effective_support", AM_COL_REAL, 1, false},
+	{"n_rows", AM_COL_INT, 0, true}, {"n_sequences", AM_COL_INT, 0, true},
 };
 static const double probs[] = {0.5, 0.05, 0.95};
 

@@ -5,7 +5,7 @@
 #ifndef AM_ANALYSIS_ENTROPY_H
 #define AM_ANALYSIS_ENTROPY_H
 
-#include "analysis/aggregate.h"
+#include "analysis/aggregate_options.h"
 #include "analysis/table.h"
 #include "base/error.h"
 #include "runfile/reader.h"

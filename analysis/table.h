@@ -15,7 +15,8 @@ typedef enum { AM_COL_INT, AM_COL_REAL, AM_COL_TEXT } am_col_type;
 typedef struct am_column {
 	const char *name; /* JSON key and CSV header; static */
 	am_col_type type;
-	int digits; /* decimals in the text rendering of a real */
+	int digits;  /* decimals in the text rendering of a real */
+	bool detail; /* not in the text rendering */
 } am_column;
 
 typedef union am_cell {
@@ -49,7 +50,8 @@ void am_table_omit(am_table *t, int column);
 int am_table_column(const am_table *t, const char *name);
 bool am_table_is_null(const am_table *t, int row, int column);
 
-/* Aligned text for people: null as "-", columns without any value left out. */
+/* Aligned text for people: null as "-"; columns marked as detail and columns
+ * without any value left out. */
 void am_table_text(const am_table *t, am_text *out);
 /* RFC 4180 quoting, lines ending in LF; a header line; null empty; reals with up
  * to 9 significant digits. */

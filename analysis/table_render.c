@@ -37,6 +37,8 @@ static int width_of(const char *s)
 /* Width of a column, 0 when it is to be left out. */
 static int column_width(const am_table *t, int column)
 {
+	if (t->columns[column].detail)
+		return 0;
 	int width = width_of(t->columns[column].name);
 	bool any = t->n_rows == 0;
 	am_text s = {0};

@@ -14,6 +14,9 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"run", am_cmd_run, "run a model over texts and write a run file"},
+	{"show", am_cmd_show, "what is in a run file; --check validates it"},
+	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
+	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof commands[0]))

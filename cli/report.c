@@ -46,6 +46,15 @@ void am_report_notes(const char *command, const char *lines)
 	}
 }
 
+void am_report_files(const char *paths)
+{
+	while (*paths) {
+		int n = (int)strcspn(paths, "\n");
+		fprintf(stderr, "wrote %.*s\n", n, paths);
+		paths += n + (paths[n] == '\n');
+	}
+}
+
 static am_status write_stream(FILE *f, const char *name, const am_text *text, am_error *err)
 {
 	const char *bytes = am_text_str(text);

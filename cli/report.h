@@ -14,6 +14,8 @@ int am_report_error(const char *command, am_status s, const am_error *err);
 int am_report_usage(const char *command, const char *fmt, ...) AM_PRINTF(2, 3);
 /* "attnmeter COMMAND: note: text" on stderr for each line of `lines`. */
 void am_report_notes(const char *command, const char *lines);
+/* "wrote PATH" on stderr for each line of `paths`. */
+void am_report_files(const char *paths);
 
 /* Writes text to stdout (path NULL or "-") or to a file, which gets its name only
  * when it is whole. AM_ERR_EXISTS when a regular file exists and !force. A

@@ -51,7 +51,8 @@ typedef struct am_kernels {
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);
 } am_kernels;
 
-#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 8 + 65536)
+/* Four levels of buckets (8 + 24 bits), each with at most n gathered weights. */
+#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 16 + 4 * 16 * 1024 + 1024)
 
 /* The table of that name; "auto" (or NULL) is the best one this machine runs.
  * An unknown or absent name is AM_ERR_USAGE listing what there is. */

@@ -1,7 +1,6 @@
 /* Conversions and the table of one ISA; included last by <isa>/row.c, which
  * defines AM_ISA_TABLE and AM_ISA_NAME. */
 #include "base/half.h"
-#include "kernels/select.h"
 
 static void bf16_to_f32(const uint16_t *x, size_t n, float *y)
 {
@@ -20,8 +19,8 @@ const am_kernels AM_ISA_TABLE = {
 	.row_stats = row_stats,
 	.row_softmax = row_softmax,
 	.sum = sum,
-	.row_mass = am_row_mass_scalar,
-	.row_topk = am_row_topk_scalar,
+	.row_mass = row_mass,
+	.row_topk = row_topk,
 	.bf16_to_f32 = bf16_to_f32,
 	.f16_to_f32 = f16_to_f32,
 };

@@ -2,4 +2,5 @@
 #define AM_ISA_TABLE am_kernels_scalar
 #define AM_ISA_NAME "scalar"
 #include "kernels/generic/row.h"
+#include "kernels/generic/select.h"
 #include "kernels/generic/table.h"

@@ -69,3 +69,21 @@ void am_json_real(am_text *t, double x)
 	else
 		am_text_printf(t, "%.9g", x);
 }
+
+void am_json_lines(am_text *t, const char *lines)
+{
+	const char *comma = "";
+	am_text line = {0};
+	am_text_puts(t, "[");
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+		am_text_clear(&line);
+		am_text_append(&line, lines, n);
+		am_text_puts(t, comma);
+		am_json_string(t, am_text_str(&line));
+		comma = ", ";
+		lines += n + (lines[n] == '\n');
+	}
+	am_text_puts(t, "]");
+	am_text_free(&line);
+}

@@ -12,5 +12,7 @@ void am_json_string(am_text *t, const char *s);
 /* The shortest of up to 9 significant digits (a float32 comes back exactly);
  * NaN and infinities, which JSON lacks, give null. */
 void am_json_real(am_text *t, double x);
+/* An array of strings, one for each line of `lines`. */
+void am_json_lines(am_text *t, const char *lines);
 
 #endif

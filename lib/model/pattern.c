@@ -32,8 +32,8 @@ static am_status compile(am_pattern *p, const char *text, uint32_t options, am_e
 	int code;
 	PCRE2_SIZE at;
 	pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-	p->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-	                        PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | options, &code, &at, context);
+	p->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | options, &code,
+	                        &at, context);
 	pcre2_compile_context_free(context);
 	if (p->code)
 		return AM_OK;

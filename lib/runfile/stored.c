@@ -116,6 +116,15 @@ am_status am_stored_write_all(am_stored *d, am_filter *f, am_space *s, const voi
 	return status;
 }
 
+int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *data)
+{
+	const void *bytes;
+	size_t size;
+	uint32_t mask;
+	return am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), &bytes, &size, &mask,
+	                       NULL) ? 0 : (int64_t)size;
+}
+
 void am_stored_fill(const am_stored *d, void *data, size_t n)
 {
 	if (d->half) {

@@ -42,6 +42,9 @@ am_status am_stored_write_chunk(am_stored *d, am_filter *f, am_space *s, const i
 am_status am_stored_write_all(am_stored *d, am_filter *f, am_space *s, const void *data,
                               am_error *err) AM_MUST_CHECK;
 
+/* Bytes a chunk would take in the file; 0 when memory is short. */
+int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *data);
+
 /* Fills n elements with the fill value: NaN, or -1 for integers. */
 void am_stored_fill(const am_stored *d, void *data, size_t n);
 

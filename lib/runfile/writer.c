@@ -234,17 +234,16 @@ static bool late(am_axis a)
 	return a == AM_AXIS_SEQUENCE || a == AM_AXIS_TOKEN || a == AM_AXIS_TOKEN_EDGE;
 }
 
+/* Gives a late axis its length, n sequences or tokens, or checks that it has it. */
 static am_status agree(am_run_writer *w, am_field f, am_axis a, int64_t n, am_error *err)
 {
-	int64_t want = w->length[a];
-	if (a == AM_AXIS_TOKEN_EDGE && want < 0 && w->length[AM_AXIS_SEQUENCE] >= 0)
-		want = w->length[AM_AXIS_SEQUENCE] + 1;
-	if (a == AM_AXIS_SEQUENCE && want < 0 && w->length[AM_AXIS_TOKEN_EDGE] >= 0)
-		want = w->length[AM_AXIS_TOKEN_EDGE] - 1;
+	am_axis counted = a == AM_AXIS_TOKEN_EDGE ? AM_AXIS_SEQUENCE : a;
+	int64_t want = w->length[counted];
 	if (n < 0 || (want >= 0 && n != want))
-		return am_fail(err, AM_ERR_USAGE, "%s: %lld values, axis %s has %lld", am_fields[f].path,
-		               (long long)n, am_axes[a].name, (long long)want);
-	return w->length[a] < 0 ? put_rule_axis(w, a, n, err) : AM_OK;
+		return am_fail(err, AM_ERR_USAGE, "%s: %lld along %s, which has %lld", am_fields[f].path,
+		               (long long)n, am_axes[counted].name, (long long)want);
+	am_status s = want < 0 ? put_rule_axis(w, counted, n, err) : AM_OK;
+	return s || a == counted || w->length[a] >= 0 ? s : put_rule_axis(w, a, n + 1, err);
 }
 
 am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void *data, am_error *err)
@@ -362,7 +361,8 @@ void am_run_writer_abandon(am_run_writer *w)
 
 int64_t am_run_writer_bytes(const am_run_writer *w)
 {
-	if (w->path)
-		return w->space.end;
-	return w->space.end + am_writer_rows_pending((am_run_writer *)w);
+	/* Compressing uses the writer's scratch memory, nothing a caller can see. */
+	am_run_writer *scratch = (am_run_writer *)w;
+	int64_t index = w->arena[1].size ? 0 : (int64_t)w->index_size;
+	return w->space.end + index + am_writer_rows_pending(scratch) + am_writer_dist_pending(scratch);
 }

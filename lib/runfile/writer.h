@@ -85,9 +85,9 @@ am_status am_run_writer_flush(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 int64_t am_run_writer_flushed_rows(const am_run_writer *w);
 
 /* A field without ROW axis, whole and once: data in axis order; strings as
- * const char *const *, NULL for none. `n` is the length of its SEQUENCE, TOKEN or
- * TOKEN_EDGE axis (/token_offset: sequences + 1), not used by /profile. Fields
- * that share an axis must agree on it: else AM_ERR_USAGE. */
+ * const char *const *, NULL for none. `n` is the length of its SEQUENCE or TOKEN
+ * axis; of /token_offset the number of sequences, with one value more; of /profile
+ * not used. Fields that share an axis must agree on it: else AM_ERR_USAGE. */
 am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void *data,
                             am_error *err) AM_MUST_CHECK;
 
@@ -97,8 +97,8 @@ am_status am_run_writer_close(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Closes without completing: OUT.part stays with complete = 0. Accepts NULL. */
 void am_run_writer_abandon(am_run_writer *w);
 
-/* Bytes of the file so far; with path NULL, the size if it were closed now (rows
- * that do not fill a chunk counted as they compress now). */
+/* About the size of the file if it were closed now: what does not fill a chunk is
+ * compressed to count it, so not for every block. */
 int64_t am_run_writer_bytes(const am_run_writer *w);
 
 #endif

@@ -120,20 +120,32 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
 	return s;
 }
 
+/* Elements of the open chunk, those that were not appended made missing. */
+static int64_t clear_rest(am_dist_layer *l)
+{
+	int64_t width = l->prob.chunk[1], used = l->offset[l->n_rows] % width;
+	for (int64_t h = 0; h < l->prob.dims[0] && used; h++)
+		am_stored_fill(&l->prob, l->chunk + (size_t)(h * width + used) * am_stored_element(&l->prob),
+		               (size_t)(width - used));
+	return used;
+}
+
 am_status am_writer_dist_finish(am_run_writer *w, am_error *err)
 {
 	am_status s = AM_OK;
-	for (int i = 0; i < w->n_dist && !s; i++) {
-		am_dist_layer *l = &w->dist[i];
-		int64_t end = l->offset[l->n_rows], width = l->prob.chunk[1], rest = end % width;
-		if (!rest)
-			continue;
-		for (int64_t h = 0; h < l->prob.dims[0]; h++)
-			am_stored_fill(&l->prob, l->chunk + (size_t)(h * width + rest) * am_stored_element(&l->prob),
-			               (size_t)(width - rest));
-		s = write_open_chunk(w, l, end, err);
-	}
+	for (int i = 0; i < w->n_dist && !s; i++)
+		if (clear_rest(&w->dist[i]))
+			s = write_open_chunk(w, &w->dist[i], w->dist[i].offset[w->dist[i].n_rows], err);
 	return s;
+}
+
+int64_t am_writer_dist_pending(am_run_writer *w)
+{
+	int64_t sum = 0;
+	for (int i = 0; i < w->n_dist; i++)
+		if (clear_rest(&w->dist[i]))
+			sum += am_stored_filtered_size(&w->dist[i].prob, &w->filter, w->dist[i].chunk);
+	return sum;
 }
 
 int64_t am_writer_dist_rows(const am_run_writer *w, int64_t rows)

@@ -201,15 +201,9 @@ int64_t am_writer_rows_pending(am_run_writer *w)
 	clear_rest(w);
 	for (int f = 0; f < AM_FIELD_COUNT; f++) {
 		const am_row_field *r = &w->row[f];
-		size_t n = am_stored_chunk_elements(&r->stored), element = am_stored_element(&r->stored);
-		for (int i = 0; r->group && i < r->pieces; i++) {
-			const void *out;
-			size_t size;
-			uint32_t mask;
-			if (!am_filter_chunk(&w->filter, r->group + (size_t)i * n * element, n, element, &out,
-			                     &size, &mask, NULL))
-				sum += (int64_t)size;
-		}
+		size_t bytes = am_stored_chunk_elements(&r->stored) * am_stored_element(&r->stored);
+		for (int i = 0; r->group && i < r->pieces; i++)
+			sum += am_stored_filtered_size(&r->stored, &w->filter, r->group + (size_t)i * bytes);
 	}
 	return sum;
 }

@@ -81,6 +81,8 @@ void am_writer_rows_fini(am_run_writer *w);
 /* writer_dist.c */
 am_status am_writer_dist_open(am_run_writer *w, bool half, am_error *err) AM_MUST_CHECK;
 am_status am_writer_dist_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Bytes the open chunks take in the file, filtered. */
+int64_t am_writer_dist_pending(am_run_writer *w);
 /* Rows of every layer whose distributions are in the file, at most `rows`. */
 int64_t am_writer_dist_rows(const am_run_writer *w, int64_t rows);
 void am_writer_dist_fini(am_run_writer *w);

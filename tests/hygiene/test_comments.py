@@ -1,6 +1,7 @@
 """Every function of a header has a comment: above it, or above the run of
 declarations without a blank line that it belongs to, or on its own line. The
-opening comment of a header that holds no other speaks for all of it."""
+opening comment of a header that holds no other speaks for all of it, and what
+fini, free and close do is the same everywhere."""
 import re
 
 import tree
@@ -21,7 +22,7 @@ def uncommented(text):
         if not line.strip():
             commented = False
         m = re.match(r"[A-Za-z][\w *]*?\b(am_\w+)\(", line)
-        if m and not line.startswith("typedef") and not commented:
+        if m and not line.startswith("typedef") and not commented and not m[1].endswith(("_fini", "_free", "_close")):
             yield m[1]
 
 

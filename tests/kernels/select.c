@@ -101,9 +101,34 @@ static int list_k(int n, int *ks)
 static const double usual_tau[] = {1e-6, 0.25, 0.5, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 1 - 1e-9, 1};
 enum { N_TAU = (int)(sizeof usual_tau / sizeof usual_tau[0]) };
 
+static int leading_bits(float x)
+{
+	uint32_t u;
+	memcpy(&u, &x, sizeof u);
+	return (int)(u >> 19);
+}
+
+/* Values of tau whose limit is the mass of some k to the last bit, where k ends a
+ * run of equal leading bits: the seams of a selection by buckets. */
+static int list_border_tau(const select_case *c, am_rng *r, double *tau)
+{
+	int m = 0;
+	for (int k = 1; m < MAX_TAU; k += 1 + (int)am_rng_below(r, (uint64_t)(c->n / 12) + 2)) {
+		while (k < c->n &&
+		       leading_bits(c->x[c->order[k - 1]]) == leading_bits(c->x[c->order[k]]))
+			k++;
+		double t = k < c->n ? (double)(c->prefix[k] / c->prefix[c->n]) + ORACLE_TAU_SLACK : 2;
+		if (t > 1)
+			break;
+		tau[m++] = t;
+	}
+	return m;
+}
+
 static void mass_row(const am_kernels *k, select_case *c, am_rng *r)
 {
 	int ks[MAX_K], n_k = list_k(c->n, ks);
+	double border[MAX_TAU];
 	double tau[3] = {am_rng_uniform(r), 1, 1};
 	tau[0] = tau[0] > 0 ? tau[0] : 0.5;
 	tau[1] = tau[0] + (1 - tau[0]) * am_rng_uniform(r);
@@ -114,9 +139,11 @@ static void mass_row(const am_kernels *k, select_case *c, am_rng *r)
 	mass_case(k, c, NULL, 0, tau, 3, PLACE_END);
 	mass_case(k, c, ks, n_k, NULL, 0, PLACE_ODD);
 	mass_case(k, c, ks + am_rng_below(r, (uint64_t)n_k), 1, tau, 1, PLACE_END);
+	mass_case(k, c, NULL, 0, border, list_border_tau(c, r, border), PLACE_START);
 }
 
-/* Scores to the weights that row_softmax should give. 0 where there are none. */
+/* Scores to the weights that row_softmax should give, a few zeros negative. 0 where
+ * there are none. */
 static int to_weights(float *x, int n)
 {
 	float max = -INFINITY;
@@ -126,6 +153,8 @@ static int to_weights(float *x, int n)
 		return 0;
 	for (int j = 0; j < n; j++)
 		x[j] = (float)exp((double)x[j] - (double)max);
+	for (int j = 0; j < n; j += 3)
+		x[j] = x[j] > 0 ? x[j] : -0.0f;
 	return 1;
 }
 

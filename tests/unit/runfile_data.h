@@ -76,7 +76,7 @@ static inline double sample_value(const sample *s, am_field f, int64_t layer, in
 	case AM_FIELD_MAX_PROB: return p;
 	case AM_FIELD_SINK_MASS: return sample_mass_of(n, p, 4);
 	case AM_FIELD_RECENT_MASS: return 1 - p * 0.5;
-	case AM_FIELD_MEAN_DISTANCE: return (double)position * 0.25;
+	case AM_FIELD_MEAN_DISTANCE: return (double)position / 4;
 	case AM_FIELD_MASS_AT_K: return sample_mass_of(n, p, sample_k[x]);
 	case AM_FIELD_MASS_AT_RATIO: return sample_mass_of(n, p, fmax(1, ceil(sample_ratio[x] * n)));
 	case AM_FIELD_K_AT_MASS:
@@ -182,8 +182,8 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 		{"attention", "dense"}, {"rope_layout", "half"}, {"dtype", "float32"}, {"row_policy", "all"},
 	};
 	static const char *const numbers[] = {
-		"model_layers", "model_heads", "model_kv_heads", "model_head_size", "model_hidden_size",
-		"model_vocab_size", "seed", "sink", "recent",
+		"model_layers", "model_heads", "model_kv_heads", "model_head_dim", "model_hidden", "model_vocab",
+		"seed", "sink_keys", "recent_keys",
 	};
 	am_status status = AM_OK;
 	for (size_t i = 0; i < sizeof text / sizeof *text && !status; i++)
@@ -211,7 +211,7 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 	for (int64_t i = 0; i < L * H * bins; i++)
 		distance[i] = 1 / (float)bins;
 	for (int64_t i = 0; i < L * H * cells; i++)
-		map[i] = i % 3 ? 1 / (float)cells : NAN;
+		map[i] = i / s->axes.n_map % 3 ? 1 / (float)s->axes.n_map : NAN;
 	const struct {
 		am_field f;
 		int64_t n;
@@ -220,7 +220,7 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 		{AM_FIELD_SEQUENCE_NAME, S, name}, {AM_FIELD_SEQUENCE_LENGTH, S, length},
 		{AM_FIELD_SEQUENCE_TASK, S, name}, {AM_FIELD_SEQUENCE_SCORE, S, nan},
 		{AM_FIELD_SEQUENCE_NLL, S, nan}, {AM_FIELD_TOKEN_ID, T, token},
-		{AM_FIELD_TOKEN_OFFSET, S + 1, offset}, {AM_FIELD_PROFILE_DISTANCE, 0, distance},
+		{AM_FIELD_TOKEN_OFFSET, S, offset}, {AM_FIELD_PROFILE_DISTANCE, 0, distance},
 		{AM_FIELD_PROFILE_MAP, 0, map},
 	};
 	for (size_t i = 0; i < sizeof put / sizeof *put && !status; i++)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 static const am_column columns[] = {
-	{"name", AM_COL_TEXT, 0}, {"layer", AM_COL_INT, 0}, {"mass", AM_COL_REAL, 3}, {"ci_low", AM_COL_REAL, 2},
+	{"name", AM_COL_TEXT, 0, false}, {"layer", AM_COL_INT, 0, false}, {"mass", AM_COL_REAL, 3, false}, {"ci_low", AM_COL_REAL, 2, false},
 };
 
 static void add(am_table *t, const char *name, int64_t layer, double mass)

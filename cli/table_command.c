@@ -1,0 +1,178 @@
+#include "cli/table_command.h"
+
+#include "analysis/bootstrap.h"
+#include "base/json.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DEFAULT_BINS 16
+#define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
+
+enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_POSITION, BY_DEFAULT };
+enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
+
+typedef struct request {
+	const char *run, *output, *plot;
+	bool csv, json, force, quiet;
+	int by, format;
+	am_aggregate_options aggregate;
+} request;
+
+/* --- options ------------------------------------------------------------- */
+
+static const char *const by_names[] = {"head", "layer", "overall", "position", NULL};
+
+/* What is printed when nothing is said: JSON and CSV hold everything, the text
+ * what fits a screen. */
+static void settle(request *q)
+{
+	bool text = q->format == FORMAT_TEXT;
+	if (q->by == BY_DEFAULT && q->aggregate.position_bins)
+		q->by = BY_POSITION;
+	if (q->by == BY_POSITION && !q->aggregate.position_bins)
+		q->aggregate.position_bins = DEFAULT_BINS;
+	if (q->by == BY_POSITION)
+		q->aggregate.level = text ? AM_LEVEL_OVERALL : AM_LEVEL_HEAD;
+	else if (q->by == BY_DEFAULT)
+		q->aggregate.level = text ? AM_LEVEL_LAYER : AM_LEVEL_HEAD;
+	else
+		q->aggregate.level = (am_aggregate_level)q->by;
+}
+
+static int parse(const am_table_command *c, request *q, int argc, char **argv)
+{
+	am_aggregate_options_init(&q->aggregate);
+	q->by = BY_DEFAULT;
+	const am_option table[] = {
+		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
+		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, "
+		         "position splits by query position (default: everything in CSV and JSON, layer in text)"},
+		{.name = "bins", .type = AM_OPT_INT, .target = &q->aggregate.position_bins, .min = 1, .max = 10000,
+		 .help = "position bins of equal width up to the longest sequence (16 with --by position, which --bins alone implies)"},
+		{.name = "min-position", .type = AM_OPT_INT, .target = &q->aggregate.min_position,
+		 .help = "leave out rows at earlier query positions (default 0)"},
+		{.name = "resamples", .type = AM_OPT_INT, .target = &q->aggregate.resamples, .min = 100, .max = 1e6,
+		 .help = "bootstrap resamples of the intervals (default 9999)"},
+		{.name = "seed", .type = AM_OPT_UINT64, .target = &q->aggregate.seed,
+		 .help = "seed of the resampling (default 0)"},
+		{.name = "csv", .type = AM_OPT_FLAG, .target = &q->csv, .help = "print CSV"},
+		{.name = "json", .type = AM_OPT_FLAG, .target = &q->json, .help = "print one JSON object"},
+		{.short_name = 'o', .name = "output", .type = AM_OPT_STRING, .target = &q->output, .value = "FILE",
+		 .help = "write to FILE instead of standard output"},
+		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
+		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
+		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
+		{.name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
+	};
+	am_options o = {
+		.command = c->name, .operands = "RUN", .min_operands = 1, .max_operands = 1,
+		.summary = c->summary, .notes = c->notes, .table = table, .n_table = COUNT(table),
+	};
+	int code = am_options_parse(&o, argc, argv);
+	if (code < 0) {
+		q->run = o.operand[0];
+		q->format = q->json ? FORMAT_JSON : q->csv ? FORMAT_CSV : FORMAT_TEXT;
+		if (q->json && q->csv)
+			code = am_report_usage(c->name, "--csv and --json exclude each other");
+	}
+	am_options_fini(&o);
+	settle(q);
+	return code;
+}
+
+/* --- rendering ----------------------------------------------------------- */
+
+static void render_json(const request *q, const am_table *table, am_text *t)
+{
+	am_text_puts(t, "{\n  \"run\": ");
+	am_json_string(t, q->run);
+	am_text_printf(t, ",\n  \"n_sequences\": %" PRId64 ",\n  \"n_rows\": %" PRId64 ",\n", table->n_sequences,
+	               table->n_source_rows);
+	am_text_printf(t,
+	               "  \"interval\": {\"level\": %g, \"method\": \"bca\", \"unit\": \"sequence\", "
+	               "\"resamples\": %d, \"seed\": %" PRIu64 "},\n  \"warnings\": ",
+	               AM_BOOTSTRAP_LEVEL, q->aggregate.resamples, q->aggregate.seed);
+	am_json_lines(t, am_text_str(&table->warnings));
+	am_text_puts(t, ",\n  \"table\": ");
+	am_table_json(table, 2, t);
+	am_text_puts(t, "\n}\n");
+}
+
+static void render_text(const am_table_command *c, const request *q, const am_table *table, am_text *t)
+{
+	am_text_printf(t, "%s: %" PRId64 " sequence%s, %" PRId64 " row%s of each head", q->run, table->n_sequences,
+	               table->n_sequences == 1 ? "" : "s", table->n_source_rows,
+	               table->n_source_rows == 1 ? "" : "s");
+	if (table->n_sequences < AM_BOOTSTRAP_MIN_SEQUENCES)
+		am_text_printf(t, "; intervals need %d sequences\n", AM_BOOTSTRAP_MIN_SEQUENCES);
+	else
+		am_text_printf(t, "; %g %% intervals over sequences\n", 100 * AM_BOOTSTRAP_LEVEL);
+	c->text(table, t);
+}
+
+static am_status write_table(const am_table_command *c, const request *q, const am_table *table, am_error *err)
+{
+	am_text t = {0};
+	if (q->format == FORMAT_JSON)
+		render_json(q, table, &t);
+	else if (q->format == FORMAT_CSV)
+		am_table_csv(table, &t);
+	else
+		render_text(c, q, table, &t);
+	am_status s = am_report_write(q->output, q->force, &t, err);
+	am_text_free(&t);
+	return s;
+}
+
+/* --- the command --------------------------------------------------------- */
+
+static am_status draw(const am_table_command *c, const request *q, am_run *run, am_error *err)
+{
+	am_text files = {0}, notes = {0};
+	am_plot_options o;
+	am_plot_options_init(&o);
+	o.min_position = q->aggregate.min_position;
+	o.notes = &notes;
+	am_status s = c->plot(run, &o, q->plot, &files, err);
+	if (!q->quiet) {
+		am_report_notes(c->name, am_text_str(&notes));
+		am_report_files(am_text_str(&files));
+	}
+	am_text_free(&files);
+	am_text_free(&notes);
+	return s;
+}
+
+static am_status work(const am_table_command *c, const request *q, am_run *run, am_error *err)
+{
+	am_table table;
+	am_status s = c->table(run, &q->aggregate, &table, err);
+	if (s)
+		return s;
+	if (!am_run_complete(run))
+		am_text_printf(&table.warnings, "%s: the run did not finish; this is what it had written\n", q->run);
+	if (!q->quiet)
+		am_report_notes(c->name, am_text_str(&table.warnings));
+	s = write_table(c, q, &table, err);
+	am_table_fini(&table);
+	return s || !q->plot ? s : draw(c, q, run, err);
+}
+
+int am_table_command_run(const am_table_command *c, int argc, char **argv)
+{
+	request q = {0};
+	int code = parse(c, &q, argc, argv);
+	if (code >= 0)
+		return code;
+	am_error err = {0};
+	am_run *run;
+	am_status s = am_run_open(q.run, &run, &err);
+	if (!s) {
+		s = work(c, &q, run, &err);
+		am_run_close(run);
+	}
+	return s ? am_report_error(c->name, s, &err) : 0;
+}

@@ -1,0 +1,23 @@
+/* What the commands that print a table of a run file share: their options, the
+ * JSON around the table, the output, the pictures. */
+#ifndef AM_CLI_TABLE_COMMAND_H
+#define AM_CLI_TABLE_COMMAND_H
+
+#include "analysis/aggregate_options.h"
+#include "analysis/plot.h"
+#include "analysis/table.h"
+#include "runfile/reader.h"
+
+typedef struct am_table_command {
+	const char *name;
+	const char *summary, *notes; /* of the help page */
+	am_status (*table)(am_run *r, const am_aggregate_options *o, am_table *out, am_error *err);
+	/* The table for people, under a line that says what it was made from. */
+	void (*text)(const am_table *t, am_text *out);
+	am_status (*plot)(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err);
+} am_table_command;
+
+/* The whole command; returns the exit code. */
+int am_table_command_run(const am_table_command *c, int argc, char **argv);
+
+#endif
