@@ -5,8 +5,7 @@
 
 static void text(const am_table *t, am_text *out)
 {
-	am_text_puts(out, "Entropy of attention in nat; normalised: share of ln n; "
-	                  "effective support: keys, exp of the mean\n\n");
+	am_text_puts(out, "Entropy in nat; normalised: mean of H / ln n; effective_support: exp of the mean\n\n");
 	am_table_text(t, out);
 }
 

@@ -1,4 +1,4 @@
-/* attnmeter info: version, compiler, libraries, processors. */
+/* attnmeter info: version, compiler, libraries, kernels, processors. */
 #include "base/json.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -7,6 +7,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
@@ -18,6 +20,39 @@ static const struct {
 	{"zlib", AM_BUILD_ZLIB},
 };
 
+/* The kernels in use when none is named; "" when none can run. */
+static const char *best_kernels(void)
+{
+	const am_kernels *k;
+	return am_kernels_get(NULL, &k, NULL) == AM_OK ? k->name : "";
+}
+
+static void text_kernels(am_text *t)
+{
+	const am_kernels *k;
+	int usable;
+	am_text_puts(t, "kernels     ");
+	for (int i = 0; (k = am_kernels_at(i, &usable)); i++)
+		am_text_printf(t, "%s%s%s", i ? ", " : "", k->name,
+		               !usable                     ? " (not on this processor)"
+		               : k->name == best_kernels() ? " (chosen)"
+		                                           : "");
+	am_text_printf(t, "\nblas        %s\n", am_gemm_describe());
+}
+
+static void json_kernels(am_text *t)
+{
+	const am_kernels *k;
+	int usable;
+	am_text_puts(t, "  \"kernels\": [");
+	for (int i = 0; (k = am_kernels_at(i, &usable)); i++)
+		am_text_printf(t, "%s{\"name\": \"%s\", \"usable\": %s, \"chosen\": %s}", i ? ", " : "", k->name,
+		               usable ? "true" : "false", k->name == best_kernels() ? "true" : "false");
+	am_text_puts(t, "],\n  \"blas\": ");
+	am_json_string(t, am_gemm_describe());
+	am_text_puts(t, ",\n");
+}
+
 static void print_text(am_text *t)
 {
 	am_text_printf(t, "version     %s (%s)\n", AM_VERSION, AM_BUILD_TYPE);
@@ -25,7 +60,9 @@ static void print_text(am_text *t)
 	am_text_puts(t, "libraries   ");
 	for (int i = 0; i < COUNT(libraries); i++)
 		am_text_printf(t, "%s%s %s", i ? ", " : "", libraries[i].name, libraries[i].version);
-	am_text_printf(t, "\nprocessors  %d\n", am_threads_available());
+	am_text_puts(t, "\n");
+	text_kernels(t);
+	am_text_printf(t, "processors  %d\n", am_threads_available());
 }
 
 static void print_json(am_text *t)
@@ -45,7 +82,9 @@ static void print_json(am_text *t)
 		am_text_puts(t, ": ");
 		am_json_string(t, libraries[i].version);
 	}
-	am_text_printf(t, "},\n  \"processors\": %d\n}\n", am_threads_available());
+	am_text_puts(t, "},\n");
+	json_kernels(t);
+	am_text_printf(t, "  \"processors\": %d\n}\n", am_threads_available());
 }
 
 int am_cmd_info(int argc, char **argv)

@@ -49,7 +49,7 @@ static am_status check(const request *q, am_run *run, am_error *err)
 		else if (s)
 			am_text_puts(&out, am_text_str(&problems));
 		else
-			am_text_printf(&out, "%s: sound%s\n", q->run, am_run_complete(run) ? "" : ", not complete");
+			am_text_printf(&out, "%s: no problems%s\n", q->run, am_run_complete(run) ? "" : " (not complete)");
 		am_error write_err;
 		written = am_report_write(NULL, false, &out, &write_err);
 		if (written) {

@@ -54,10 +54,12 @@ static void value_name(const am_option *opt, am_text *t)
 static void option_line(const am_option *opt, am_text *t)
 {
 	size_t start = t->size;
-	if (opt->short_name)
+	if (opt->short_name && opt->name)
 		am_text_printf(t, "  -%c, --%s", opt->short_name, opt->name);
-	else
+	else if (opt->name)
 		am_text_printf(t, "      --%s", opt->name);
+	else
+		am_text_printf(t, "  -%c", opt->short_name);
 	if (opt->type != AM_OPT_FLAG) {
 		am_text_puts(t, " ");
 		value_name(opt, t);

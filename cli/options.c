@@ -16,7 +16,7 @@ typedef struct cursor {
 static const am_option *find_long(const am_options *o, const char *name, size_t n)
 {
 	for (int i = 0; i < o->n_table; i++)
-		if (strlen(o->table[i].name) == n && !memcmp(o->table[i].name, name, n))
+		if (o->table[i].name && strlen(o->table[i].name) == n && !memcmp(o->table[i].name, name, n))
 			return &o->table[i];
 	return NULL;
 }
@@ -32,7 +32,9 @@ static const am_option *find_short(const am_options *o, char c)
 static const char *option_name(const void *ctx, int i)
 {
 	const am_options *o = ctx;
-	return i < o->n_table ? o->table[i].name : "help";
+	if (i == o->n_table)
+		return "help";
+	return o->table[i].name ? o->table[i].name : "";
 }
 
 static int unknown(const am_options *o, const char *word, int n)

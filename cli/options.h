@@ -55,7 +55,7 @@ typedef enum {         /* type of *target: */
 
 typedef struct am_option {
 	char short_name;  /* 0: none */
-	const char *name; /* kebab case, without the dashes */
+	const char *name; /* kebab case, without the dashes; NULL: the short name alone */
 	am_option_type type;
 	void *target;
 	const char *value; /* what the help shows for the value; NULL: by type */

@@ -11,7 +11,7 @@
 /* Row and token counters say nothing that their length does not. */
 static bool worth_listing(am_axis a)
 {
-	return a != AM_AXIS_ROW && a != AM_AXIS_TOKEN && a != AM_AXIS_TOKEN_EDGE && a != AM_AXIS_SEQUENCE &&
+	return a != AM_AXIS_ROW && a != AM_AXIS_TOKEN && a != AM_AXIS_SEQUENCE &&
 	       a != AM_AXIS_MAP_Q && a != AM_AXIS_MAP_K && a != AM_AXIS_RANK && a != AM_AXIS_DISTANCE_BIN;
 }
 
@@ -46,7 +46,7 @@ static void put_axes(const am_run *r, am_text *out)
 	for (int a = 0; a < AM_AXIS_COUNT; a++) {
 		int64_t n = am_run_axis_length(r, (am_axis)a);
 		const double *v = am_run_axis_values(r, (am_axis)a);
-		if (!n)
+		if (!n || a == AM_AXIS_TOKEN_EDGE)
 			continue;
 		am_text_printf(out, "  %-13s %8" PRId64, am_axes[a].name, n);
 		if (v && worth_listing((am_axis)a)) {

@@ -4,7 +4,7 @@
 add_library(am_flags INTERFACE)
 target_compile_options(am_flags INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-  -Wno-sign-compare -Wno-format-truncation -fno-math-errno -ffp-contract=off -fvisibility=hidden)
+  -Wno-sign-compare -Wno-missing-field-initializers -Wno-format-truncation -fno-math-errno -ffp-contract=off -fvisibility=hidden)
 # POSIX.1-2008 beside C11: mmap, threads, clocks.
 target_compile_definitions(am_flags INTERFACE _POSIX_C_SOURCE=200809L)
 if(AM_WERROR)

@@ -48,6 +48,7 @@ static const am_option table[] = {
 	{.name = "doubles", .type = AM_OPT_DOUBLES, .target = &doubles, .max = 9, .help = "numbers"},
 	{.name = "shares", .type = AM_OPT_SHARES, .target = &shares, .help = "shares"},
 	{.name = "call", .type = AM_OPT_CALL, .target = &called, .call = call, .help = "a call"},
+	{.short_name = 's', .type = AM_OPT_INT, .target = &number, .help = "short alone"},
 };
 
 static am_options options;
@@ -116,6 +117,9 @@ static void test_forms(void **state)
 	assert_string_equal(text, "x=y");
 	assert_int_equal(options.n_operand, 2);
 	assert_string_equal(options.operand[1], "b");
+	done();
+	accept("-s 7");
+	assert_true(number == 7);
 	done();
 	accept("-n 10 -o -5 -- --flag -");
 	assert_true(number == 10 && options.n_operand == 2);
@@ -232,6 +236,7 @@ static void test_help(void **state)
 		"      --doubles X,X       numbers\n"
 		"      --shares X%,X%      shares\n"
 		"      --call VALUE        a call\n"
+		"  -s N                    short alone\n"
 		"  -h, --help              show this page\n"
 		"\n"
 		"Example:\n"
