@@ -17,11 +17,11 @@ static bool worth_listing(am_axis a)
 
 static void put_size(int64_t bytes, am_text *out)
 {
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
 	double x = (double)bytes;
 	int u = 0;
-	for (; x >= 1024 && u < 4; u++)
-		x /= 1024;
+	for (; x >= 1000 && u < 4; u++)
+		x /= 1000;
 	am_text_printf(out, "%.*f %s", u ? 1 : 0, x, units[u]);
 }
 

@@ -1,7 +1,7 @@
 /* make_run KIND PATH: writes a run file for the command tests.
  *   sound  2 layers, 2 heads, 6 sequences of 2 tasks, 20 rows each
  *   one    a single sequence of 20 rows
- *   part   "sound", interrupted: PATH.part
+ *   part   "sound", interrupted after 60 rows, without attributes: PATH.part
  *   large  30 layers, 9 heads, 8 sequences of 4096 rows (for timing by hand) */
 #include "../unit/runfile_data.h"
 
