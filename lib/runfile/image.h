@@ -31,6 +31,7 @@ typedef struct am_image {
 	bool failed;         /* out of memory, or HDF5 did something unforeseen */
 } am_image;
 
+/* Metadata will lie from `base` on, in a file of `end` bytes so far. */
 void am_image_init(am_image *m, int64_t base, int64_t end);
 void am_image_fini(am_image *m);
 
