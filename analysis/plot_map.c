@@ -11,7 +11,7 @@
 /* A head to show, by index of layer and head. */
 typedef struct panel {
 	int layer, head;
-	double entropy; /* mean normalised, shown unless NaN */
+	double entropy; /* mean normalised, NaN when undefined */
 } panel;
 
 static int by_entropy(const void *a, const void *b)
@@ -86,18 +86,20 @@ static am_status put_cells(am_picture *p, const am_plot_job *job, const panel *x
 	return AM_OK;
 }
 
+/* Picked heads are named in full, those of one layer by the head. */
 static void put_names(am_picture *p, const am_plot_job *job, const panel *panels, int n)
 {
 	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
 	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
 	am_text names = {0};
 	for (int i = 0; i < n; i++) {
-		am_text_puts(&names, i ? ", " : "");
+		am_text_puts(&names, i ? ", '" : "'");
+		if (!job->options->all_maps)
+			am_text_printf(&names, "layer %.0f ", layers[panels[i].layer]);
+		am_text_printf(&names, "head %.0f", heads[panels[i].head]);
 		if (isfinite(panels[i].entropy))
-			am_text_printf(&names, "'layer %.0f head %.0f: %.3f'",
-			               layers[panels[i].layer], heads[panels[i].head], panels[i].entropy);
-		else
-			am_text_printf(&names, "'layer %.0f head %.0f'", layers[panels[i].layer], heads[panels[i].head]);
+			am_text_printf(&names, ": %.3f", panels[i].entropy);
+		am_text_puts(&names, "'");
 	}
 	am_picture_word(p, "names", "%s", am_text_str(&names));
 	am_text_free(&names);
@@ -114,6 +116,7 @@ static void put_layout(am_picture *p, int n, int M)
 	         "Grey: no rows. Less than the scale: darkest.", M);
 	am_picture_size(p, 62 + down * (side + 34) + 40, caption);
 	am_picture_word(p, "panels", "%d", n);
+	am_picture_word(p, "x_ticks", "%s", across <= 4 ? "0, 0.5, 1" : "0, 0.5"); /* room for no more */
 	am_picture_word(p, "gap", "%d", gap);
 	am_picture_word(p, "across", "%d", across);
 	am_picture_word(p, "cells", "%d", M);

@@ -251,22 +251,23 @@ static void put_data(const survey *v, am_picture *p)
 
 /* Panels in a row, and the shape of one in units. */
 typedef struct grid {
-	int across, down, width, height;
+	int across, down, gap, width, height;
 } grid;
 
 static grid lay_out(int panels)
 {
 	static const int heights[] = {250, 190, 150, 120};
 	int across = panels <= 3 ? panels : panels == 4 ? 2 : panels <= 6 ? 3 : 4;
-	return (grid){across, (panels + across - 1) / across, (566 - 12 * (across - 1)) / across,
+	int gap = 22;
+	return (grid){across, (panels + across - 1) / across, gap, (566 - gap * (across - 1)) / across,
 	              heights[across - 1]};
 }
 
-/* Smallest base whose powers have room for their labels, of 8 units a digit. */
+/* Smallest base whose powers have room for their labels, of 7 units a digit. */
 static int log_base(double low, double high, int width)
 {
 	int base = 2, digits = 1 + (int)log10(high);
-	while (base < 256 && log(high / low) / log(base) * (8 * digits + 14) > width)
+	while (base < 256 && log(high / low) / log(base) * (7 * digits + 8) > width)
 		base *= base < 4 ? 2 : 4;
 	return base;
 }
@@ -312,6 +313,7 @@ static void put_grid(const survey *v, am_picture *p, const grid *g)
 	am_picture_word(p, "panels", "%d", v->n_panels);
 	am_picture_word(p, "across", "%d", g->across);
 	am_picture_word(p, "down", "%d", g->down);
+	am_picture_word(p, "gap", "%d", g->gap);
 	am_picture_word(p, "panel_width", "%d", g->width);
 	am_picture_word(p, "panel_height", "%d", g->height);
 	char caption[64] = "";

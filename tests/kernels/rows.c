@@ -67,6 +67,10 @@ static void expect_sums(const row_case *c, const am_row_sums *got, int full)
 	check_near(got->b, full ? w->b.value : 0, full ? w->b.bound : 0, "b");
 	check_near(got->z2, full ? w->z2.value : 0, full ? w->z2.bound : 0, "z2");
 	check_near(got->d, full ? w->d.value : 0, full ? w->d.bound : 0, "d");
+	if (full && w->z.value > 0) {
+		oracle_sum h = oracle_entropy(w);
+		check_near(log(got->z) - got->a / got->z, h.value, h.bound, "H");
+	}
 }
 
 static void expect_weights(const row_case *c, const float *weight)

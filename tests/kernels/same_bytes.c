@@ -12,7 +12,8 @@
 enum { N_K = 6, N_TAU = 4 };
 
 typedef struct result {
-	float *weight, *soft, *half;
+	float *weight, *soft, *bf16, *f16;
+	uint16_t *half; /* the bytes of the scores, as input of the conversions */
 	int32_t *index, count[N_TAU];
 	float mass[N_K];
 	am_row_sums stats, softmax;
@@ -25,10 +26,12 @@ static void result_open(result *x)
 	memset(x, 0, sizeof *x);
 	x->weight = calloc(INPUT_MAX_N, sizeof *x->weight);
 	x->soft = calloc(INPUT_MAX_N, sizeof *x->soft);
+	x->bf16 = calloc(INPUT_MAX_N, sizeof *x->bf16);
+	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->half || !x->index || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->scratch)
 		abort();
 }
 
@@ -37,6 +40,8 @@ static void result_close(result *x)
 	free(x->scratch);
 	free(x->index);
 	free(x->half);
+	free(x->f16);
+	free(x->bf16);
 	free(x->soft);
 	free(x->weight);
 }
@@ -48,7 +53,9 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 	k->row_stats(score, n, x->weight, &x->stats);
 	k->row_softmax(score, n, x->soft, &x->softmax);
 	x->total = k->sum(score, n);
-	k->bf16_to_f32((const uint16_t *)(const void *)score, 2 * (size_t)n / 2, x->half);
+	memcpy(x->half, score, (size_t)n * sizeof *x->half);
+	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
+	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (x->stats.z > 0)
 		k->row_mass(x->weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
 	if (!has_nan)
@@ -82,7 +89,8 @@ static void compare(const result *a, const result *b, int n)
 	check_ok(same_sums(&a->stats, &b->stats), "sums of row_stats differ");
 	check_ok(same_sums(&a->softmax, &b->softmax), "sums of row_softmax differ");
 	check_ok(same_double(a->total, b->total), "sum differs");
-	check_ok(same_float(a->half, b->half, n), "conversions differ");
+	check_ok(same_float(a->bf16, b->bf16, n), "conversions of bf16 differ");
+	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
