@@ -47,6 +47,14 @@ typedef struct am_kernels {
 	 * index. No NaN. index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, int32_t *index, void *scratch);
 
+	/* One query position over cached keys, for `heads` query heads of one key/value
+	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),
+	 * k[n][d], v[n][d], out[heads][d]; score and weight [heads][n], row stride `stride`.
+	 *   score[h][j] = q_h . k_j
+	 *   out[h]     += sum_j weight[h][j] v_j */
+	void (*decode_scores)(const float *q, int heads, int d, const float *k, int n, float *score, int stride);
+	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
+
 	/* 16-bit to float32. */
 	void (*bf16_to_f32)(const uint16_t *x, size_t n, float *y);
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);

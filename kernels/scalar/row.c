@@ -4,4 +4,5 @@
 #include "kernels/generic/row.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/decode.h"
 #include "kernels/generic/table.h"
