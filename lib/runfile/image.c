@@ -145,7 +145,7 @@ static herr_t image_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t add
 static const H5FD_class_t image_class = {
 #ifdef H5FD_CLASS_VERSION
 	.version = H5FD_CLASS_VERSION,
-	.value = (H5FD_class_value_t)389, /* any of the range left for local use */
+	.value = (H5FD_class_value_t)24941, /* of the range left for local use */
 #endif
 	.name = "attnmeter_image",
 	.maxaddr = (haddr_t)INT64_MAX,
