@@ -54,7 +54,8 @@ typedef struct am_kernels {
 
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
-#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * 20480)
+#define AM_SELECT_LEVEL 20480
+#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
 /* The table of that name; "auto" (or NULL) is the best one this machine runs.
  * An unknown or absent name is AM_ERR_USAGE listing what there is. */

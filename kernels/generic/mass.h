@@ -9,50 +9,13 @@
  * weights of those are gathered and sorted (done again in the same way, finer, where
  * a bucket is large). Integer sums do not depend on the order of addition, so every
  * ISA gives the same bytes. */
+#include "kernels/generic/mass_code.h"
 #include "kernels/kernels.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-enum { MASS_BUCKETS = 2048, MASS_FEW = 256, MASS_SORTED = 32 };
-
-/* How a weight becomes an addend: (1 << shift_count) | round(weight * scale). The
- * sum of a row stays below 2^shift_count. */
-typedef struct mass_code {
-	int shift_count; /* bits of the sum; the count has the others */
-	double scale;    /* a power of two */
-} mass_code;
-
-/* As many bits for the sum as a count of n leaves. Rounding moves a share by at most
- * n (2^-51 + 2^(bits of n - 63)), and far less in practice: it has no bias. */
-static mass_code mass_code_for(int n, double z)
-{
-	int bits = 0, exponent;
-	while (n >> bits)
-		bits++;
-	frexp(z, &exponent); /* z < 2^exponent */
-	int fraction = 64 - bits - 1 - exponent;
-	int most = exponent < 0 ? 50 - exponent : 50; /* mass_encode rounds what is below 2^51 */
-	return (mass_code){64 - bits, ldexp(1, fraction < most ? fraction : most)};
-}
-
-static int32_t mass_key(float x)
-{
-	int32_t u;
-	memcpy(&u, &x, sizeof u);
-	return u & 0x7fffffff; /* -0 is a weight of 0 like any other */
-}
-
-static uint64_t mass_encode(mass_code c, float x)
-{
-	const double magic = 0x1.8p52; /* adding it rounds to an integer, ties to even */
-	double d = (double)x * c.scale + magic, m = magic;
-	uint64_t u, v;
-	memcpy(&u, &d, sizeof u);
-	memcpy(&v, &m, sizeof v);
-	return (u - v) + ((uint64_t)1 << c.shift_count);
-}
+enum { MASS_BUCKETS = 2048, MASS_FEW = 256, MASS_SORTED = 32, MASS_GROUP = 16 };
 
 #ifndef AM_MASS_ISA
 /* bucket[(key - low) >> shift] += addend, for every weight. Blocks of 16, so that
@@ -180,13 +143,25 @@ enum { MASS_STOPS = 64 };
 /* One level of buckets, in the caller's scratch. */
 typedef struct mass_level {
 	uint64_t bucket[MASS_BUCKETS];
+	uint64_t group[MASS_BUCKETS / MASS_GROUP]; /* sums of 16 buckets, to walk faster */
 	mass_stop stop[MASS_STOPS];
 	uint32_t mark[MASS_BUCKETS / 32];
 	int32_t low;
 	int shift, n_buckets, at; /* the walk has come down to bucket `at` */
 } mass_level;
 
+/* With the gaps of rounding to 64 bytes. */
+_Static_assert(sizeof(mass_level) + 192 <= AM_SELECT_LEVEL, "AM_SELECT_SCRATCH is too small");
+
 static void mass_descend(mass_walk *w, const float *x, int n, void *scratch);
+
+/* Nothing wanted inside or at the end of these buckets? */
+static int mass_idle(const mass_walk *w, uint64_t group)
+{
+	int count = (int)(group >> w->code.shift_count);
+	uint64_t sum = group & (((uint64_t)1 << w->code.shift_count) - 1);
+	return (w->i_k == w->n_k || w->k[w->i_k] > w->passed + count) && w->sum + sum < w->next;
+}
 
 /* Goes past a bucket whose inner k and tau are left to a stop. */
 static void mass_skip(mass_walk *w, uint64_t bucket)
@@ -208,6 +183,11 @@ static int mass_collect(mass_walk *w, mass_level *l)
 	int n = 0, wanted = 0;
 	for (; l->at >= 0 && n < MASS_STOPS && !mass_done(w); l->at--) {
 		uint64_t b = l->bucket[l->at];
+		if (l->at % MASS_GROUP == MASS_GROUP - 1 && mass_idle(w, l->group[l->at / MASS_GROUP])) {
+			mass_pass(w, l->group[l->at / MASS_GROUP]);
+			l->at -= MASS_GROUP - 1;
+			continue;
+		}
 		if (!mass_inside(w, b)) {
 			mass_pass(w, b);
 			continue;
@@ -276,12 +256,17 @@ static void mass_descend(mass_walk *w, const float *x, int n, void *scratch)
 		l->shift++;
 	l->n_buckets = ((high - low) >> l->shift) + 1;
 	l->at = l->n_buckets - 1;
-	memset(l->bucket, 0, (size_t)l->n_buckets * sizeof *l->bucket);
+	int groups = (l->n_buckets + MASS_GROUP - 1) / MASS_GROUP;
+	memset(l->bucket, 0, (size_t)(groups * MASS_GROUP) * sizeof *l->bucket);
 	memset(l->mark, 0, sizeof l->mark);
 	mass_fill(x, n, low, l->shift, w->code, l->bucket);
 	uint64_t all = 0;
-	for (int i = 0; i < l->n_buckets; i++)
-		all += l->bucket[i];
+	for (int g = 0; g < groups; g++) {
+		l->group[g] = 0;
+		for (int i = 0; i < MASS_GROUP; i++)
+			l->group[g] += l->bucket[g * MASS_GROUP + i];
+		all += l->group[g];
+	}
 	mass_set_total(w, all);
 	for (int stops; (stops = mass_collect(w, l)) > 0;)
 		mass_settle(w, l, stops, x, n, l + 1);
