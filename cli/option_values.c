@@ -162,8 +162,8 @@ static bool parse_item(const am_option *opt, const char *text, size_t n, double 
 		return false;
 	if (last < first || last - first >= MAX_ITEMS - *count)
 		return false;
-	for (int i = first; i <= last; i++)
-		v[(*count)++] = i;
+	for (int i = 0; i <= last - first; i++)
+		v[(*count)++] = first + i;
 	return true;
 }
 
