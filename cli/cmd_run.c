@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/stop.h"
 #include "probes/run.h"
 
 #include <string.h>
@@ -141,6 +142,7 @@ static int capture(am_run_options *o, bool quiet, bool json)
 	am_progress_bar bar;
 	am_text out = {0};
 	o->progress = am_progress_bar_begin(&bar, "tokens", quiet);
+	o->stop = am_stop_listen();
 	am_status s = am_run_capture(o, &summary, &err);
 	am_progress_bar_end(&bar);
 	if (!s) {
@@ -151,7 +153,8 @@ static int capture(am_run_options *o, bool quiet, bool json)
 	}
 	am_text_free(&out);
 	am_run_summary_fini(&summary);
-	return s ? am_report_error("run", s, &err) : 0;
+	int code = s ? am_report_error("run", s, &err) : 0;
+	return s == AM_ERR_STOPPED ? am_stop_exit_code(*o->stop) : code;
 }
 
 int am_cmd_run(int argc, char **argv)
@@ -256,7 +259,11 @@ int am_cmd_run(int argc, char **argv)
 		.summary = "Runs a model over texts and writes the statistics of every attention row to an HDF5 run file.",
 		.notes = "Examples:\n"
 		         "  attnmeter run -f book.txt -c 2048 --split --limit 8 -o run.h5\n"
-		         "  attnmeter run -m MODEL --tasks niah.jsonl --rows last:32 -k 16,64 -o run.h5\n",
+		         "  attnmeter run -m MODEL --tasks niah.jsonl --rows last:32 -k 16,64 -o run.h5\n"
+		         "\n"
+		         "While it runs, rows gather in RUN.h5.part. Ctrl-C (or SIGTERM) ends the run after the\n"
+		         "block at hand with exit code 130 (143); the part keeps the rows before. A second one\n"
+		         "ends it at once; the part then keeps what was flushed, within the last second.\n",
 		.table = table, .n_table = COUNT(table),
 	};
 	am_text line = {0};
@@ -265,6 +272,8 @@ int am_cmd_run(int argc, char **argv)
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0 && !o.output && !dry)
 		code = am_report_usage("run", "no output given: -o RUN.h5");
+	if (code < 0 && float16 && dist.index != AM_DIST_FULL)
+		code = am_report_usage("run", "--float16 is for --dist full");
 	if (code < 0 && inputs.n == 0)
 		code = am_report_usage("run", "no input given: -f TEXT, -p STR, --tokens FILE or --tasks FILE");
 	if (code < 0 && !o.model) {

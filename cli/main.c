@@ -80,5 +80,8 @@ int main(int argc, char **argv)
 {
 	/* A reader that goes away is seen as EPIPE, where outputs can be cleaned up. */
 	signal(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ
+	signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files, as EFBIG */
+#endif
 	return am_report_finish(NULL, dispatch(argc, argv));
 }

@@ -77,10 +77,23 @@ static void describe_range(const am_option *opt, am_text *t)
 		am_text_printf(t, " of at least %.15g", opt->min);
 }
 
+/* The least N of a choice "name:N". */
+static int least_n(const am_option *opt)
+{
+	return opt->min > 1 ? (int)opt->min : 1;
+}
+
 static void describe_names(const am_option *opt, am_text *t)
 {
-	for (int i = 0; opt->names[i]; i++)
+	bool numbered = false;
+	for (int i = 0; opt->names[i]; i++) {
 		am_text_printf(t, "%s%s", !i ? "" : opt->names[i + 1] ? ", " : " or ", opt->names[i]);
+		numbered |= strstr(opt->names[i], ":N") != NULL;
+	}
+	if (numbered && opt->max)
+		am_text_printf(t, ", N from %d to %.15g", least_n(opt), opt->max);
+	else if (numbered)
+		am_text_printf(t, ", N at least %d", least_n(opt));
 }
 
 static void describe(const am_option *opt, am_text *t)
@@ -149,8 +162,8 @@ static bool parse_item(const am_option *opt, const char *text, size_t n, double 
 		return false;
 	if (last < first || last - first >= MAX_ITEMS - *count)
 		return false;
-	for (int i = first; i <= last; i++)
-		v[(*count)++] = i;
+	for (int i = 0; i <= last - first; i++)
+		v[(*count)++] = first + i;
 	return true;
 }
 
@@ -241,7 +254,7 @@ static bool parse_choice(const am_option *opt, const char *text, am_opt_choice *
 		if (strncmp(text, name, stem))
 			continue;
 		am_opt_choice c = {.index = i};
-		am_option number = {.min = opt->min > 1 ? opt->min : 1, .max = opt->max};
+		am_option number = {.min = least_n(opt), .max = opt->max};
 		if (colon && !parse_int(&number, text + stem, strlen(text + stem), &c.n))
 			return false;
 		*out = c;

@@ -17,13 +17,15 @@ static am_status check_ascending(const char *what, const double *x, int n, doubl
 	return AM_OK;
 }
 
+/* `what` is "layers" or "heads". */
 static am_status check_ids(const char *what, const int *ids, int n, int total, am_error *err)
 {
 	for (int i = 0; i < n; i++) {
 		if (ids[i] < 0 || ids[i] >= total)
-			return am_fail(err, AM_ERR_USAGE, "%s: the model has 0 to %d, found %d", what, total - 1, ids[i]);
+			return am_fail(err, AM_ERR_USAGE, "--%s: expected the model's %s, 0 to %d, found %d", what, what,
+			               total - 1, ids[i]);
 		if (i && ids[i] <= ids[i - 1])
-			return am_fail(err, AM_ERR_USAGE, "%s: expected ascending ids, found %d after %d", what, ids[i],
+			return am_fail(err, AM_ERR_USAGE, "--%s: expected ascending ids, found %d after %d", what, ids[i],
 			               ids[i - 1]);
 	}
 	return AM_OK;
@@ -31,9 +33,9 @@ static am_status check_ids(const char *what, const int *ids, int n, int total, a
 
 static am_status check_options(const am_run_options *o, const am_config *c, am_error *err)
 {
-	am_status s = check_ids("--layers", o->layers, o->n_layers, c->layers, err);
+	am_status s = check_ids("layers", o->layers, o->n_layers, c->layers, err);
 	if (!s)
-		s = check_ids("--heads", o->heads, o->n_heads, c->heads, err);
+		s = check_ids("heads", o->heads, o->n_heads, c->heads, err);
 	for (int i = 0; !s && i < o->n_k; i++)
 		if (o->k[i] < 1 || (i && o->k[i] <= o->k[i - 1]))
 			s = am_fail(err, AM_ERR_USAGE, "-k: expected ascending counts from 1, found %d", o->k[i]);
@@ -66,7 +68,7 @@ static int choose_block(const am_run_options *o, const am_config *c, const am_se
 	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
 	size_t values = 8 + (size_t)o->n_k * (o->output_error ? 2 : 1) + (size_t)o->n_ratio + (size_t)o->n_mass;
 	if (o->dist == AM_DIST_TOPK)
-		values += 2 * (size_t)o->dist_k;
+		values += 2 * (size_t)(o->dist_k < s->longest ? o->dist_k : s->longest);
 	size_t row = 4 * heads * (layers * values + (size_t)o->map + 32);
 	if (o->dist == AM_DIST_FULL)
 		row += 4 * heads * (size_t)s->longest;

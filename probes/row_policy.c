@@ -71,7 +71,7 @@ int64_t am_row_policy_count(const am_run_options *o, int length)
 	case AM_ROWS_ALL:
 		return length;
 	case AM_ROWS_EVERY:
-		return (length + o->rows_n - 1) / o->rows_n;
+		return ((int64_t)length + o->rows_n - 1) / o->rows_n;
 	case AM_ROWS_LAST:
 	case AM_ROWS_SAMPLE:
 		return o->rows_n < length ? o->rows_n : length;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 void am_run_options_init(am_run_options *o)
@@ -41,6 +42,9 @@ static am_status run_sequence(capture_run *r, int index, am_error *err)
 				r->nll_sum[index] += (double)job->nll[i];
 		r->done += n;
 		am_progress_update(&job->o->progress, (double)r->done, (double)job->sequences.tokens);
+		if (!s && r->done < job->sequences.tokens && job->o->stop && *job->o->stop)
+			s = am_fail(err, AM_ERR_STOPPED, "stopped after %lld of %lld tokens", (long long)r->done,
+			            (long long)job->sequences.tokens);
 	}
 	return s;
 }
@@ -105,17 +109,20 @@ static am_status capture_all(capture_run *r, am_error *err)
 	return s ? s : put_sequences(r, err);
 }
 
-/* A run that failed before any row leaves nothing; later ones keep their .part. */
-static void give_up(capture_run *r, const char *path)
+/* A run that failed before any row leaves nothing; later ones keep their .part,
+ * and the message says so. */
+static void give_up(capture_run *r, const char *path, am_error *err)
 {
 	am_run_writer_abandon(r->writer);
-	if (r->rows == 0) {
-		am_text part = {0};
-		am_text_printf(&part, "%s.part", path);
-		if (am_text_ok(&part))
-			unlink(am_text_str(&part));
-		am_text_free(&part);
+	am_text part = {0};
+	am_text_printf(&part, "%s.part", path);
+	if (r->rows == 0 && am_text_ok(&part)) {
+		unlink(am_text_str(&part));
+	} else if (err) {
+		size_t n = strlen(err->text);
+		snprintf(err->text + n, sizeof err->text - n, "; %s keeps the rows before", am_text_str(&part));
 	}
+	am_text_free(&part);
 }
 
 static am_status capture(am_job *job, am_run_summary *out, am_error *err)
@@ -130,7 +137,7 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 	if (!s) {
 		s = capture_all(&r, err);
 		if (s) {
-			give_up(&r, o->output);
+			give_up(&r, o->output, err);
 		} else {
 			out->file_bytes = am_run_writer_bytes(r.writer);
 			s = am_run_writer_close(r.writer, err);

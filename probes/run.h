@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -50,6 +51,7 @@ typedef struct am_run_options {
 	bool force;
 	const char *command_line; /* recorded */
 	am_progress progress;
+	const volatile sig_atomic_t *stop; /* not 0: end after the block at hand; NULL for never */
 } am_run_options;
 
 /* Defaults: everything 0 or NULL but k 1,4,16,64,256,1024; ratio 1 %, 5 %, 10 %; mass
@@ -63,8 +65,8 @@ typedef struct am_run_summary {
 	am_text notes; /* remarks for the user, a line each (text cut, ...) */
 } am_run_summary;
 
-/* Runs the model over all inputs and writes o->output. On failure nothing is left
- * under that name; OUT.part keeps the rows flushed so far. *out is owned by the
+/* Runs the model over all inputs and writes o->output. On failure, AM_ERR_STOPPED
+ * included, nothing is left under that name; OUT.part keeps the rows written so far. *out is owned by the
  * caller (am_run_summary_fini) on success, untouched otherwise. */
 am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err) AM_MUST_CHECK;
 void am_run_summary_fini(am_run_summary *s);

@@ -135,8 +135,8 @@ static am_status add_text(gather *g, const char *name, const char *task, const c
 	for (size_t i = 0; !status && i < n; i++)
 		if (ids[i] < 0 || ids[i] >= g->vocab)
 			status = am_fail(g->err, AM_ERR_RANGE,
-			                 "%s: the tokenizer gives id %d, outside the model's vocabulary of %d", name, ids[i],
-			                 g->vocab);
+			                 "%s: the tokenizer gives id %d; the model has ids from 0 to %d", name, ids[i],
+			                 g->vocab - 1);
 	if (!status)
 		status = admit(g, name, task, ids, n, g->lead);
 	am_free(ids);
@@ -160,7 +160,7 @@ static am_status add_ids_line(gather *g, const char *path, int line, char *text)
 			status = am_fail(g->err, AM_ERR_FORMAT, "%s: expected token ids separated by blanks, found '%.40s'",
 			                 name, word);
 		else if (id < 0 || id >= g->vocab)
-			status = am_fail(g->err, AM_ERR_RANGE, "%s: id %ld outside the vocabulary of %d", name, id, g->vocab);
+			status = am_fail(g->err, AM_ERR_RANGE, "%s: expected ids from 0 to %d, found %ld", name, g->vocab - 1, id);
 		else
 			ids[n++] = (int32_t)id;
 	}
@@ -217,9 +217,13 @@ static am_status add_task(gather *g, const char *path, const am_task_sample *s)
 		am_text_puts(&text, s->answer_prefix);
 	if (g->o->with_answer && s->answer)
 		am_text_puts(&text, s->answer);
-	am_status status = am_text_ok(&text)
-		? add_text(g, name, s->task ? s->task : base, am_text_str(&text), text.size)
-		: am_fail(g->err, AM_ERR_MEMORY, "%s: out of memory", name);
+	am_status status;
+	if (!am_text_ok(&text))
+		status = am_fail(g->err, AM_ERR_MEMORY, "%s: out of memory", name);
+	else if (text.size == 0)
+		status = am_fail(g->err, AM_ERR_RANGE, "%s:%d: the prompt is empty", path, s->line);
+	else
+		status = add_text(g, name, s->task ? s->task : base, am_text_str(&text), text.size);
 	am_text_free(&text);
 	return status;
 }

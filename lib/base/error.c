@@ -18,6 +18,7 @@ static const struct {
 	[AM_ERR_NUMERIC] = {"numeric", 1},
 	[AM_ERR_USAGE] = {"usage", 2},
 	[AM_ERR_CHECK] = {"check", 3},
+	[AM_ERR_STOPPED] = {"stopped", 1},
 };
 
 const char *am_status_name(am_status s)

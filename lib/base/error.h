@@ -27,6 +27,7 @@ typedef enum {
 	AM_ERR_NUMERIC,     /* NaN or infinity where a finite number is needed */
 	AM_ERR_USAGE,       /* an option or argument of the caller is wrong */
 	AM_ERR_CHECK,       /* a validation or gate failed */
+	AM_ERR_STOPPED,     /* ended early because the caller wished so */
 	AM_STATUS_COUNT
 } am_status;
 

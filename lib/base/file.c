@@ -129,6 +129,12 @@ bool am_file_is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool am_file_is_regular(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 char *am_path_join(const char *dir, const char *name)
 {
 	size_t a = strlen(dir), b = strlen(name);

@@ -26,6 +26,8 @@ am_status am_file_read(const char *path, size_t limit, char **data, size_t *size
 /* Whether something of that name is there, and whether it is a folder. */
 bool am_file_exists(const char *path);
 bool am_file_is_directory(const char *path);
+/* Whether it is a regular file, links followed. */
+bool am_file_is_regular(const char *path);
 
 /* "dir/name" in a new string (am_free); NULL when memory is short. */
 char *am_path_join(const char *dir, const char *name);

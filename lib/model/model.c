@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "base/file.h"
 #include "base/half.h"
 #include "base/mem.h"
 #include "model/session.h"
@@ -55,6 +56,9 @@ static bool copy_vectors(am_model *m)
 
 am_status am_model_open(const char *dir, am_model **out, am_error *err)
 {
+	if (!am_file_is_directory(dir))
+		return am_fail(err, AM_ERR_IO, "%s: expected a model directory, found %s", dir,
+		               am_file_exists(dir) ? "a file" : "nothing");
 	am_model *m = am_calloc(1, sizeof *m);
 	if (!m)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", dir);

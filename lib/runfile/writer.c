@@ -84,6 +84,8 @@ static am_status create_file(am_run_writer *w, const char *path, const char *fre
 {
 	if (am_file_is_directory(path))
 		return am_fail(err, AM_ERR_IO, "%s: expected a file, found a directory", path);
+	if (am_file_exists(path) && !am_file_is_regular(path))
+		return am_fail(err, AM_ERR_IO, "%s: expected a regular file or nothing, found something else", path);
 	if (!force && am_file_exists(path))
 		return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
 	w->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

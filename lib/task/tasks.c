@@ -10,15 +10,24 @@
 
 static const size_t FILE_LIMIT = (size_t)8 << 30;
 
+/* "path:5: \"input\": expected a string, found an integer" */
+static am_status wrong_type(const char *where, const char *key, const char *expected, const json_t *found, am_error *err)
+{
+	static const char *const names[] = {"an object", "an array", "a string", "an integer",
+	                                    "a real number", "true", "false", "null"};
+	return am_fail(err, AM_ERR_FORMAT, "%s: %s%sexpected %s, found %s", where, key, *key ? ": " : "", expected,
+	               found ? names[json_typeof(found)] : "nothing");
+}
+
 /* A string field into *out: NULL when absent (or null) and not needed. */
 static am_status text_field(const json_t *o, const char *key, bool need, const char *where, char **out,
                             am_error *err)
 {
 	const json_t *v = json_object_get(o, key);
 	if (!v || json_is_null(v))
-		return need ? am_fail(err, AM_ERR_FORMAT, "%s: expected a string \"%s\", found none", where, key) : AM_OK;
+		return need ? wrong_type(where, key, "a string", v, err) : AM_OK;
 	if (!json_is_string(v))
-		return am_fail(err, AM_ERR_FORMAT, "%s: \"%s\": expected a string", where, key);
+		return wrong_type(where, key, "a string", v, err);
 	*out = am_strndup(json_string_value(v), json_string_length(v));
 	return *out ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", where);
 }
@@ -29,7 +38,7 @@ static am_status int_field(const json_t *o, const char *key, const char *where, 
 	if (!v || json_is_null(v))
 		return AM_OK;
 	if (!json_is_integer(v))
-		return am_fail(err, AM_ERR_FORMAT, "%s: \"%s\": expected an integer", where, key);
+		return wrong_type(where, key, "an integer", v, err);
 	*out = json_integer_value(v);
 	return AM_OK;
 }
@@ -40,14 +49,14 @@ static am_status outputs_field(const json_t *o, const char *where, am_task_sampl
 	if (!list || json_is_null(list))
 		return AM_OK;
 	if (!json_is_array(list))
-		return am_fail(err, AM_ERR_FORMAT, "%s: \"outputs\": expected a list of strings", where);
+		return wrong_type(where, "outputs", "an array of strings", list, err);
 	s->outputs = am_calloc(json_array_size(list), sizeof *s->outputs);
 	if (!s->outputs)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", where);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
 		if (!json_is_string(v))
-			return am_fail(err, AM_ERR_FORMAT, "%s: \"outputs\": expected strings, entry %zu is none", where, i);
+			return wrong_type(where, "outputs", "an array of strings", v, err);
 		s->outputs[i] = am_strndup(json_string_value(v), json_string_length(v));
 		if (!s->outputs[i])
 			return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", where);
@@ -59,7 +68,7 @@ static am_status outputs_field(const json_t *o, const char *where, am_task_sampl
 static am_status read_sample(const json_t *o, const char *where, am_task_sample *s, am_error *err)
 {
 	if (!json_is_object(o))
-		return am_fail(err, AM_ERR_FORMAT, "%s: expected a JSON object", where);
+		return wrong_type(where, "", "an object", o, err);
 	am_status status = text_field(o, "input", true, where, &s->input, err);
 	if (!status)
 		status = text_field(o, "answer_prefix", false, where, &s->answer_prefix, err);
@@ -77,11 +86,11 @@ static am_status read_sample(const json_t *o, const char *where, am_task_sample 
 static am_status add_line(am_tasks *t, const char *path, int line, const char *text, size_t n, am_error *err)
 {
 	char where[512];
-	snprintf(where, sizeof where, "%.480s: line %d", path, line);
+	snprintf(where, sizeof where, "%.480s:%d", path, line);
 	json_error_t je;
 	json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
 	if (!o)
-		return am_fail(err, AM_ERR_FORMAT, "%s: broken JSON at column %d: %s", where, je.column, je.text);
+		return am_fail(err, AM_ERR_FORMAT, "%s: invalid JSON at column %d: %s", where, je.column, je.text);
 	if ((t->n & (t->n - 1)) == 0) { /* grow at powers of two */
 		size_t room = t->n ? 2 * (size_t)t->n : 1;
 		am_task_sample *p = am_grow(t->sample, (size_t)t->n * sizeof *p, room, sizeof *p);
@@ -92,7 +101,7 @@ static am_status add_line(am_tasks *t, const char *path, int line, const char *t
 		t->sample = p;
 	}
 	am_task_sample *s = &t->sample[t->n];
-	*s = (am_task_sample){.index = t->n, .length = -1};
+	*s = (am_task_sample){.index = t->n, .length = -1, .line = line};
 	t->n++;
 	am_status status = read_sample(o, where, s, err);
 	json_decref(o);

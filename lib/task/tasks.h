@@ -15,8 +15,9 @@ typedef struct am_task_sample {
 	char *answer_prefix; /* NULL when absent */
 	char *answer;        /* the exact expected continuation; NULL when absent */
 	char *task;          /* NULL when absent */
-	int64_t index;       /* of the sample; its line number from 0 when absent */
+	int64_t index;       /* of the sample; its number in the file from 0 when absent */
 	int64_t length;      /* tokens as the file says; -1 when absent */
+	int line;            /* where it stands in the file, from 1 */
 } am_task_sample;
 
 typedef struct am_tasks {

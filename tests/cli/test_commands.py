@@ -6,6 +6,7 @@ Cases lie in cases/*.txt, in this form, separated by blank lines:
     > a line of standard output
     ! a line of standard error
     = 1                                  the exit code, 0 when left out
+    + out.h5                             a file out.* that it left; removed again
 
 Lines that begin with # are comments. Commands run in a fresh folder that holds
 the files of make_run.c. Times and sizes of files are masked, as TIME and SIZE.
@@ -17,6 +18,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import models
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ["AM_BINARY_DIR"]
@@ -32,6 +35,15 @@ def prepare():
         subprocess.run([os.path.join(BUILD, "tests", "make_run"), kind, os.path.join(WORK, kind + ".h5")], check=True)
     with open(os.path.join(WORK, "text.h5"), "w") as f:
         f.write("This is no run file.\n")
+    models.make(os.path.join(WORK, "models"))
+
+
+def take_left():
+    """Files out.* in the folder, which they leave."""
+    names = sorted(n for n in os.listdir(WORK) if n.startswith("out."))
+    for name in names:
+        os.unlink(os.path.join(WORK, name))
+    return names
 
 
 def run(command):
@@ -46,7 +58,7 @@ def run(command):
         lines += [f"{mark} {line}".rstrip() if not line else f"{mark} {line}" for line in text.split("\n")[:-1]]
         if text and not text.endswith("\n"):
             lines.append(f"{mark} {text.rsplit(chr(10), 1)[-1]}(no newline)")
-    return lines + ([f"= {r.returncode}"] if r.returncode else [])
+    return lines + ([f"= {r.returncode}"] if r.returncode else []) + [f"+ {name}" for name in take_left()]
 
 
 def blocks(path):
@@ -64,7 +76,7 @@ def check(path, update):
             out.append("\n".join(block))
             continue
         assert len(commands) == 1, f"{path}: one command a case, found {commands}"
-        want = [line for line in block if line[:1] in (">", "!", "=")]
+        want = [line for line in block if line[:1] in (">", "!", "=", "+")]
         assert len(want) + len(comments) + 1 == len(block), f"{path}: {commands[0]}: a line of no known kind"
         got = run(commands[0][2:])
         out.append("\n".join(comments + commands + got))

@@ -1,0 +1,101 @@
+"""Rows, layers and heads left out change nothing in those that stay; neither do
+threads, kernels and, up to rounding, blocks."""
+import json
+import os
+
+import numpy as np
+
+from runs import BOOK, attnmeter, capture, folder, same_bytes
+
+WORK = folder("subsets")
+TEXT = ["-f", BOOK, "-c", 90, "-p", "A shorter one.", "-p", "A third one, neither long nor short, of some tokens.", "-k", "1,4,16", "--map", "8", "--output-error"]
+APART = ("profile/", "dist/", "row_edge")  # compared apart; the last is a bare dimension
+PER_ROW = ["row_sequence", "row_position", "row_token", "row_nll"]
+
+
+def run(name, *arguments):
+    return capture(os.path.join(WORK, name + ".h5"), *TEXT, *arguments)
+
+
+def of_rows(full, keep, layers=slice(None), heads=slice(None)):
+    """What a run of these rows, layers and heads must hold; profiles aside."""
+    want = {}
+    for name, x in full.items():
+        if name in PER_ROW:
+            want[name] = x[keep]
+        elif name == "row_visible":
+            want[name] = x[layers][:, keep]
+        elif name.startswith(("stat/", "topk/")):
+            want[name] = x[layers][:, heads][:, :, keep]
+        elif name in ("layer", "head"):
+            want[name] = x[layers if name == "layer" else heads]
+        elif name == "row":
+            want[name] = np.arange(keep.sum(), dtype=x.dtype)
+        elif not name.startswith(APART):
+            want[name] = x
+    return want
+
+
+def dist_rows(run, layer, head):
+    prob, offset = run[f"dist/{layer}/prob"], run[f"dist/{layer}/offset"]
+    return [prob[head, a:b].tobytes() for a, b in zip(offset, offset[1:])]
+
+
+def check_subset(full, name, keep, layers, heads, *arguments):
+    layers, heads = np.array(layers), np.array(heads)
+    got = run(name, "--dist", "full", *arguments)
+    plain = {n: x for n, x in got.items() if not n.startswith(APART)}
+    same_bytes(of_rows(full, keep, layers, heads), plain, name)
+    for layer in layers:
+        for i, head in enumerate(heads):
+            rows = dist_rows(full, layer, head)
+            assert dist_rows(got, layer, i) == [rows[j] for j in np.flatnonzero(keep)], (name, layer, head)
+    return got
+
+
+def check_rows(full):
+    q, length = full["row_position"], full["sequence_length"][full["row_sequence"]]
+    every_layer, every_head = np.arange(6), np.arange(8)
+    check_subset(full, "last", q >= length - 5, every_layer, every_head, "--rows", "last:5")
+    check_subset(full, "every", q % 7 == 0, every_layer, every_head, "--rows", "every:7")
+    some = check_subset(full, "part", np.ones(len(q), bool), [0, 3, 4], [1, 6], "--layers", "0,3-4", "--heads", "1,6")
+    for name in ("profile/distance", "profile/map"):
+        assert some[name].tobytes() == full[name][[0, 3, 4]][:, [1, 6]].tobytes(), name
+    sample = run("sample", "--rows", "sample:6", "--seed", 3)
+    keys = lambda r: list(zip(r["row_sequence"].tolist(), r["row_position"].tolist()))
+    keep = np.array([key in set(keys(sample)) for key in keys(full)])
+    assert keep.sum() == len(keys(sample)) == 18
+    check_subset(full, "sample-dist", keep, every_layer, every_head, "--rows", "sample:6", "--seed", 3)
+    assert keys(sample) != keys(run("seed", "--rows", "sample:6", "--seed", 4))
+
+
+def check_blocks(full):
+    """Other blocks, other rounding in the matrix products: statistics within 1e-4."""
+    for block in (1, 7):
+        got = run(f"block{block}", "--block", block, "--dist", "full")
+        assert got.keys() == full.keys()
+        for name, x in full.items():
+            if x.dtype.kind == "f":
+                near = np.isclose(got[name], x, rtol=1e-4, atol=1e-4, equal_nan=True)
+                # Output errors are taken between nearly equal outputs, relative to one of them.
+                assert near.all(), (block, name, np.nanmax(np.abs(got[name] - x)))
+            elif name == "stat/k_at_mass":
+                assert (got[name] != x).mean() < 1e-3 and np.abs(got[name] - x).max() <= 1, (block, name)
+            else:
+                assert (got[name] == x).all(), (block, name)
+
+
+def check_machine():
+    """Every kernel that this machine runs, with 1 and 2 threads: the same bytes."""
+    names = [k["name"] for k in json.loads(attnmeter("info", "--json"))["kernels"] if k["usable"]]
+    assert "scalar" in names, names
+    runs = [run(f"{name}{t}", "--kernels", name, "-t", t, "--dist", "topk:5") for name in names for t in (1, 2)]
+    for other in runs[1:]:
+        same_bytes(runs[0], other, names)
+
+
+full = run("full", "--dist", "full")
+assert len(full["row"]) == sum(full["sequence_length"]) and full["sequence_length"][0] == 90 and len(full["sequence_length"]) == 3
+check_rows(full)
+check_blocks(full)
+check_machine()
