@@ -47,6 +47,7 @@ typedef struct am_plot_kind {
 	am_status (*draw)(const struct am_plot_job *job, am_error *err);
 } am_plot_kind;
 
+/* The table. */
 int am_plot_kind_count(void);
 const am_plot_kind *am_plot_kind_at(int i); /* 0 <= i < count */
 /* Whether the run holds what the kind needs. */
