@@ -123,7 +123,7 @@ static void put_layout(am_picture *p, int n, int M)
 	am_picture_word(p, "panel_size", "%d", side);
 	am_picture_word(p, "bar_height", "%d", down > 1 && side < 160 ? 160 : side);
 	am_picture_word(p, "name_size", "%d", across > 4 ? 9 : 11);
-	/* A decade below what uniform attention puts into a cell. */
+	/* A decade or two below what uniform attention puts into a cell. */
 	am_picture_word(p, "floor", "1e%d", (int)floor(-log10(M)) - 2);
 }
 
