@@ -32,7 +32,7 @@ double am_bootstrap_estimate(const double *value, const int *task, int n_sequenc
  * Below 5 sequences there is no interval. Where all values of each task are
  * equal the interval has zero width. Where BCa is not defined (the estimate lies
  * outside all resamples) the percentile interval stands in. A task of a single
- * sequence adds its value but no uncertainty. */
+ * sequence adds its value but no uncertainty. Memory: 256 bytes a resample. */
 am_status am_bootstrap_intervals(const double *value, int n_cell, const int *task, int n_sequence,
                                  int n_task, int resamples, uint64_t seed, am_interval *out,
                                  am_error *err) AM_MUST_CHECK;

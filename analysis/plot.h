@@ -47,9 +47,9 @@ typedef struct am_plot_kind {
 	am_status (*draw)(const struct am_plot_job *job, am_error *err);
 } am_plot_kind;
 
-/* The table. */
+/* The table: how many kinds, and kind i (0 <= i < count). */
 int am_plot_kind_count(void);
-const am_plot_kind *am_plot_kind_at(int i); /* 0 <= i < count */
+const am_plot_kind *am_plot_kind_at(int i);
 /* Whether the run holds what the kind needs. */
 bool am_plot_kind_possible(const am_plot_kind *kind, const am_run *r);
 

@@ -9,6 +9,12 @@
 
 am_status am_rows_open(am_run *run, am_field field, bool keep, am_rows *out, am_error *err)
 {
+	return am_rows_open_sized(run, field, BLOCK_BYTES, keep ? KEEP_BYTES : 0, out, err);
+}
+
+am_status am_rows_open_sized(am_run *run, am_field field, size_t block_bytes, size_t keep_bytes, am_rows *out,
+                             am_error *err)
+{
 	int64_t shape[AM_MAX_AXES];
 	int rank = am_run_shape(run, field, shape);
 	if (!rank)
@@ -18,12 +24,12 @@ am_status am_rows_open(am_run *run, am_field field, bool keep, am_rows *out, am_
 	             .inner = rank > 3 ? (int)shape[3] : 1,
 	             .n_rows = am_run_axis_length(run, AM_AXIS_ROW)};
 	size_t row = (size_t)r.n_head * r.inner * sizeof(float), total;
-	r.block = 256; /* a power of two, as the chunks of the file are */
-	while (r.block < r.n_rows && 2 * (size_t)r.block * row <= BLOCK_BYTES)
+	r.block = 64; /* a power of two, as the chunks of the file are */
+	while (r.block < r.n_rows && 2 * (size_t)r.block * row <= block_bytes)
 		r.block *= 2;
 	r.n_block = (r.n_rows + r.block - 1) / r.block;
 	size_t slots = (size_t)r.n_layer * (size_t)r.n_block;
-	keep = keep && am_mul_size(slots, (size_t)r.block * row, &total) && total <= KEEP_BYTES;
+	bool keep = am_mul_size(slots, (size_t)r.block * row, &total) && total <= keep_bytes;
 	r.data = am_alloc(keep ? slots : 1, (size_t)r.block * row);
 	r.loaded = keep ? am_calloc(slots, 1) : NULL;
 	if (!r.data || (keep && !r.loaded)) {

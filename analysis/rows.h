@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "runfile/reader.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct am_rows {
@@ -21,8 +23,12 @@ typedef struct am_rows {
 
 /* A field of shape [layer][head][row] or [layer][head][row][inner]. With `keep`,
  * a field of at most 256 MiB is read once and kept. An absent field is
- * AM_ERR_FORMAT by name. */
+ * AM_ERR_FORMAT by name. The run must outlive the rows. */
 am_status am_rows_open(am_run *run, am_field field, bool keep, am_rows *out, am_error *err) AM_MUST_CHECK;
+/* The same with blocks of about block_bytes (at least 64 rows), kept when all of
+ * the field is at most keep_bytes. */
+am_status am_rows_open_sized(am_run *run, am_field field, size_t block_bytes, size_t keep_bytes, am_rows *out,
+                             am_error *err) AM_MUST_CHECK;
 void am_rows_close(am_rows *rows);
 
 /* Block `b` of layer index `layer`: *data is [n_head][count][inner], valid until

@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "runfile/reader.h"
 
+/* For people: attributes, axes, the first sequences, fields. */
 am_status am_show_text(am_run *r, am_text *out, am_error *err) AM_MUST_CHECK;
+/* One object that holds everything but the fields' data. */
 am_status am_show_json(am_run *r, am_text *out, am_error *err) AM_MUST_CHECK;
 /* `problems`: a line each. */
 void am_show_check_json(const am_run *r, const char *problems, am_text *out);

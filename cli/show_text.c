@@ -17,11 +17,11 @@ static bool worth_listing(am_axis a)
 
 static void put_size(int64_t bytes, am_text *out)
 {
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
 	double x = (double)bytes;
 	int u = 0;
-	for (; x >= 1024 && u < 4; u++)
-		x /= 1024;
+	for (; x >= 1000 && u < 4; u++)
+		x /= 1000;
 	am_text_printf(out, "%.*f %s", u ? 1 : 0, x, units[u]);
 }
 
@@ -68,6 +68,21 @@ static void put_attributes(const am_run *r, am_text *out)
 		am_text_printf(out, "  %-*s  %s\n", width, am_run_attr_name(r, i), am_run_attr_text(r, i));
 }
 
+static am_status fill_sequences(const am_run *r, const am_show_sequences *q, am_table *t, am_error *err)
+{
+	for (int64_t i = 0; i < q->n && i < MOST_SEQUENCES; i++) {
+		am_cell *c = am_table_add(t);
+		if (!c)
+			return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(r));
+		c[0].i = i;
+		c[1].s = q->name[i] && q->name[i][0] ? am_strdup(q->name[i]) : NULL;
+		c[2].s = q->task[i] && q->task[i][0] ? am_strdup(q->task[i]) : NULL;
+		c[3].i = q->length[i] >= 0 ? q->length[i] : INT64_MIN;
+		c[4].x = q->nll[i];
+	}
+	return AM_OK;
+}
+
 static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 {
 	static const am_column columns[] = {
@@ -77,26 +92,17 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 	am_show_sequences q;
 	am_table t = {0};
 	am_status s = am_show_sequences_read(r, &q, err);
-	if (s || !q.n)
+	if (s)
 		return s;
 	s = am_table_init(&t, columns, 5, err);
-	for (int64_t i = 0; i < q.n && i < MOST_SEQUENCES && !s; i++) {
-		am_cell *c = am_table_add(&t);
-		if (!c) {
-			s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(r));
-			break;
-		}
-		c[0].i = i;
-		c[1].s = q.name[i] && q.name[i][0] ? am_strdup(q.name[i]) : NULL;
-		c[2].s = q.task[i] && q.task[i][0] ? am_strdup(q.task[i]) : NULL;
-		c[3].i = q.length[i] >= 0 ? q.length[i] : INT64_MIN;
-		c[4].x = q.nll[i];
-	}
-	am_text_puts(out, "\nSequences (nll: nat a token)\n");
 	if (!s)
+		s = fill_sequences(r, &q, &t, err);
+	if (!s && q.n) {
+		am_text_puts(out, "\nSequences (nll: nat a token)\n");
 		am_table_text(&t, out);
-	if (q.n > MOST_SEQUENCES)
-		am_text_printf(out, "... and %" PRId64 " more\n", q.n - MOST_SEQUENCES);
+		if (q.n > MOST_SEQUENCES)
+			am_text_printf(out, "... and %" PRId64 " more\n", q.n - MOST_SEQUENCES);
+	}
 	am_table_fini(&t);
 	am_show_sequences_fini(&q);
 	return s;

@@ -10,8 +10,10 @@ pkg_check_modules(hdf5 REQUIRED IMPORTED_TARGET hdf5)
 # The high-level library (dimension scales) has no pkg-config file of its own.
 find_library(HDF5_HL_LIBRARY NAMES hdf5_serial_hl hdf5_hl REQUIRED
              HINTS ${hdf5_LIBRARY_DIRS} PATH_SUFFIXES hdf5/serial)
-add_library(am_hdf5 INTERFACE)
-target_link_libraries(am_hdf5 INTERFACE ${HDF5_HL_LIBRARY} PkgConfig::hdf5)
+if(NOT TARGET attnmeter::hdf5)
+  add_library(attnmeter::hdf5 INTERFACE IMPORTED)
+  target_link_libraries(attnmeter::hdf5 INTERFACE ${HDF5_HL_LIBRARY} PkgConfig::hdf5)
+endif()
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 # GSL without its gslcblas: those symbols come from OpenBLAS, which we link anyway.

@@ -9,7 +9,7 @@ set(public_lib
   model/tap.h
   runfile/reader.h runfile/schema.h runfile/writer.h)
 set(public_top
-  analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/table.h
+  analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/plot.h analysis/table.h
   kernels/kernels.h
   probes/run.h)
 

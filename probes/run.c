@@ -72,7 +72,7 @@ static am_status put_sequences(capture_run *r, am_error *err)
 		{AM_FIELD_SEQUENCE_NAME, q->n, name}, {AM_FIELD_SEQUENCE_LENGTH, q->n, length},
 		{AM_FIELD_SEQUENCE_TASK, q->n, task}, {AM_FIELD_SEQUENCE_SCORE, q->n, score},
 		{AM_FIELD_SEQUENCE_NLL, q->n, nll}, {AM_FIELD_TOKEN_ID, q->tokens, ids},
-		{AM_FIELD_TOKEN_OFFSET, q->n + 1, offset},
+		{AM_FIELD_TOKEN_OFFSET, q->n, offset},
 	};
 	for (size_t i = 0; !s && i < sizeof puts / sizeof puts[0]; i++)
 		s = am_run_writer_put(r->writer, puts[i].field, puts[i].n, puts[i].data, err);

@@ -36,7 +36,7 @@ static bool reserve(am_bpe *b, size_t n)
 {
 	if (n <= b->room)
 		return true;
-	size_t room = 2 * n;
+	size_t room = n + n / 4 + 64;
 	am_symbol *symbols = am_alloc(room, sizeof *symbols);
 	uint64_t *heap = am_alloc(room, 3 * sizeof *heap);
 	if (!symbols || !heap) {

@@ -9,7 +9,8 @@
 #include <string.h>
 
 typedef struct step step;
-typedef am_status apply_fn(const step *s, const am_tokens *in, am_tokens *out, am_error *err);
+typedef am_status apply_fn(const step *s, const am_token_list *in, am_token_list *out,
+                           am_error *err);
 
 struct step {
 	apply_fn *apply;
@@ -26,56 +27,22 @@ struct am_detokenizer {
 	bool present;
 };
 
-static size_t token_from(const am_tokens *t, size_t i)
-{
-	return i ? t->end[i - 1] : 0;
-}
-
-/* Ends the token that has been appended to t->text since the last. */
-static void end_token(am_tokens *t)
-{
-	if (t->n == t->room && !t->failed) {
-		size_t room = t->room ? 2 * t->room : 64;
-		size_t *end = am_grow(t->end, t->n * sizeof *end, room, sizeof *end);
-		t->failed = !end;
-		if (end) {
-			t->end = end;
-			t->room = room;
-		}
-	}
-	t->failed |= !am_text_ok(&t->text);
-	if (!t->failed)
-		t->end[t->n++] = t->text.size;
-}
-
-void am_tokens_push(am_tokens *t, const char *token, size_t n)
-{
-	am_text_append(&t->text, token, n);
-	end_token(t);
-}
-
-void am_tokens_fini(am_tokens *t)
-{
-	am_text_free(&t->text);
-	am_free(t->end);
-	*t = (am_tokens){0};
-}
-
 /* One token of the bytes that all stand for; a token outside the alphabet stands
  * for itself. */
-static am_status apply_byte_level(const step *s, const am_tokens *in, am_tokens *out, am_error *err)
+static am_status apply_byte_level(const step *s, const am_token_list *in, am_token_list *out,
+                                  am_error *err)
 {
 	(void)s, (void)err;
 	am_text bytes = {0};
 	for (size_t i = 0; i < in->n; i++) {
-		const char *token = in->text.data + token_from(in, i);
-		size_t n = in->end[i] - token_from(in, i);
+		const char *token = in->text.data + am_token_list_from(in, i);
+		size_t n = in->end[i] - am_token_list_from(in, i);
 		if (!am_byte_alphabet_decode(&bytes, token, n))
 			am_text_append(&bytes, token, n);
 	}
 	out->failed |= !am_text_ok(&bytes);
 	am_utf8_append_lossy(&out->text, am_text_str(&bytes), bytes.size);
-	end_token(out);
+	am_token_list_end(out);
 	am_text_free(&bytes);
 	return AM_OK;
 }
@@ -98,7 +65,7 @@ static int fallback_byte(const char *token, size_t n)
 }
 
 /* A run of bytes is text when all of it is UTF-8, else one U+FFFD a byte. */
-static void flush_bytes(am_text *bytes, am_tokens *out)
+static void flush_bytes(am_text *bytes, am_token_list *out)
 {
 	size_t at = 0, bad;
 	while (at < bytes->size) {
@@ -109,47 +76,49 @@ static void flush_bytes(am_text *bytes, am_tokens *out)
 	}
 	if (at < bytes->size)
 		for (size_t i = 0; i < bytes->size; i++)
-			am_tokens_push(out, "\xef\xbf\xbd", 3);
+			am_token_list_push(out, "\xef\xbf\xbd", 3);
 	else if (at)
-		am_tokens_push(out, bytes->data, bytes->size);
+		am_token_list_push(out, bytes->data, bytes->size);
 	out->failed |= !am_text_ok(bytes);
 	am_text_clear(bytes);
 }
 
-static am_status apply_byte_fallback(const step *s, const am_tokens *in, am_tokens *out,
+static am_status apply_byte_fallback(const step *s, const am_token_list *in, am_token_list *out,
                                      am_error *err)
 {
 	(void)s, (void)err;
 	am_text bytes = {0};
 	for (size_t i = 0; i < in->n; i++) {
-		const char *token = in->text.data + token_from(in, i);
-		size_t n = in->end[i] - token_from(in, i);
+		const char *token = in->text.data + am_token_list_from(in, i);
+		size_t n = in->end[i] - am_token_list_from(in, i);
 		int byte = fallback_byte(token, n);
 		if (byte >= 0) {
 			am_text_append(&bytes, &(char){(char)byte}, 1);
 			continue;
 		}
 		flush_bytes(&bytes, out);
-		am_tokens_push(out, token, n);
+		am_token_list_push(out, token, n);
 	}
 	flush_bytes(&bytes, out);
 	am_text_free(&bytes);
 	return AM_OK;
 }
 
-static am_status apply_fuse(const step *s, const am_tokens *in, am_tokens *out, am_error *err)
+static am_status apply_fuse(const step *s, const am_token_list *in, am_token_list *out,
+                            am_error *err)
 {
 	(void)s, (void)err;
-	am_tokens_push(out, am_text_str(&in->text), in->text.size);
+	am_token_list_push(out, am_text_str(&in->text), in->text.size);
 	return AM_OK;
 }
 
-static am_status apply_strip(const step *s, const am_tokens *in, am_tokens *out, am_error *err)
+static am_status apply_strip(const step *s, const am_token_list *in, am_token_list *out,
+                             am_error *err)
 {
 	(void)err;
 	size_t width = strlen(s->mark);
 	for (size_t i = 0; i < in->n; i++) {
-		size_t from = token_from(in, i), to = in->end[i];
+		size_t from = am_token_list_from(in, i), to = in->end[i];
 		const char *text = in->text.data;
 		for (size_t k = 0; k < s->start && to - from >= width; k++, from += width)
 			if (memcmp(text + from, s->mark, width) != 0)
@@ -157,13 +126,13 @@ static am_status apply_strip(const step *s, const am_tokens *in, am_tokens *out,
 		for (size_t k = 0; k < s->stop && to - from >= width; k++, to -= width)
 			if (memcmp(text + to - width, s->mark, width) != 0)
 				break;
-		am_tokens_push(out, text + from, to - from);
+		am_token_list_push(out, text + from, to - from);
 	}
 	return AM_OK;
 }
 
 static am_status replace_token(const step *s, const char *content, const char *token, size_t n,
-                               am_tokens *out, am_error *err)
+                               am_token_list *out, am_error *err)
 {
 	am_matches it = {.pattern = s->match, .text = token, .n = n};
 	size_t from = 0;
@@ -179,32 +148,34 @@ static am_status replace_token(const step *s, const char *content, const char *t
 		from = m.to;
 	}
 	am_text_append(&out->text, token + from, n - from);
-	end_token(out);
+	am_token_list_end(out);
 	return AM_OK;
 }
 
 /* With a content, every token's matches become it; without (BPEDecoder), the
  * suffix becomes a blank, and nothing in the last token. */
-static am_status apply_replace(const step *s, const am_tokens *in, am_tokens *out, am_error *err)
+static am_status apply_replace(const step *s, const am_token_list *in, am_token_list *out,
+                               am_error *err)
 {
 	am_status st = AM_OK;
 	for (size_t i = 0; st == AM_OK && i < in->n; i++) {
 		const char *content = s->content ? s->content : i + 1 < in->n ? " " : "";
-		size_t from = token_from(in, i), n = in->end[i] - from;
+		size_t from = am_token_list_from(in, i), n = in->end[i] - from;
 		if (n)
 			st = replace_token(s, content, in->text.data + from, n, out, err);
 		else
-			end_token(out);
+			am_token_list_end(out);
 	}
 	return st;
 }
 
-static am_status apply_metaspace(const step *s, const am_tokens *in, am_tokens *out, am_error *err)
+static am_status apply_metaspace(const step *s, const am_token_list *in, am_token_list *out,
+                                 am_error *err)
 {
 	(void)err;
 	size_t width = strlen(s->mark);
 	for (size_t i = 0; i < in->n; i++) {
-		for (size_t at = token_from(in, i); at < in->end[i];) {
+		for (size_t at = am_token_list_from(in, i); at < in->end[i];) {
 			const char *c = in->text.data + at;
 			size_t n = am_utf8_width(*c);
 			bool mark = n == width && memcmp(c, s->mark, width) == 0;
@@ -214,7 +185,7 @@ static am_status apply_metaspace(const step *s, const am_tokens *in, am_tokens *
 				am_text_append(&out->text, " ", 1);
 			at += n;
 		}
-		end_token(out);
+		am_token_list_end(out);
 	}
 	return AM_OK;
 }
@@ -328,23 +299,24 @@ void am_detokenizer_free(am_detokenizer *d)
 	am_free(d);
 }
 
-am_status am_detokenizer_run(const am_detokenizer *d, am_tokens *tokens, am_text *out, am_error *err)
+am_status am_detokenizer_run(const am_detokenizer *d, am_token_list *tokens, am_text *out,
+                             am_error *err)
 {
 	am_status st = AM_OK;
 	for (size_t i = 0; st == AM_OK && i < d->n; i++) {
-		am_tokens next = {0};
+		am_token_list next = {0};
 		st = d->steps[i].apply(&d->steps[i], tokens, &next, err);
-		am_tokens_fini(tokens);
+		am_token_list_fini(tokens);
 		*tokens = next;
 	}
 	for (size_t i = 0; i < tokens->n; i++) {
 		if (i && !d->present)
 			am_text_append(out, " ", 1);
-		am_text_append(out, tokens->text.data + token_from(tokens, i),
-		               tokens->end[i] - token_from(tokens, i));
+		am_text_append(out, tokens->text.data + am_token_list_from(tokens, i),
+		               tokens->end[i] - am_token_list_from(tokens, i));
 	}
 	if (st == AM_OK && (tokens->failed || !am_text_ok(out)))
 		st = am_fail(err, AM_ERR_MEMORY, "no memory to decode the tokens");
-	am_tokens_fini(tokens);
+	am_token_list_fini(tokens);
 	return st;
 }

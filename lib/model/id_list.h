@@ -17,6 +17,7 @@ typedef struct am_id_list {
 	bool failed;
 } am_id_list;
 
+/* Adds n ids. */
 static inline void am_id_list_append(am_id_list *l, const int32_t *ids, size_t n)
 {
 	if (l->failed || n == 0)
@@ -37,6 +38,7 @@ static inline void am_id_list_append(am_id_list *l, const int32_t *ids, size_t n
 	l->n += n;
 }
 
+/* Adds one id. */
 static inline void am_id_list_push(am_id_list *l, int32_t id)
 {
 	am_id_list_append(l, &id, 1);

@@ -19,12 +19,14 @@ typedef struct am_merges {
 	size_t room; /* a power of two, at most half full */
 } am_merges;
 
+/* Both ids spread over 32 bits. */
 static inline size_t am_merges_hash(int32_t left, int32_t right)
 {
 	uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 	return (size_t)((pair * 0x9e3779b97f4a7c15u) >> 32);
 }
 
+/* The slot of a pair, or the free one where it would go. */
 static inline am_merge *am_merges_slot(const am_merges *m, int32_t left, int32_t right)
 {
 	size_t i = am_merges_hash(left, right) & (m->room - 1);

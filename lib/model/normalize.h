@@ -1,6 +1,8 @@
 /* The normaliser of a tokenizer.json: NFC, NFD, NFKC, NFKD, Lowercase, Prepend,
  * Replace, Strip, ByteLevel and sequences of them. Any other is
- * AM_ERR_UNSUPPORTED. Unicode data are utf8proc's. */
+ * AM_ERR_UNSUPPORTED. Unicode data are utf8proc's; the `tokenizers` library's are
+ * of Unicode 9, so the few characters that later versions compose, decompose or
+ * reorder can come out otherwise there. */
 #ifndef AM_MODEL_NORMALIZE_H
 #define AM_MODEL_NORMALIZE_H
 

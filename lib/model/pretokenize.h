@@ -27,6 +27,7 @@ typedef struct am_pieces {
 	bool failed;   /* memory ran out; sticky */
 } am_pieces;
 
+/* Adds a piece, unless it is empty. */
 void am_pieces_push(am_pieces *p, size_t from, size_t to);
 void am_pieces_fini(am_pieces *p);
 

@@ -204,7 +204,7 @@ am_status am_tokenizer_encode(am_tokenizer *t, const char *bytes, size_t n, bool
 }
 
 static am_status spell(const am_tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
-                       am_tokens *tokens, am_error *err)
+                       am_token_list *tokens, am_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *token = am_added_tokens_text(t->added, ids[i]);
@@ -213,7 +213,7 @@ static am_status spell(const am_tokenizer *t, const int32_t *ids, size_t n, bool
 		if (!token)
 			return am_fail(err, AM_ERR_RANGE, "token id %d is not in the vocabulary", ids[i]);
 		if (!skip_special || !am_added_tokens_is_special(t->added, ids[i]))
-			am_tokens_push(tokens, token, strlen(token));
+			am_token_list_push(tokens, token, strlen(token));
 	}
 	return AM_OK;
 }
@@ -221,11 +221,11 @@ static am_status spell(const am_tokenizer *t, const int32_t *ids, size_t n, bool
 am_status am_tokenizer_decode(am_tokenizer *t, const int32_t *ids, size_t n_ids, bool skip_special,
                               char **out, size_t *n_out, am_error *err)
 {
-	am_tokens tokens = {0};
+	am_token_list tokens = {0};
 	am_text text = {0};
 	am_status st = spell(t, ids, n_ids, skip_special, &tokens, err);
 	if (st != AM_OK) {
-		am_tokens_fini(&tokens);
+		am_token_list_fini(&tokens);
 		return st;
 	}
 	am_text_puts(&text, "");

@@ -27,6 +27,7 @@ am_quoted am_quote(const char *s);
 /* "an object", "null", ... ; "nothing" for NULL. */
 const char *am_json_kind(const json_t *v);
 
+/* The value of a key that must be there. */
 am_status am_field_string(const json_t *object, const char *key, const char *where,
                           const char **out, am_error *err) AM_MUST_CHECK;
 am_status am_field_bool(const json_t *object, const char *key, const char *where, bool *out,

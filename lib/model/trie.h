@@ -18,6 +18,7 @@ typedef struct am_trie {
 	int32_t first[256]; /* node of a first byte, -1 for none */
 } am_trie;
 
+/* An empty set. */
 void am_trie_init(am_trie *t);
 void am_trie_fini(am_trie *t);
 

@@ -19,6 +19,7 @@ typedef struct am_filter {
 /* Skipping both filters of a chunk, as HDF5's filter mask says it. */
 #define AM_FILTER_SKIP 3u
 
+/* level: 0 to 9, as of zlib. */
 am_status am_filter_init(am_filter *f, int level, am_error *err) AM_MUST_CHECK;
 void am_filter_fini(am_filter *f);
 

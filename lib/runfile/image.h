@@ -31,12 +31,14 @@ typedef struct am_image {
 	bool failed;         /* out of memory, or HDF5 did something unforeseen */
 } am_image;
 
+/* Metadata will lie from `base` on, in a file of `end` bytes so far. */
 void am_image_init(am_image *m, int64_t base, int64_t end);
 void am_image_fini(am_image *m);
 
 /* New empty HDF5 file in `m`; H5Fclose, after which the image is whole unless
- * `failed`. Negative on failure. Metadata of default (oldest) format. */
-hid_t am_image_create(am_image *m);
+ * `failed`. Negative on failure. Metadata of default (oldest) format; nodes of the
+ * chunk indexes are sized for `chunks`, those of the largest dataset. */
+hid_t am_image_create(am_image *m, int chunks);
 
 /* Enters a chunk of `size` filtered bytes that lies at `addr` into the index of
  * a chunked dataset; negative on failure. */

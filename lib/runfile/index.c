@@ -249,6 +249,19 @@ static bool add_attrs(builder *b)
 	return ok;
 }
 
+/* Chunks of the dataset that has most. */
+static int most_chunks(const am_run_writer *w)
+{
+	int most = w->row_axis.stored.n_chunks;
+	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+		const am_stored *d = w->row[f].group ? &w->row[f].stored : &w->field[f];
+		most = d->n_chunks > most ? d->n_chunks : most;
+	}
+	for (int i = 0; i < w->n_dist; i++)
+		most = w->dist[i].prob.n_chunks > most ? w->dist[i].prob.n_chunks : most;
+	return most;
+}
+
 static bool build(builder *b)
 {
 	bool ok = add_attrs(b);
@@ -269,7 +282,7 @@ am_status am_index_build(const am_run_writer *w, int64_t rows, am_image *m, am_e
 	for (int a = 0; a < AM_AXIS_COUNT; a++)
 		b.scale[a] = H5I_INVALID_HID;
 	am_h5_quiet q = am_h5_begin();
-	b.file = am_image_create(m);
+	b.file = am_image_create(m, most_chunks(w));
 	bool ok = b.file >= 0 && build(&b);
 	am_status s = AM_OK;
 	if (!ok)

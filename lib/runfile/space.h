@@ -36,6 +36,7 @@ void am_space_give(am_space *s, am_range r);
 /* Cuts off a free range at the end of the file, and what was reserved beyond. */
 am_status am_space_trim(am_space *s, am_error *err) AM_MUST_CHECK;
 
+/* Writes into a range handed out before. */
 am_status am_space_write(am_space *s, int64_t addr, const void *data, size_t size,
                          am_error *err) AM_MUST_CHECK;
 

@@ -312,6 +312,11 @@ int64_t am_run_writer_flushed_rows(const am_run_writer *w)
 /* Everything appended goes into the file. */
 static am_status finish(am_run_writer *w, am_error *err)
 {
+	/* Where the last index will not fit, the last chunks may. */
+	if (w->arena[1].size && w->arena[1].size < (int64_t)w->index_size) {
+		am_space_give(&w->space, w->arena[1]);
+		w->arena[1] = (am_range){0, 0};
+	}
 	am_status s = am_writer_rows_finish(w, err);
 	if (!s)
 		s = am_writer_dist_finish(w, err);
@@ -363,6 +368,6 @@ int64_t am_run_writer_bytes(const am_run_writer *w)
 {
 	/* Compressing uses the writer's scratch memory, nothing a caller can see. */
 	am_run_writer *scratch = (am_run_writer *)w;
-	int64_t index = w->arena[1].size ? 0 : (int64_t)w->index_size;
+	int64_t index = w->arena[1].size < (int64_t)w->index_size ? (int64_t)w->index_size : 0;
 	return w->space.end + index + am_writer_rows_pending(scratch) + am_writer_dist_pending(scratch);
 }

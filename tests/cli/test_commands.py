@@ -21,7 +21,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ["AM_BINARY_DIR"]
 WORK = os.path.join(BUILD, "tests", "tmp", "cli")
-MASKS = [(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"), (r"\d+\.\d [KM]iB\b", "SIZE"), (r'"bytes": \d+', '"bytes": SIZE')]
+MASKS = [(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"), (r"\d+\.\d [kM]B\b", "SIZE"), (r'"bytes": \d+', '"bytes": SIZE')]
 
 
 def prepare():

@@ -33,7 +33,8 @@ def link_problems(path, text):
 
 def file_problems(path, text):
     for name in re.findall(r"`([^`\s]+)`", text):
-        if name.startswith(TOP) and re.fullmatch(r"[\w./-]+", name) and not exists(name):
+        # A word in capitals stands for a name.
+        if name.startswith(TOP) and re.fullmatch(r"[a-z\d_./-]+", name) and not exists(name):
             # Relative to the page, or what ./quickstart and the builds leave.
             if not exists(os.path.join(os.path.dirname(path), name)):
                 yield f"{path}: names {name}"

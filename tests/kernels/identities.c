@@ -22,7 +22,7 @@ static struct {
 	double oracle_weight[N], oracle_bound[N];
 	int32_t index[N], count[N_TAU];
 	int k[CURVE];
-	_Alignas(64) unsigned char scratch[N * 8 + 65536];
+	_Alignas(64) unsigned char scratch[AM_SELECT_SCRATCH(N)];
 } m;
 
 /* A row as a kernel saw it: sums, H with its error, and the oracle's bounds. */

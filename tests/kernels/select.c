@@ -175,6 +175,21 @@ static void check_tau_rule(const am_kernels *k, select_case *c, int n, float wei
 		         n, tau[i] - half);
 }
 
+/* Nearly all weights equal, below them one weight at a distance of every power of two
+ * in bits: however buckets are cut, the large one stays large as they get finer. */
+static void check_nested(const am_kernels *k, select_case *c, int n, am_rng *r)
+{
+	uint32_t most = 0x3f7fffffu;
+	c->n = n;
+	for (int j = 0; j < n; j++) {
+		uint32_t u = j < 30 ? most - (1u << j) : most;
+		memcpy(&c->x[j], &u, sizeof u);
+	}
+	input_shuffle(c->x, n, r);
+	check_case("nested", n);
+	mass_row(k, c, r);
+}
+
 int test_mass(const am_kernels *k, const test_options *o)
 {
 	select_case c;
@@ -196,6 +211,9 @@ int test_mass(const am_kernels *k, const test_options *o)
 		if (to_weights(c.x, c.n))
 			mass_row(k, &c, &r);
 	}
+	for (int l = 0; input_length(l) >= 0; l++)
+		if (input_length(l) > 0)
+			check_nested(k, &c, input_length(l), &r);
 	for (int n = 10; n <= 40000; n *= 4)
 		for (int e = 0; e <= 140; e += 35)
 			check_tau_rule(k, &c, n, ldexpf(1, -e));

@@ -16,10 +16,10 @@
 #define PATH AM_BINARY_DIR "/tests/tmp/test_aggregate.h5"
 
 /* A run of n_sequence sequences, every position a row; visible keys are position
- * + 1. Arrays are in the order of the run file; NULL leaves a field missing. */
+ * + 1, at most window[layer] where there are windows. Arrays are in the order of the run file; NULL leaves a field missing. */
 typedef struct small {
 	int n_layer, n_head, n_sequence;
-	const int32_t *length;
+	const int32_t *length, *window;
 	const char *const *task;
 	const float *entropy, *mass_at_k, *mass_at_ratio;
 	const int32_t *k_at_mass;
@@ -37,7 +37,7 @@ static void append_rows(const small *s, am_run_writer *w, int n_row)
 			sequence[i] = q;
 			position[i] = p;
 			for (int l = 0; l < s->n_layer; l++)
-				visible[l * n_row + i] = p + 1;
+				visible[l * n_row + i] = s->window && p >= s->window[l] ? s->window[l] : p + 1;
 		}
 	am_run_block b = {.n_rows = n_row};
 	b.field[AM_FIELD_ROW_SEQUENCE] = sequence;
@@ -174,6 +174,21 @@ static void test_tasks(void **state)
 	am_table_fini(&t);
 }
 
+/* The visible keys are those of the row's own layer. */
+static void test_windows(void **state)
+{
+	(void)state;
+	const int32_t length[] = {3}, window[] = {3, 2};
+	const float entropy[] = {0, 0.5f, 0.6f, 0, 0.1f, 0.2f};
+	const small s = {.n_layer = 2, .n_head = 1, .n_sequence = 1, .length = length, .window = window,
+	                 .entropy = entropy};
+	am_aggregate_options o = defaults();
+	am_table t = entropy_of(&s, &o);
+	near(&t, 0, "normalised", (0.5 / log(2) + 0.6 / log(3)) / 2);
+	near(&t, 1, "normalised", (0.1 / log(2) + 0.2 / log(2)) / 2);
+	am_table_fini(&t);
+}
+
 static void test_nan_rows(void **state)
 {
 	(void)state;
@@ -300,8 +315,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unequal_lengths), cmocka_unit_test(test_tasks),
-		cmocka_unit_test(test_nan_rows),        cmocka_unit_test(test_position),
-		cmocka_unit_test(test_coverage),        cmocka_unit_test(test_missing_fields),
+		cmocka_unit_test(test_windows),         cmocka_unit_test(test_nan_rows),
+		cmocka_unit_test(test_position),        cmocka_unit_test(test_coverage),
+		cmocka_unit_test(test_missing_fields),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,34 @@
+"""The progress bar of run: drawn and erased on a terminal, silent elsewhere."""
+import os
+import pty
+import subprocess
+
+OUT = os.path.join(os.environ["AM_BINARY_DIR"], "tests", "tmp", "progress.h5")
+COMMAND = [os.environ["ATTNMETER"], "run", "-p", "It was the best of times, it was the worst of times.", "-o", OUT, "--force"]
+
+
+def on_terminal(command):
+    """What the command writes to a terminal as its standard error."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    said = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # the other side has closed
+            piece = b""
+        if not piece:
+            break
+        said += piece
+    os.close(master)
+    assert process.wait() == 0, said
+    return said
+
+
+said = on_terminal(COMMAND)
+assert b" tokens/s  " in said and b" left" in said and b" % " in said, said
+assert said.endswith(b"\r\x1b[K"), said
+assert on_terminal(COMMAND + ["--quiet"]) == b""
+silent = subprocess.run(COMMAND, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+assert silent.stderr == b"", silent.stderr
