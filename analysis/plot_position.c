@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define MOST_BINS 200
+#define MOST_BINS 256 /* enough for 8 an octave of any int32 position */
 #define MOST_PANELS 12 /* all layers together, and 11 layers */
 #define CELLS 2048     /* of a histogram, from 0 to ln of the most visible keys of its bin */
 

@@ -332,6 +332,21 @@ static void maps_of_all_heads(void **state)
 	am_run_close(r);
 }
 
+static void short_texts_fold_maps(void **state)
+{
+	(void)state;
+	am_run *r = open_run(&(plot_shape){.layers = 1, .heads = 1, .map = 4, .sequence_length = {2, 0},
+	                                   .sequences = 1});
+	data_only(r, TMP "-data", "attention-map");
+	size_t size;
+	char *t = read_file(TMP "-data", "attention-map", "tsv", &size);
+	near(cell(t, 1, 4), 1); /* of the first row of cells; the second holds no rows */
+	near(cell(t, 2, 4), (2.0 / 3 + 1.0 / 2) / 2);
+	near(cell(t, 3, 4), (1.0 / 3 + 1.0 / 2) / 2);
+	am_free(t);
+	am_run_close(r);
+}
+
 static void run_without_maps(void **state)
 {
 	(void)state;
@@ -439,6 +454,7 @@ int main(void)
 		cmocka_unit_test(same_input_same_bytes),
 		cmocka_unit_test(one_row_of_one_head),
 		cmocka_unit_test(maps_of_all_heads),
+		cmocka_unit_test(short_texts_fold_maps),
 		cmocka_unit_test(run_without_maps),
 		cmocka_unit_test(bad_requests),
 		cmocka_unit_test(gnuplot_missing),
