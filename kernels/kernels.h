@@ -34,13 +34,14 @@ typedef struct am_kernels {
 	double (*sum)(const float *x, int n);
 
 	/* Mass of the k largest weights and smallest count reaching a mass, without
-	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z = their sum.
+	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z is their
+	 * sum (it need only be near: it sets the scale of a fixed-point sum).
 	 *   mass[i]   = (sum of the k[i] largest) / z; exactly 1 when k[i] >= n
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
 	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
-	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau,
-	                 float *mass, int32_t *count, void *scratch);
+	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
+	                 int n_tau, float *mass, int32_t *count, void *scratch);
 
 	/* Indices of the min(k, n) largest scores, best first; equal scores by lower
 	 * index. No NaN. index[min(k, n)]; scratch as above. */
@@ -51,8 +52,9 @@ typedef struct am_kernels {
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);
 } am_kernels;
 
-/* Four levels of buckets (8 + 24 bits), each with at most n gathered weights. */
-#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 16 + 4 * 16 * 1024 + 1024)
+/* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
+ * the weights gathered at each. */
+#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * 20480)
 
 /* The table of that name; "auto" (or NULL) is the best one this machine runs.
  * An unknown or absent name is AM_ERR_USAGE listing what there is. */
