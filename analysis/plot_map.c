@@ -201,7 +201,8 @@ static am_status draw_picked(const am_plot_job *job, const panel *all, int n, co
 	am_plot_describe_heads(job, &heads);
 	am_picture_init(&p, "attention-map");
 	am_picture_string(&p, "title", "Where heads look: attention by relative position");
-	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s" : "Mean over all captured rows",
+	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s"
+	                                                : "Mean over all captured rows",
 	                  used > 2 ? "Heads of lowest, median and highest" : "Heads of lowest and highest",
 	                  am_text_str(&heads));
 	am_status s = draw_panels(&p, job, picked, used, g, err);
