@@ -7,6 +7,7 @@
 #include "probes/job.h"
 #include "probes/row_policy.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 
 enum { SAMPLE = 256 };
@@ -190,15 +191,31 @@ static double bytes_of(const am_job *job, const sample *m, const work *all)
 	return m->bytes[0] + rows + index + profiles + m->bytes[5] - m->bytes[4];
 }
 
+/* Most bytes this process has held. getrusage counts what its parent held before
+ * exec, so Linux is asked for this program's own. */
+static double resident_peak(void)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && kb < 0 && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmHWM: %ld", &kb) != 1)
+			kb = -1;
+	if (f)
+		fclose(f);
+	struct rusage u = {0};
+	if (kb < 0 && getrusage(RUSAGE_SELF, &u) == 0)
+		kb = u.ru_maxrss;
+	return (double)kb * 1024;
+}
+
 /* The process as it is now, and what full blocks touch beyond the sample's rows. */
 static double peak_memory(const am_job *job, const sample *m)
 {
-	struct rusage u;
 	size_t cache, scratch;
-	getrusage(RUSAGE_SELF, &u);
 	am_session_memory(job->session, &cache, &scratch);
 	double untouched = 1 - (double)m->n / job->block;
-	return (double)u.ru_maxrss * 1024 + untouched * (double)(scratch + am_capture_memory(job->capture));
+	return resident_peak() + untouched * (double)(scratch + am_capture_memory(job->capture));
 }
 
 static int longest(const am_sequences *s)
