@@ -57,6 +57,8 @@ static int plot_height(const heat *h)
 	return (int)fmax(side * h->L, 170);
 }
 
+/* cell_format: gnuplot expression of a cell's x; reason: the caption when a cell
+ * is blank. */
 static void put_layout(heat *h, const char *cell_format, const char *reason)
 {
 	int height = plot_height(h);
@@ -165,7 +167,8 @@ am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err)
 	if (!s) {
 		am_plot_describe_rows(&h.rows, &rows);
 		put_data(&h, "k_median [keys]");
-		put_layout(&h, "sprintf(x < 100 ? '%.3g' : '%.0f', x)", "Grey: undefined (the mass was not reached, or not a number).");
+		put_layout(&h, "sprintf(x < 100 ? '%.3g' : '%.0f', x)",
+		           "Grey: undefined (the mass was not reached, or not a number).");
 		put_k_scale(&h);
 		am_picture_word(p, "summary", "Keys needed for a mass of %.6g, every head", tau);
 		am_picture_string(p, "title", "Keys needed for %.6g %% of the attention mass", 100 * tau);

@@ -14,6 +14,12 @@ typedef struct panel {
 	double entropy; /* mean normalised, NaN when undefined */
 } panel;
 
+/* The maps of a run. */
+typedef struct grid {
+	int stored, cells; /* cells each way, in the file and in the picture */
+	float *map;        /* [stored][stored], of the head at hand */
+} grid;
+
 static int by_entropy(const void *a, const void *b)
 {
 	const panel *x = a, *y = b;
@@ -62,23 +68,65 @@ static int pick(const panel *all, int n, panel out[3])
 	return used;
 }
 
-/* A panel's cells up to the diagonal; one blank line after the panel. */
-static am_status put_cells(am_picture *p, const am_plot_job *job, const panel *x, int M, float *map,
-                           am_error *err)
+/* A text of T tokens fills only T of more cells each way. Where all texts are that
+ * short, the cells of a map are put together to one a token of the longest. */
+static am_status count_cells(const am_plot_job *job, int M, int *cells, am_error *err)
+{
+	int64_t n = am_run_axis_length(job->run, AM_AXIS_SEQUENCE), longest = 0;
+	if (!am_run_has(job->run, AM_FIELD_SEQUENCE_LENGTH))
+		n = 0;
+	for (int64_t i = 0; i < n; i++) {
+		int32_t length;
+		am_status s = am_run_read_i32(job->run, AM_FIELD_SEQUENCE_LENGTH, &i, &(int64_t){1}, &length, err);
+		if (s)
+			return s;
+		longest = length > longest ? length : longest;
+	}
+	*cells = longest > 0 && longest < M ? (int)longest : M;
+	return AM_OK;
+}
+
+/* The cell of C that the token of cell i of M lies in: cell i begins with a token
+ * p where i = floor(p M / C). */
+static int folded(int i, int M, int C)
+{
+	return (int)((((int64_t)i + 1) * C - 1) / M);
+}
+
+/* Mass of a folded cell: sum over its keys, mean over its rows of cells that hold
+ * rows; NaN without. map [M][M]. */
+static double fold_cell(const float *map, int M, int C, int q, int k)
+{
+	double sum = 0;
+	int rows = 0;
+	for (int i = 0; i < M; i++) {
+		if (folded(i, M, C) != q || isnan(map[i * M]))
+			continue;
+		rows++;
+		for (int j = 0; j < M; j++)
+			if (folded(j, M, C) == k)
+				sum += map[i * M + j];
+	}
+	return rows ? sum / rows : NAN;
+}
+
+/* A panel's cells up to the diagonal, then a blank line. */
+static am_status put_cells(am_picture *p, const am_plot_job *job, const panel *x, const grid *g, am_error *err)
 {
 	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
 	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
-	int64_t start[] = {x->layer, x->head, 0, 0}, count[] = {1, 1, M, M};
-	am_status s = am_run_read_f32(job->run, AM_FIELD_PROFILE_MAP, start, count, map, err);
+	int64_t start[] = {x->layer, x->head, 0, 0}, count[] = {1, 1, g->stored, g->stored};
+	am_status s = am_run_read_f32(job->run, AM_FIELD_PROFILE_MAP, start, count, g->map, err);
 	if (s)
 		return s;
-	for (int q = 0; q < M; q++) {
+	for (int q = 0; q < g->cells; q++) {
 		for (int k = 0; k <= q; k++) {
 			am_picture_cell(p, layers[x->layer]);
 			am_picture_cell(p, heads[x->head]);
 			am_picture_cell(p, q);
 			am_picture_cell(p, k);
-			am_picture_cell(p, map[q * M + k]);
+			am_picture_cell(p, g->cells == g->stored ? (double)g->map[q * g->stored + k]
+			                                         : fold_cell(g->map, g->stored, g->cells, q, k));
 			am_picture_end_row(p);
 		}
 	}
@@ -123,27 +171,27 @@ static void put_layout(am_picture *p, int n, int M)
 	am_picture_word(p, "panel_size", "%d", side);
 	am_picture_word(p, "bar_height", "%d", down > 1 && side < 160 ? 160 : side);
 	am_picture_word(p, "name_size", "%d", across > 4 ? 9 : 11);
-	/* A decade below what uniform attention puts into a cell. */
+	/* A decade or two below what uniform attention puts into a cell. */
 	am_picture_word(p, "floor", "1e%d", (int)floor(-log10(M)) - 2);
 }
 
 /* One picture of n panels. */
-static am_status draw_panels(am_picture *p, const am_plot_job *job, const panel *panels, int n, int M,
-                             float *map, am_error *err)
+static am_status draw_panels(am_picture *p, const am_plot_job *job, const panel *panels, int n,
+                             const grid *g, am_error *err)
 {
 	am_text_puts(&p->data, "layer\thead\tquery_cell\tkey_cell\tmass [1]\n");
 	am_status s = AM_OK;
 	for (int i = 0; i < n && !s; i++)
-		s = put_cells(p, job, &panels[i], M, map, err);
+		s = put_cells(p, job, &panels[i], g, err);
 	if (s)
 		return s;
-	put_layout(p, n, M);
+	put_layout(p, n, g->cells);
 	put_names(p, job, panels, n);
 	am_picture_word(p, "summary", "Mean attention by relative position of query and key");
 	return am_picture_draw(p, job, "map", err);
 }
 
-static am_status draw_picked(const am_plot_job *job, const panel *all, int n, int M, float *map,
+static am_status draw_picked(const am_plot_job *job, const panel *all, int n, const grid *g,
                              am_error *err)
 {
 	panel picked[3];
@@ -153,17 +201,18 @@ static am_status draw_picked(const am_plot_job *job, const panel *all, int n, in
 	am_plot_describe_heads(job, &heads);
 	am_picture_init(&p, "attention-map");
 	am_picture_string(&p, "title", "Where heads look: attention by relative position");
-	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s" : "Mean over all captured rows",
+	am_picture_string(&p, "subtitle", used > 1 ? "%s normalised entropy (H / ln n) of %s"
+	                                                : "Mean over all captured rows",
 	                  used > 2 ? "Heads of lowest, median and highest" : "Heads of lowest and highest",
 	                  am_text_str(&heads));
-	am_status s = draw_panels(&p, job, picked, used, M, map, err);
+	am_status s = draw_panels(&p, job, picked, used, g, err);
 	am_text_free(&heads);
 	am_picture_fini(&p);
 	return s;
 }
 
 /* Every head, a picture a layer: attention-map-layer-0, ... */
-static am_status draw_layer(const am_plot_job *job, int layer, int M, float *map, am_error *err)
+static am_status draw_layer(const am_plot_job *job, int layer, const grid *g, am_error *err)
 {
 	int H = (int)am_run_axis_length(job->run, AM_AXIS_HEAD);
 	double id = am_run_axis_values(job->run, AM_AXIS_LAYER)[layer];
@@ -178,13 +227,13 @@ static am_status draw_layer(const am_plot_job *job, int layer, int M, float *map
 	am_picture_init(&p, name);
 	am_picture_string(&p, "title", "Where the heads of layer %.0f look", id);
 	am_picture_string(&p, "subtitle", "Mean attention by relative position, a panel a head, all captured rows");
-	am_status s = draw_panels(&p, job, panels, H, M, map, err);
+	am_status s = draw_panels(&p, job, panels, H, g, err);
 	am_picture_fini(&p);
 	am_free(panels);
 	return s;
 }
 
-static am_status draw_few(const am_plot_job *job, int M, float *map, am_error *err)
+static am_status draw_few(const am_plot_job *job, const grid *g, am_error *err)
 {
 	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
 	panel *all = am_calloc((size_t)(L * H), sizeof *all);
@@ -193,7 +242,7 @@ static am_status draw_few(const am_plot_job *job, int M, float *map, am_error *e
 	int n;
 	am_status s = rank_heads(job, all, &n, err);
 	if (!s)
-		s = draw_picked(job, all, n, M, map, err);
+		s = draw_picked(job, all, n, g, err);
 	am_free(all);
 	return s;
 }
@@ -206,14 +255,14 @@ am_status am_plot_attention_map(const am_plot_job *job, am_error *err)
 		return am_fail(err, AM_ERR_FORMAT, "%s: /profile/map: expected square maps of at most 4096 cells",
 		               am_run_path(job->run));
 	int M = (int)shape[2];
-	float *map = am_alloc((size_t)M * (size_t)M, sizeof *map);
-	if (!map)
+	grid g = {M, M, am_alloc((size_t)M * (size_t)M, sizeof *g.map)};
+	if (!g.map)
 		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
-	am_status s = AM_OK;
-	if (!job->options->all_maps)
-		s = draw_few(job, M, map, err);
+	am_status s = count_cells(job, M, &g.cells, err);
+	if (!s && !job->options->all_maps)
+		s = draw_few(job, &g, err);
 	for (int l = 0; job->options->all_maps && l < (int)shape[0] && !s; l++)
-		s = draw_layer(job, l, M, map, err);
-	am_free(map);
+		s = draw_layer(job, l, &g, err);
+	am_free(g.map);
 	return s;
 }

@@ -69,13 +69,20 @@ void am_picture_fini(am_picture *p)
 
 void am_picture_word(am_picture *p, const char *key, const char *fmt, ...)
 {
-	char buf[2048];
-	va_list ap;
+	va_list ap, again;
 	va_start(ap, fmt);
-	int n = vsnprintf(buf, sizeof buf, fmt, ap);
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	assert(n >= 0 && n < (int)sizeof buf);
-	am_text_puts(fresh_word(p, key), buf);
+	am_text *t = fresh_word(p, key);
+	char *s = n < 0 ? NULL : am_alloc((size_t)n + 1, 1);
+	if (s) {
+		vsnprintf(s, (size_t)n + 1, fmt, again);
+		am_text_append(t, s, (size_t)n);
+	}
+	t->failed |= !s;
+	va_end(again);
+	am_free(s);
 }
 
 /* Single quotes stop gnuplot from running `commands` and from escapes; a quote

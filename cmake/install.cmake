@@ -5,12 +5,12 @@ include(CMakePackageConfigHelpers)
 # lib/attnmeter.h includes them all; the install tests compile it from a prefix.
 set(public_lib
   attnmeter.h
-  base/datadir.h base/error.h base/mem.h base/progress.h base/text.h
-  model/tap.h
+  base/datadir.h base/error.h base/mem.h base/progress.h base/text.h base/threads.h
+  model/config.h model/forward.h model/model.h model/tap.h model/tokenizer.h
   runfile/reader.h runfile/schema.h runfile/writer.h)
 set(public_top
   analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/plot.h analysis/table.h
-  kernels/kernels.h
+  kernels/gemm.h kernels/kernels.h
   probes/run.h)
 
 function(install_headers root)

@@ -34,25 +34,36 @@ typedef struct am_kernels {
 	double (*sum)(const float *x, int n);
 
 	/* Mass of the k largest weights and smallest count reaching a mass, without
-	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z = their sum.
+	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z is their
+	 * sum (it need only be near: it sets the scale of a fixed-point sum).
 	 *   mass[i]   = (sum of the k[i] largest) / z; exactly 1 when k[i] >= n
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
 	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
-	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau,
-	                 float *mass, int32_t *count, void *scratch);
+	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
+	                 int n_tau, float *mass, int32_t *count, void *scratch);
 
 	/* Indices of the min(k, n) largest scores, best first; equal scores by lower
 	 * index. No NaN. index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, int32_t *index, void *scratch);
+
+	/* One query position over cached keys, for `heads` query heads of one key/value
+	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),
+	 * k[n][d], v[n][d], out[heads][d]; score and weight [heads][n], row stride `stride`.
+	 *   score[h][j] = q_h . k_j
+	 *   out[h]     += sum_j weight[h][j] v_j */
+	void (*decode_scores)(const float *q, int heads, int d, const float *k, int n, float *score, int stride);
+	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
 
 	/* 16-bit to float32. */
 	void (*bf16_to_f32)(const uint16_t *x, size_t n, float *y);
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);
 } am_kernels;
 
-/* Four levels of buckets (8 + 24 bits), each with at most n gathered weights. */
-#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 16 + 4 * 16 * 1024 + 1024)
+/* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
+ * the weights gathered at each. */
+#define AM_SELECT_LEVEL 20480
+#define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
 /* The table of that name; "auto" (or NULL) is the best one this machine runs.
  * An unknown or absent name is AM_ERR_USAGE listing what there is. */

@@ -1,7 +1,8 @@
 /* All public headers of libattnmeter.
  *
  * Read a run file: runfile/reader.h, then the tables of analysis/. Make one:
- * probes/run.h. Put a measurement of your own on the forward pass: model/tap.h. */
+ * probes/run.h. Put a measurement of your own on the forward pass: model/forward.h
+ * and model/tap.h. */
 #ifndef ATTNMETER_H
 #define ATTNMETER_H
 
@@ -14,9 +15,15 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/threads.h"
 #include "base/version.h"
+#include "kernels/gemm.h"
 #include "kernels/kernels.h"
+#include "model/config.h"
+#include "model/forward.h"
+#include "model/model.h"
 #include "model/tap.h"
+#include "model/tokenizer.h"
 #include "probes/run.h"
 #include "runfile/reader.h"
 #include "runfile/schema.h"

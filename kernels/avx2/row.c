@@ -2,5 +2,7 @@
 #define AM_ISA_TABLE am_kernels_avx2
 #define AM_ISA_NAME "avx2"
 #include "kernels/generic/row.h"
-#include "kernels/generic/select.h"
+#include "kernels/generic/mass.h"
+#include "kernels/generic/topk.h"
+#include "kernels/generic/decode.h"
 #include "kernels/generic/table.h"

@@ -6,6 +6,15 @@
 
 #define STRIP 512 /* floats summed in float32 lanes before they go to double */
 
+static float lanes_max(const vf *m)
+{
+	float best = -INFINITY, lane[LANES];
+	memcpy(lane, m, sizeof lane);
+	for (int i = 0; i < LANES; i++)
+		best = lane[i] > best ? lane[i] : best;
+	return best;
+}
+
 static float row_max(const float *s, int n)
 {
 	vf m[UNROLL];
@@ -17,10 +26,7 @@ static float row_max(const float *s, int n)
 			vf x = vf_load(s + j + u * AM_VW);
 			m[u] = vf_pick(x > m[u], x, m[u]);
 		}
-	float best = -INFINITY, lane[LANES];
-	memcpy(lane, m, sizeof lane);
-	for (int i = 0; i < LANES; i++)
-		best = lane[i] > best ? lane[i] : best;
+	float best = lanes_max(m);
 	for (; j < n; j++)
 		best = s[j] > best ? s[j] : best;
 	return best;

@@ -21,6 +21,8 @@ const am_kernels AM_ISA_TABLE = {
 	.sum = sum,
 	.row_mass = row_mass,
 	.row_topk = row_topk,
+	.decode_scores = decode_scores,
+	.decode_values = decode_values,
 	.bf16_to_f32 = bf16_to_f32,
 	.f16_to_f32 = f16_to_f32,
 };

@@ -42,22 +42,20 @@ typedef struct tile {
 	float *score, *weight, *q, *out;
 } tile;
 
-static int first_key(const am_config *c, int layer, int position)
+int am_first_key(const am_config *c, int layer, int position)
 {
 	int w = c->window[layer];
 	return w > 0 && position >= w ? position - w + 1 : 0;
 }
 
-static void gather_queries(const am_session *s, const tile *t)
+void am_scaled_queries(const am_session *s, int row, int g, float *out)
 {
 	const am_config *c = &s->model->config;
-	float scale = 1.0f / sqrtf((float)t->d);
-	size_t row = (size_t)c->heads * (size_t)t->d, n = (size_t)t->group * (size_t)t->d;
-	for (int r = 0; r < t->count; r++) {
-		const float *q = s->q + (size_t)(t->first + r) * row + (size_t)t->g * n;
-		for (size_t i = 0; i < n; i++)
-			t->q[(size_t)r * n + i] = q[i] * scale;
-	}
+	float scale = 1.0f / sqrtf((float)c->head_dim);
+	size_t n = (size_t)(c->heads / c->kv_heads) * (size_t)c->head_dim;
+	const float *q = s->q + (size_t)row * (size_t)c->heads * (size_t)c->head_dim + (size_t)g * n;
+	for (size_t i = 0; i < n; i++)
+		out[i] = q[i] * scale;
 }
 
 /* Reduces one row of the tile in place (or into t->weight) and clears what the
@@ -95,7 +93,7 @@ static void hand_over(const attention_step *a, const tile *t, int i, const am_ro
 	const am_session *s = a->s;
 	const am_config *c = &s->model->config;
 	int r = t->first + i / t->group, head = t->g * t->group + i % t->group;
-	int position = s->position + r, lo = first_key(c, a->layer, position);
+	int position = s->position + r, lo = am_first_key(c, a->layer, position);
 	size_t at = (size_t)i * (size_t)t->keys + (size_t)(lo - t->key0);
 	am_attn_row row = {
 		.layer = a->layer, .head = head, .kv_head = t->g, .row = r,
@@ -120,7 +118,7 @@ static tile tile_of(const attention_step *a, int task, int worker)
 	          .d = c->head_dim, .score = w->score, .weight = w->score, .q = w->q_tile, .out = w->out_tile};
 	t.count = a->rows - t.first < s->tile_rows ? a->rows - t.first : s->tile_rows;
 	int from = s->position + t.first;
-	t.key0 = first_key(c, a->layer, from);
+	t.key0 = am_first_key(c, a->layer, from);
 	t.keys = from + t.count - t.key0;
 	size_t head = ((size_t)a->layer * (size_t)c->kv_heads + (size_t)t.g) * (size_t)s->capacity;
 	t.k = s->keys + (head + (size_t)t.key0) * (size_t)t.d;
@@ -147,11 +145,12 @@ static void attention_task(void *ctx, int task, int worker)
 	}
 	if (any & AM_TAP_SCORES)
 		t.weight = s->worker[worker].weight;
-	gather_queries(s, &t);
+	for (int r = 0; r < t.count; r++)
+		am_scaled_queries(s, t.first + r, t.g, t.q + (size_t)r * (size_t)t.group * (size_t)t.d);
 	am_gemm_nt(m, t.keys, t.d, 1, t.q, t.d, t.k, t.d, 0, t.score, t.keys);
 	for (int i = 0; i < m; i++) {
 		int position = s->position + t.first + i / t.group;
-		int lo = first_key(c, a->layer, position);
+		int lo = am_first_key(c, a->layer, position);
 		reduce_row(s, &t, i, lo, position - lo + 1, wants[i] != 0, &sums[i]);
 	}
 	am_gemm_nn(m, t.d, t.keys, 1, t.weight, t.keys, t.v, t.d, 0, t.out, t.d);
@@ -166,6 +165,10 @@ static void attention_task(void *ctx, int task, int worker)
 
 void am_attention(am_session *s, int layer, int rows, const am_tap *tap)
 {
+	if (rows == 1) {
+		am_decode_attention(s, layer, tap);
+		return;
+	}
 	attention_step a = {s, layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap};
 	am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, attention_task, &a);
 }

@@ -19,6 +19,8 @@ typedef struct am_session am_session;
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */
 	int block;      /* most rows of one am_session_forward call */
+	int decode_topk; /* blocks of one token attend to the exact top-k keys of each query
+	                    head alone (higher score first, then lower index); 0: to all */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
 } am_session_options;

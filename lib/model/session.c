@@ -34,6 +34,10 @@ static bool allocate_workers(am_session *s)
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
 		w->wants = take(s, &ok, tile, sizeof *w->wants);
 		w->panel = take(s, &ok, panel > vocab ? panel : vocab, sizeof(float));
+		if (s->decode_topk) {
+			w->select = take(s, &ok, AM_SELECT_SCRATCH(s->capacity), 1);
+			w->index = take(s, &ok, (size_t)s->decode_topk, sizeof *w->index);
+		}
 		w->logits = take(s, &ok, (size_t)s->block * AM_VOCAB_PANEL, sizeof(float));
 	}
 	return ok;
@@ -64,6 +68,12 @@ static bool allocate(am_session *s)
 	size_t tables = (size_t)s->n_ropes * b * (d / 2);
 	s->cos = take(s, &ok, tables, sizeof(float));
 	s->sin = take(s, &ok, tables, sizeof(float));
+	size_t heads = (size_t)c->heads;
+	s->decode_score = take(s, &ok, heads * (size_t)s->capacity, sizeof(float));
+	s->decode_weight = take(s, &ok, heads * (size_t)s->capacity, sizeof(float));
+	s->decode_partial = take(s, &ok, (size_t)am_decode_parts(s->capacity) * heads * d, sizeof(float));
+	s->decode_wants = take(s, &ok, heads, sizeof *s->decode_wants);
+	s->decode_sums = take(s, &ok, heads, sizeof *s->decode_sums);
 	return ok && allocate_workers(s);
 }
 
@@ -111,9 +121,10 @@ am_status am_session_start(am_session *s, int length, am_error *err)
 
 am_status am_session_new(const am_model *m, const am_session_options *o, am_session **out, am_error *err)
 {
-	if (o->capacity < 1 || o->block < 1)
-		return am_fail(err, AM_ERR_USAGE, "session: capacity and block must be at least 1, found %d and %d",
-		               o->capacity, o->block);
+	if (o->capacity < 1 || o->block < 1 || o->decode_topk < 0)
+		return am_fail(err, AM_ERR_USAGE,
+		               "session: expected capacity and block from 1 and decode_topk from 0, found %d, %d and %d",
+		               o->capacity, o->block, o->decode_topk);
 	am_session *s = am_calloc(1, sizeof *s);
 	if (!s)
 		return am_fail(err, AM_ERR_MEMORY, "session: out of memory");
@@ -121,6 +132,7 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 	s->threads = o->threads;
 	s->kernels = o->kernels;
 	s->capacity = o->capacity;
+	s->decode_topk = o->decode_topk < o->capacity ? o->decode_topk : 0;
 	s->block = o->block < o->capacity ? o->block : o->capacity;
 	s->tile_rows = am_attention_tile_rows(&m->config, s->capacity, s->block);
 	am_status status = AM_OK;
@@ -144,12 +156,14 @@ void am_session_free(am_session *s)
 		return;
 	void *blocks[] = {s->keys, s->values, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
 	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->panel_max, s->panel_sum,
-	                  s->target_logit};
+	                  s->target_logit, s->decode_score, s->decode_weight, s->decode_partial, s->decode_wants,
+	                  s->decode_sums};
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
 		am_free(blocks[i]);
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
-		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits};
+		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits,
+		               w->select, w->index};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}

@@ -53,7 +53,15 @@ struct am_session {
 		unsigned *wants;
 		float *panel; /* converted weight panel */
 		float *logits;
+		void *select;   /* of row_topk, with decode_topk */
+		int32_t *index; /* [decode_topk] */
 	} *worker; /* [threads] */
+	/* A single token's rows (decode), see decode.c. */
+	int decode_topk;
+	float *decode_score, *decode_weight; /* [heads][capacity] */
+	float *decode_partial;               /* [parts][heads * head_dim] */
+	unsigned *decode_wants;              /* [heads] */
+	am_row_sums *decode_sums;            /* [heads] */
 	int tile_rows; /* most query rows of one attention tile */
 	atomic_bool bad; /* a non-finite score was seen */
 	double attention_seconds, total_seconds;
@@ -83,7 +91,15 @@ void am_rotate_store(am_session *s, int layer, int rows);
 
 /* att = attention output of the block for one layer; hands rows to the tap. */
 void am_attention(am_session *s, int layer, int rows, const am_tap *tap);
-/* Floats of a score tile and rows of one tile, for a cache of that capacity. */
+/* The same for a block of one row. */
+void am_decode_attention(am_session *s, int layer, const am_tap *tap);
+/* Parts the keys are split into. */
+int am_decode_parts(int capacity);
+/* First key that a query sees in a layer. */
+int am_first_key(const am_config *c, int layer, int position);
+/* out[heads of the group][head_dim]: a row's queries of KV head g, times the scale. */
+void am_scaled_queries(const am_session *s, int row, int g, float *out);
+/* Query rows of one attention tile, for a cache of that capacity. */
 int am_attention_tile_rows(const am_config *c, int capacity, int block);
 
 /* nll[rows] from the normed hidden state. */

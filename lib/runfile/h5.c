@@ -2,13 +2,30 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+/* Later HDF5 calls, closing what is open, clear HDF5's own stack. */
+static _Thread_local char last_message[256];
+
+static herr_t keep_innermost(unsigned n, const H5E_error2_t *e, void *ctx)
+{
+	(void)ctx;
+	if (n == 0 && e->desc)
+		snprintf(last_message, sizeof last_message, "%s", e->desc);
+	return 0;
+}
+
+/* Called by HDF5 when one of its functions fails. */
+static herr_t keep_message(hid_t stack, void *ctx)
+{
+	return H5Ewalk2(stack, H5E_WALK_UPWARD, keep_innermost, ctx);
+}
 
 am_h5_quiet am_h5_begin(void)
 {
 	am_h5_quiet q = {NULL, NULL, false};
 	q.saved = H5Eget_auto2(H5E_DEFAULT, &q.print, &q.ctx) >= 0;
-	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+	H5Eset_auto2(H5E_DEFAULT, keep_message, NULL);
+	last_message[0] = 0;
 	return q;
 }
 
@@ -18,24 +35,14 @@ void am_h5_end(const am_h5_quiet *q)
 		H5Eset_auto2(H5E_DEFAULT, q->print, q->ctx);
 }
 
-static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *ctx)
-{
-	char *text = ctx;
-	if (n == 0 && e->desc)
-		snprintf(text, 256, "%s", e->desc);
-	return 0;
-}
-
 am_status am_h5_fail(am_error *err, am_status s, const char *fmt, ...)
 {
-	char inner[256] = "", text[768];
-	H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, inner);
-	H5Eclear2(H5E_DEFAULT);
+	char text[768];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	return am_fail(err, s, "%s%s%s", text, inner[0] ? ": " : "", inner);
+	return am_fail(err, s, "%s%s%s", text, last_message[0] ? ": " : "", last_message);
 }
 
 hid_t am_h5_native(am_type t)

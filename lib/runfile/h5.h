@@ -9,8 +9,8 @@
 #include <hdf5.h>
 #include <stdbool.h>
 
-/* Between begin and end HDF5 prints no error stack; end restores whatever the
- * application had set. */
+/* Between begin and end HDF5 prints no error stack; what the last failed call said
+ * is kept for am_h5_fail. end restores whatever the application had set. */
 typedef struct am_h5_quiet {
 	H5E_auto2_t print;
 	void *ctx;
@@ -19,8 +19,8 @@ typedef struct am_h5_quiet {
 am_h5_quiet am_h5_begin(void);
 void am_h5_end(const am_h5_quiet *q);
 
-/* As am_fail, with ": " and the innermost message of HDF5's error stack added.
- * The stack is cleared. */
+/* As am_fail, with ": " and the innermost message of the HDF5 call that failed
+ * last, on this thread since am_h5_begin. */
 am_status am_h5_fail(am_error *err, am_status s, const char *fmt, ...) AM_PRINTF(3, 4);
 
 /* Predefined native type of a numeric am_type. Not to be closed. */

@@ -70,6 +70,9 @@ struct am_run_writer {
 	double flush_seconds, last_flush;
 };
 
+/* writer_put.c: the axes known from the start. */
+am_status am_writer_put_axes(am_run_writer *w, const am_run_axes *x, am_error *err) AM_MUST_CHECK;
+
 /* writer_rows.c */
 am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err) AM_MUST_CHECK;
 /* Writes the open group, rows short of a chunk filled up with missing values. */

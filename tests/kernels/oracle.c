@@ -105,19 +105,30 @@ void oracle_prefix(const float *weight, int n, const int32_t *order, long double
 		prefix[k + 1] = prefix[k] + (long double)weight[order[k]];
 }
 
+/* Rounding of a share of n weights summed in fixed point (kernels/generic/mass.h): each
+ * weight to 2^-51, or to what 64 bits leave beside a count of n and a sum of z >= 1,
+ * in numerator and denominator. */
+static double mass_resolution(int n)
+{
+	int bits = 0;
+	while (n >> bits)
+		bits++;
+	return n * (0x1p-50 + ldexp(1, bits - 62));
+}
+
 oracle_sum oracle_mass(const long double *prefix, int n, int k)
 {
 	if (k >= n)
 		return (oracle_sum){1, 0}; /* exactly, by contract */
 	double m = (double)(prefix[k] / prefix[n]);
-	return (oracle_sum){m, m * (EPS + 2.0 * (n + 4) * 0x1p-53) + TINY};
+	return (oracle_sum){m, m * EPS + mass_resolution(n) + TINY};
 }
 
 int oracle_count_ok(const long double *prefix, int n, double tau, int count)
 {
 	if (!(count >= 1 && count <= n))
 		return 0;
-	long double slack = 2 * (n + 4) * 0x1p-53L;
+	long double slack = mass_resolution(n);
 	long double target = (long double)tau - (long double)ORACLE_TAU_SLACK;
 	int reached = prefix[count] / prefix[n] >= target - slack;
 	int not_before = count == 1 || prefix[count - 1] / prefix[n] < target + slack;

@@ -47,8 +47,8 @@ void oracle_order(const float *x, int n, int32_t *order);
 void oracle_prefix(const float *weight, int n, const int32_t *order, long double *prefix);
 /* Mass of the k largest, k >= 1. */
 oracle_sum oracle_mass(const long double *prefix, int n, int k);
-/* Whether `count` is the smallest k with mass >= tau - 1e-12, up to the error of n
- * double additions. */
+/* Whether `count` is the smallest k with mass >= tau - 1e-12, up to the error of the
+ * fixed-point sums. */
 int oracle_count_ok(const long double *prefix, int n, double tau, int count);
 
 /* The value of 16 bits, by exact arithmetic. NaN for NaN. */

@@ -57,7 +57,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (x->stats.z > 0)
-		k->row_mass(x->weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
+		k->row_mass(x->weight, n, k->sum(x->weight, n), ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
 	if (!has_nan)
 		k->row_topk(score, n, n / 2 + 1, x->index, x->scratch);
 }
