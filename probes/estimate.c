@@ -1,10 +1,13 @@
 /* --dry-run: a first block and a last block of the longest sequence are run with the
- * real weights, into a file in memory; the rest is extrapolated. */
+ * real weights, into a file in memory, which is then finished as a real one would be;
+ * the rest is extrapolated. All rows of the two blocks are captured, whatever the
+ * policy, so that a few rows of a long text are estimated as well as many. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "probes/job.h"
 #include "probes/row_policy.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 
 enum { SAMPLE = 256 };
@@ -16,6 +19,8 @@ typedef struct timing {
 typedef struct work {
 	double rows, scores;                   /* query rows; (layer, head, key) scores */
 	double captured_rows, captured_scores; /* of these, captured */
+	double early_rows; /* captured rows among the first SAMPLE of a sequence */
+	int *map_cells; /* [map] cells of a line that hold mass */
 } work;
 
 static double visible(const am_config *c, int layer, int position)
@@ -24,27 +29,60 @@ static double visible(const am_config *c, int layer, int position)
 	return w > 0 && position >= w ? w : position + 1;
 }
 
-/* Work of positions from .. to - 1 of a sequence. */
-static am_status count_work(const am_job *job, int sequence, int from, int to, work *w, am_error *err)
+/* A captured row at position p of `length` fills its line of the map up to the
+ * diagonal, in the columns that any key falls into. */
+static void count_map(work *w, int cells, int p, int length)
+{
+	int line = (int)((int64_t)p * cells / length);
+	int filled = p < line ? p + 1 : line + 1;
+	if (w->map_cells[line] < filled)
+		w->map_cells[line] = filled;
+}
+
+/* Adds the work of positions from .. to - 1 of a sequence, with rows as `o` says. */
+static am_status count_work(const am_job *job, const am_run_options *o, int sequence, int from, int to, work *w,
+                            am_error *err)
 {
 	const am_config *c = am_model_config(job->model);
 	const am_run_axes *a = am_capture_axes(job->capture);
 	am_row_policy rows;
-	am_status s = am_row_policy_init(&rows, job->o, sequence, job->sequences.item[sequence].n, err);
+	int length = job->sequences.item[sequence].n;
+	am_status s = am_row_policy_init(&rows, o, sequence, length, err);
 	if (s)
 		return s;
 	for (int p = from; p < to; p++) {
 		bool captured = am_row_policy_has(&rows, p);
 		w->rows++;
 		w->captured_rows += captured;
+		w->early_rows += captured && p < SAMPLE;
 		for (int l = 0; l < c->layers; l++)
 			w->scores += c->heads * visible(c, l, p);
 		for (int l = 0; captured && l < a->n_layer; l++)
 			w->captured_scores += a->n_head * visible(c, a->layer[l], p);
+		if (captured && a->n_map)
+			count_map(w, a->n_map, p, length);
 	}
 	am_row_policy_fini(&rows);
 	return AM_OK;
 }
+
+static double map_cells(const am_job *job, const work *w)
+{
+	double sum = 0;
+	for (int i = 0; i < am_capture_axes(job->capture)->n_map; i++)
+		sum += w->map_cells[i];
+	return sum;
+}
+
+/* What the two sample blocks told. */
+typedef struct sample {
+	int sequence, n; /* the longest sequence; rows a block */
+	timing first, plain, last; /* first block; last block without and with capture */
+	work first_work, last_work;
+	/* Of the file: empty, with the first block, the last, an index, profiles, all. */
+	double bytes[6];
+	double finish;   /* s, from the last row to the closed file */
+} sample;
 
 static am_status timed_block(am_job *job, int sequence, int start, int n, am_run_writer *w, timing *t, am_error *err)
 {
@@ -59,22 +97,10 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 	return s;
 }
 
-/* What the two sample blocks told. */
-typedef struct sample {
-	int sequence, n; /* the longest sequence; rows a block */
-	timing first, plain, last; /* first block; last block without and with capture */
-	work first_work, last_work;
-	double bytes[3]; /* of the file: empty, after the first, after the last block */
-} sample;
-
-static am_status take_sample(am_job *job, am_run_writer *w, sample *m, am_error *err)
+static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *err)
 {
 	int length = job->sequences.item[m->sequence].n, at = length - m->n;
 	am_status s = am_session_start(job->session, length, err);
-	if (!s)
-		s = count_work(job, m->sequence, 0, m->n, &m->first_work, err);
-	if (!s)
-		s = count_work(job, m->sequence, at, length, &m->last_work, err);
 	m->bytes[0] = (double)am_run_writer_bytes(w);
 	if (!s)
 		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);
@@ -90,6 +116,45 @@ static am_status take_sample(am_job *job, am_run_writer *w, sample *m, am_error 
 	return s;
 }
 
+/* Ends the file as a run does, then drops it. */
+static am_status finish(am_job *job, am_run_writer *w, sample *m, am_error *err)
+{
+	double begin = am_now();
+	double *nll = am_calloc((size_t)job->sequences.n, sizeof *nll);
+	am_status s = nll ? am_run_writer_flush(w, err) : am_fail(err, AM_ERR_MEMORY, "run: out of memory");
+	m->bytes[3] = (double)am_run_writer_bytes(w);
+	if (!s)
+		s = am_capture_finish(job->capture, w, err);
+	m->bytes[4] = (double)am_run_writer_bytes(w);
+	if (!s)
+		s = am_job_put_sequences(job, nll, w, err);
+	m->bytes[5] = (double)am_run_writer_bytes(w);
+	am_free(nll);
+	if (s)
+		am_run_writer_abandon(w);
+	else
+		s = am_run_writer_close(w, err);
+	m->finish = am_now() - begin;
+	return s;
+}
+
+static am_status take_sample(am_job *job, am_run_writer *w, sample *m, am_error *err)
+{
+	int length = job->sequences.item[m->sequence].n;
+	am_status s = count_work(job, job->o, m->sequence, 0, m->n, &m->first_work, err);
+	if (!s)
+		s = count_work(job, job->o, m->sequence, length - m->n, length, &m->last_work, err);
+	if (!s)
+		s = am_job_describe(job, w, err);
+	am_capture_set_writer(job->capture, w);
+	if (!s)
+		s = run_blocks(job, w, m, err);
+	if (!s)
+		return finish(job, w, m, err);
+	am_run_writer_abandon(w);
+	return s;
+}
+
 static double per(double x, double n)
 {
 	return n > 0 && x > 0 ? x / n : 0;
@@ -99,71 +164,124 @@ static double seconds_of(const sample *m, const work *w)
 {
 	double row = per(m->plain.linear, m->n);
 	double score = per(m->plain.attention, m->last_work.scores);
-	double capture = per(m->last.attention - m->plain.attention, m->last_work.captured_scores);
-	if (m->last_work.captured_scores == 0)
-		capture = per(m->first.attention - score * m->first_work.scores, m->first_work.captured_scores);
-	double write = per(m->first.write + m->last.write, m->first_work.captured_rows + m->last_work.captured_rows);
+	/* What observing costs: beside attention, distributions are written after each layer. */
+	double observed = m->last.attention + m->last.linear - m->plain.attention - m->plain.linear;
+	double capture = per(observed, m->last_work.captured_scores);
+	double write = per(m->first.write + m->last.write, 2 * m->n);
 	double warm = m->first.linear - m->plain.linear; /* first touch of weights and buffers */
 	return (warm > 0 ? warm : 0) + w->rows * row + w->scores * score + w->captured_scores * capture +
-	       w->captured_rows * write;
+	       w->captured_rows * write + m->finish;
 }
 
-/* Early rows see few keys and compress better than the rest. */
-static double bytes_of(const sample *m, const work *w)
+/* Bytes of `w`'s rows. What is stored a row grows little with its keys (`full`: in
+ * step with them), and early rows compress better than the rest. */
+static double row_bytes(const sample *m, const work *w, bool full)
 {
-	double early = per(m->bytes[1] - m->bytes[0], m->first_work.captured_rows);
-	double late = per(m->bytes[2] - m->bytes[1], m->last_work.captured_rows);
-	if (late == 0)
-		late = early;
-	double first = m->first_work.captured_rows;
-	return m->bytes[0] + first * early + (w->captured_rows > first ? w->captured_rows - first : 0) * late;
+	double early = m->bytes[1] - m->bytes[0], late = m->bytes[2] - m->bytes[1];
+	if (full)
+		return per(early + late, m->first_work.captured_scores + m->last_work.captured_scores) * w->captured_scores;
+	return w->early_rows * per(early, m->n) + (w->captured_rows - w->early_rows) * per(late, m->n);
 }
 
-static am_status estimate(am_job *job, am_run_estimate *out, am_error *err)
+static double bytes_of(const am_job *job, const sample *m, const work *all)
 {
-	const am_run_options *o = job->o;
+	double rows = row_bytes(m, all, job->o->dist == AM_DIST_FULL);
+	double index = 2 * (m->bytes[3] - m->bytes[2]); /* two copies take turns */
+	double profiles = per(m->bytes[4] - m->bytes[3], map_cells(job, &m->last_work)) * map_cells(job, all);
+	return m->bytes[0] + rows + index + profiles + m->bytes[5] - m->bytes[4];
+}
+
+/* Most bytes this process has held. getrusage counts what its parent held before
+ * exec, so Linux is asked for this program's own. */
+static double resident_peak(void)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && kb < 0 && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmHWM: %ld", &kb) != 1)
+			kb = -1;
+	if (f)
+		fclose(f);
+	struct rusage u = {0};
+	if (kb < 0 && getrusage(RUSAGE_SELF, &u) == 0)
+		kb = u.ru_maxrss;
+	return (double)kb * 1024;
+}
+
+/* The process as it is now, and what full blocks touch beyond the sample's rows. */
+static double peak_memory(const am_job *job, const sample *m)
+{
+	size_t cache, scratch;
+	am_session_memory(job->session, &cache, &scratch);
+	double untouched = 1 - (double)m->n / job->block;
+	return resident_peak() + untouched * (double)(scratch + am_capture_memory(job->capture));
+}
+
+static int longest(const am_sequences *s)
+{
+	int best = 0;
+	for (int i = 1; i < s->n; i++)
+		if (s->item[i].n > s->item[best].n)
+			best = i;
+	return best;
+}
+
+/* Work of the whole run, rows captured as `o` says. */
+static am_status count_all(const am_job *job, const am_run_options *o, work *all, am_error *err)
+{
+	am_status s = AM_OK;
+	for (int i = 0; i < job->sequences.n && !s; i++)
+		s = count_work(job, o, i, 0, job->sequences.item[i].n, all, err);
+	return s;
+}
+
+static am_status estimate(am_job *job, const am_run_options *o, work *all, sample *m, am_run_estimate *out,
+                          am_error *err)
+{
+	am_status s = count_all(job, o, all, err);
+	if (s)
+		return s;
 	am_run_contents contents = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
 	                            .dist_float16 = o->dist_float16, .deflate = 4};
+	am_run_axes axes = *am_capture_axes(job->capture);
+	axes.n_row = (int64_t)all->captured_rows;
 	am_run_writer *w;
-	am_status s = am_run_writer_open(NULL, false, am_capture_axes(job->capture), &contents, &w, err);
+	s = am_run_writer_open(NULL, false, &axes, &contents, &w, err);
 	if (s)
 		return s;
-	am_capture_set_writer(job->capture, w);
-	sample m = {0};
-	for (int i = 1; i < job->sequences.n; i++)
-		if (job->sequences.item[i].n > job->sequences.item[m.sequence].n)
-			m.sequence = i;
-	int length = job->sequences.item[m.sequence].n;
-	m.n = SAMPLE < job->block ? SAMPLE : job->block;
-	if (m.n > length)
-		m.n = length;
-	s = take_sample(job, w, &m, err);
-	am_run_writer_abandon(w);
-	work all = {0};
-	for (int i = 0; i < job->sequences.n && !s; i++)
-		s = count_work(job, i, 0, job->sequences.item[i].n, &all, err);
+	m->sequence = longest(&job->sequences);
+	m->n = SAMPLE < job->block ? SAMPLE : job->block;
+	s = take_sample(job, w, m, err);
 	if (s)
 		return s;
-	struct rusage u;
-	getrusage(RUSAGE_SELF, &u);
 	*out = (am_run_estimate){
-		.sequences = job->sequences.n, .tokens = job->sequences.tokens, .rows = (int64_t)all.captured_rows,
-		.memory_bytes = (double)u.ru_maxrss * 1024, .disk_bytes = bytes_of(&m, &all),
-		.seconds = seconds_of(&m, &all),
+		.sequences = job->sequences.n, .tokens = job->sequences.tokens, .rows = (int64_t)all->captured_rows,
+		.memory_bytes = peak_memory(job, m), .disk_bytes = bytes_of(job, m, all), .seconds = seconds_of(m, all),
 	};
 	return AM_OK;
 }
 
 am_status am_run_estimate_cost(const am_run_options *o, am_run_estimate *out, am_error *err)
 {
+	am_run_options every_row = *o;
+	every_row.rows = AM_ROWS_ALL;
 	am_job job;
 	double start = am_now();
-	am_status s = am_job_open(o, &job, err);
+	am_status s = am_job_open(&every_row, &job, err);
 	double opened = am_now() - start;
+	size_t lines = (size_t)o->map + 1;
+	work all = {.map_cells = am_calloc(lines, sizeof *all.map_cells)};
+	sample m = {.first_work = {.map_cells = am_calloc(lines, sizeof *all.map_cells)}};
+	m.last_work.map_cells = m.first_work.map_cells; /* lines of both blocks together */
+	if (!s && (!all.map_cells || !m.first_work.map_cells))
+		s = am_fail(err, AM_ERR_MEMORY, "run: out of memory");
 	if (!s)
-		s = estimate(&job, out, err);
+		s = estimate(&job, o, &all, &m, out, err);
 	if (!s)
 		out->seconds += opened;
+	am_free(all.map_cells);
+	am_free(m.first_work.map_cells);
 	am_job_close(&job);
 	return s;
 }

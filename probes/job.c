@@ -127,44 +127,6 @@ void am_job_close(am_job *job)
 	*job = (am_job){0};
 }
 
-am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
-{
-	const am_run_options *o = job->o;
-	const am_config *c = am_model_config(job->model);
-	char rows[64], rope[64];
-	am_row_policy_describe(o, rows, sizeof rows);
-	snprintf(rope, sizeof rope, "%s", am_rope_type_name(c->rope[0].type));
-	const struct { const char *name, *value; } texts[] = {
-		{"command_line", o->command_line ? o->command_line : ""},
-		{"model", o->model},
-		{"model_family", am_family_name(c->family)},
-		{"model_digest", am_model_digest(job->model)},
-		{"weights_dtype", am_model_dtype(job->model)},
-		{"dtype", "f32"},
-		{"device", "cpu"},
-		{"kernel", job->kernels->name},
-		{"blas", am_gemm_describe()},
-		{"attention", "dense"},
-		{"rope_layout", "half"},
-		{"rope_type", rope},
-		{"row_policy", rows},
-	};
-	const struct { const char *name; int64_t value; } ints[] = {
-		{"model_layers", c->layers}, {"model_heads", c->heads}, {"model_kv_heads", c->kv_heads},
-		{"model_head_dim", c->head_dim}, {"model_hidden", c->hidden}, {"model_intermediate", c->intermediate},
-		{"model_vocab", c->vocab}, {"model_context", c->max_positions}, {"seed", (int64_t)o->seed},
-		{"sink_keys", o->sink}, {"recent_keys", o->recent}, {"block_rows", job->block},
-	};
-	am_status s = AM_OK;
-	for (size_t i = 0; !s && i < sizeof texts / sizeof texts[0]; i++)
-		s = am_run_writer_attr_str(w, texts[i].name, texts[i].value, err);
-	for (size_t i = 0; !s && i < sizeof ints / sizeof ints[0]; i++)
-		s = am_run_writer_attr_int(w, ints[i].name, ints[i].value, err);
-	if (!s)
-		s = am_run_writer_attr_double(w, "scale", 1 / sqrt((double)c->head_dim), err);
-	return s ? s : am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);
-}
-
 am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,
                        am_error *err)
 {

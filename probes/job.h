@@ -27,6 +27,9 @@ void am_job_close(am_job *job);
 
 /* Root attributes of the run. */
 am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Fields that describe sequences and prompts; nll_sum[sequences] in nat. */
+am_status am_job_put_sequences(const am_job *job, const double *nll_sum, am_run_writer *w,
+                               am_error *err) AM_MUST_CHECK;
 
 /* Runs tokens start .. start + n - 1 of a sequence, the session standing at start.
  * With `writer`, rows are captured and appended. job->nll[0..n) holds the NLLs. */

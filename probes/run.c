@@ -49,43 +49,6 @@ static am_status run_sequence(capture_run *r, int index, am_error *err)
 	return s;
 }
 
-/* Fields that describe sequences and prompts. */
-static am_status put_sequences(capture_run *r, am_error *err)
-{
-	const am_sequences *q = &r->job->sequences;
-	size_t n = (size_t)q->n;
-	const char **name = am_calloc(n, sizeof *name), **task = am_calloc(n, sizeof *task);
-	int32_t *length = am_calloc(n, sizeof *length), *ids = am_calloc((size_t)q->tokens, sizeof *ids);
-	int64_t *offset = am_calloc(n + 1, sizeof *offset);
-	float *score = am_calloc(n, sizeof *score), *nll = am_calloc(n, sizeof *nll);
-	am_status s = AM_OK;
-	if (!name || !task || !length || !ids || !offset || !score || !nll)
-		s = am_fail(err, AM_ERR_MEMORY, "run: out of memory");
-	for (int i = 0; !s && i < q->n; i++) {
-		const am_sequence *item = &q->item[i];
-		name[i] = item->name;
-		task[i] = item->task;
-		length[i] = item->n;
-		score[i] = NAN;
-		nll[i] = item->n > 1 ? (float)(r->nll_sum[i] / (item->n - 1)) : NAN;
-		for (int j = 0; j < item->n; j++)
-			ids[offset[i] + j] = item->ids[j];
-		offset[i + 1] = offset[i] + item->n;
-	}
-	const struct { am_field field; int64_t n; const void *data; } puts[] = {
-		{AM_FIELD_SEQUENCE_NAME, q->n, name}, {AM_FIELD_SEQUENCE_LENGTH, q->n, length},
-		{AM_FIELD_SEQUENCE_TASK, q->n, task}, {AM_FIELD_SEQUENCE_SCORE, q->n, score},
-		{AM_FIELD_SEQUENCE_NLL, q->n, nll}, {AM_FIELD_TOKEN_ID, q->tokens, ids},
-		{AM_FIELD_TOKEN_OFFSET, q->n, offset},
-	};
-	for (size_t i = 0; !s && i < sizeof puts / sizeof puts[0]; i++)
-		s = am_run_writer_put(r->writer, puts[i].field, puts[i].n, puts[i].data, err);
-	void *own[] = {name, task, length, ids, offset, score, nll};
-	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-		am_free(own[i]);
-	return s;
-}
-
 /* Mean over all predicted tokens of all sequences. */
 static double mean_nll(const capture_run *r)
 {
@@ -106,7 +69,7 @@ static am_status capture_all(capture_run *r, am_error *err)
 		s = run_sequence(r, i, err);
 	if (!s)
 		s = am_capture_finish(r->job->capture, r->writer, err);
-	return s ? s : put_sequences(r, err);
+	return s ? s : am_job_put_sequences(r->job, r->nll_sum, r->writer, err);
 }
 
 /* A run that failed before any row leaves nothing; later ones keep their .part,

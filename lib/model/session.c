@@ -182,26 +182,29 @@ void am_session_rewind(am_session *s, int position)
 		s->position = position < 0 ? 0 : position;
 }
 
+/* Gives a position the key and value of an earlier one, so that later rows have
+ * plausible scores: without the first, mostly a sink, and no two of them equal. */
+static void repeat_position(am_session *s, size_t head, int p)
+{
+	size_t d = (size_t)s->model->config.head_dim;
+	int known = s->position, round = known > 1 ? (p - 1) / (known - 1) : 0;
+	size_t from = (head * (size_t)s->capacity + (size_t)(known > 1 ? 1 + (p - 1) % (known - 1) : 0)) * d;
+	size_t to = (head * (size_t)s->capacity + (size_t)p) * d;
+	for (size_t i = 0; i < d; i++) {
+		s->keys[to + i] = known ? s->keys[from + i] * (1 - 0x1p-12f * (float)round) : 0;
+		s->values[to + i] = known ? s->values[from + i] : 0;
+	}
+}
+
 void am_session_skip(am_session *s, int position)
 {
 	if (position <= s->position)
 		return;
-	/* Repeat what is there, so that later rows have plausible scores. */
 	const am_config *c = &s->model->config;
-	size_t d = (size_t)c->head_dim;
 	size_t heads = (size_t)c->layers * (size_t)c->kv_heads;
 	for (size_t h = 0; h < heads; h++)
-		for (int p = s->position; p < position; p++) {
-			size_t from = (h * (size_t)s->capacity + (size_t)(s->position ? p % s->position : 0)) * d;
-			size_t to = (h * (size_t)s->capacity + (size_t)p) * d;
-			if (s->position) {
-				memcpy(s->keys + to, s->keys + from, d * sizeof(float));
-				memcpy(s->values + to, s->values + from, d * sizeof(float));
-			} else {
-				memset(s->keys + to, 0, d * sizeof(float));
-				memset(s->values + to, 0, d * sizeof(float));
-			}
-		}
+		for (int p = s->position; p < position; p++)
+			repeat_position(s, h, p);
 	s->position = position;
 }
 

@@ -174,9 +174,9 @@ static void test_refusals(void **state)
 	refuse("--output=", "--output: expected a value, found ''");
 	refuse("--level row", "--level: expected head or layer, found 'row'");
 	refuse("--level layers", "--level: expected head or layer, found 'layers'");
-	refuse("--rows-with-a-long-name last", "--rows-with-a-long-name: expected all, last:N or every:N, found 'last'");
-	refuse("--rows-with-a-long-name last:0", "--rows-with-a-long-name: expected all, last:N or every:N, found 'last:0'");
-	refuse("--rows-with-a-long-name last:101", "--rows-with-a-long-name: expected all, last:N or every:N, found 'last:101'");
+	refuse("--rows-with-a-long-name last", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last'");
+	refuse("--rows-with-a-long-name last:0", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last:0'");
+	refuse("--rows-with-a-long-name last:101", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last:101'");
 	refuse("-k 1,,2", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '1,,2'");
 	refuse("-k 4,1,4", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '4,1,4'");
 	refuse("-k1,0", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '1,0'");
