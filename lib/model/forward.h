@@ -16,11 +16,16 @@
 
 typedef struct am_session am_session;
 
+/* Arithmetic of the linear layers. AM_COMPUTE_BF16 rounds their inputs and weights to
+ * bfloat16 and sums in float32; everything else is float32 in both. */
+typedef enum { AM_COMPUTE_F32, AM_COMPUTE_BF16 } am_compute;
+
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */
 	int block;      /* most rows of one am_session_forward call */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
+	am_compute dtype;
 } am_session_options;
 
 /* The model must outlive the session. am_gemm_init must have succeeded. */
