@@ -19,6 +19,8 @@ typedef struct am_session am_session;
 /* Arithmetic of the linear layers. AM_COMPUTE_BF16 rounds their inputs and weights to
  * bfloat16 and sums in float32; everything else is float32 in both. */
 typedef enum { AM_COMPUTE_F32, AM_COMPUTE_BF16 } am_compute;
+/* "f32", "bf16" */
+const char *am_compute_name(am_compute dtype);
 
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+const char *am_compute_name(am_compute dtype)
+{
+	return dtype == AM_COMPUTE_BF16 ? "bf16" : "f32";
+}
+
 static void *take(am_session *s, bool *ok, size_t n, size_t size)
 {
 	size_t bytes = 0;
