@@ -26,6 +26,8 @@ INLINE vf load_pairs(const am_number type, const unsigned char *p, int n)
 {
 	if (type == AM_BF16) {
 		vf pairs = {0};
+		if (n == 32)
+			return load(AM_F32, p);
 		memcpy(&pairs, p, (size_t)n * 2);
 		return pairs;
 	}
