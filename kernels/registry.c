@@ -27,20 +27,37 @@ static int runs_avx512(void)
 }
 #endif
 
+#ifdef AM_HAVE_AVX512_BF16
+static int has_bf16(void)
+{
+	return __builtin_cpu_supports("avx512bf16");
+}
+#endif
+
+/* `more` is the table with what some machines of the ISA add, `has` asks for it. */
 static const struct {
 	const am_kernels *table;
 	int (*usable)(void);
+	const am_kernels *more;
+	int (*has)(void);
 } registry[] = {
-	{&am_kernels_scalar, runs_anywhere},
+	{&am_kernels_scalar, runs_anywhere, NULL, NULL},
 #ifdef AM_HAVE_AVX2
-	{&am_kernels_avx2, runs_avx2},
+	{&am_kernels_avx2, runs_avx2, NULL, NULL},
 #endif
-#ifdef AM_HAVE_AVX512
-	{&am_kernels_avx512, runs_avx512},
+#ifdef AM_HAVE_AVX512_BF16
+	{&am_kernels_avx512, runs_avx512, &am_kernels_avx512_bf16, has_bf16},
+#elif defined(AM_HAVE_AVX512)
+	{&am_kernels_avx512, runs_avx512, NULL, NULL},
 #endif
 };
 
 #define N_REGISTRY ((int)(sizeof registry / sizeof registry[0]))
+
+static const am_kernels *table_of(int i)
+{
+	return registry[i].more && registry[i].has() ? registry[i].more : registry[i].table;
+}
 
 const am_kernels *am_kernels_at(int i, int *usable)
 {
@@ -48,7 +65,7 @@ const am_kernels *am_kernels_at(int i, int *usable)
 		return NULL;
 	if (usable)
 		*usable = registry[i].usable();
-	return registry[i].table;
+	return table_of(i);
 }
 
 static am_status refuse(const char *name, const char *why, am_error *err)
@@ -67,7 +84,7 @@ am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err
 	if (!name || !strcmp(name, "auto")) {
 		for (int i = N_REGISTRY - 1; i >= 0; i--)
 			if (registry[i].usable()) {
-				*out = registry[i].table;
+				*out = table_of(i);
 				return AM_OK;
 			}
 	}
@@ -75,7 +92,7 @@ am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err
 		if (!strcmp(name, registry[i].table->name)) {
 			if (!registry[i].usable())
 				return refuse(name, "this machine cannot run", err);
-			*out = registry[i].table;
+			*out = table_of(i);
 			return AM_OK;
 		}
 	return refuse(name, "there is no", err);
