@@ -37,14 +37,16 @@ static inline vf vf_pick(vi mask, vf a, vf b)
 	return (vf)((mask & (vi)a) | (~mask & (vi)b));
 }
 
+/* Sum of a block's lanes in float64, four chains of additions wide. */
 static inline double vf_sum(const vf *v)
 {
 	float x[LANES];
+	double s[4] = {0};
 	memcpy(x, v, sizeof x);
-	double s = 0;
-	for (int i = 0; i < LANES; i++)
-		s += (double)x[i];
-	return s;
+	for (int i = 0; i < LANES; i += 4)
+		for (int j = 0; j < 4; j++)
+			s[j] += (double)x[i + j];
+	return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 #define EXP_MIN (-104.0f) /* exp of this rounds to 0 in float32 */

@@ -21,6 +21,9 @@ static void check_attributes(am_checker *c)
 	const char *s;
 	int64_t i;
 	double x;
+	/* A run that died before its first flush has the writer's attributes alone. */
+	if (c->r->rows == 0 && !c->r->complete)
+		return;
 	for (size_t k = 0; k < sizeof strings / sizeof *strings; k++)
 		if (!am_run_attr_str(c->r, strings[k], &s))
 			am_check_broken(c, "attribute of the run", "%s: expected text", strings[k]);

@@ -286,6 +286,7 @@ static void flush_is_visible_at_once(void **state)
 	assert_ok(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err));
 	am_run *r = open_run(OUT ".part");
 	assert_int_equal(am_run_axis_length(r, AM_AXIS_ROW), 0);
+	check_clean(r);
 	am_run_close(r);
 	assert_ok(sample_append(&s, w, 0, 300, &err));
 	assert_ok(am_run_writer_flush(w, &err));
