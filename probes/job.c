@@ -2,10 +2,6 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
-#include "probes/row_policy.h"
-
-#include <math.h>
-#include <stdio.h>
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
 
