@@ -217,6 +217,13 @@ const input *input_at(int i)
 	return i >= 0 && i < input_count() ? &inputs[i] : NULL;
 }
 
+static int longest = INPUT_MAX_N;
+
+void input_set_longest(int n)
+{
+	longest = n;
+}
+
 /* One vector, two, a block of 16, the insertion-sort limit and a strip, each
  * less one, plus one. */
 int input_length(int i)
@@ -224,5 +231,6 @@ int input_length(int i)
 	static const int length[] = {0,  1,  2,  3,  4,   5,   7,   8,    9,    15,   16,         17, 31,
 	                             32, 33, 47, 48, 49,  63,  64,  65,   511,  512,  513,        527, 528,
 	                             1000, 1023, 1025, 4096, 4099, INPUT_MAX_N};
-	return i >= 0 && i < (int)(sizeof length / sizeof length[0]) ? length[i] : -1;
+	int there = i >= 0 && i < (int)(sizeof length / sizeof length[0]);
+	return there && length[i] <= longest ? length[i] : -1;
 }

@@ -16,8 +16,10 @@ typedef struct input {
 /* The i-th input; NULL past the last. */
 const input *input_at(int i);
 int input_count(void);
-/* The i-th length, 0 to INPUT_MAX_N; -1 past the last. */
+/* The i-th length, 0 to INPUT_MAX_N, ascending; -1 past the last. */
 int input_length(int i);
+/* Leaves longer lengths out (for an emulator). */
+void input_set_longest(int n);
 /* Standard normal deviate. */
 double input_normal(am_rng *r);
 /* score[n] normal with deviation sigma. */
