@@ -16,7 +16,7 @@
 
 static const char *const rows_names[] = {"all", "last:N", "every:N", "sample:N", NULL};
 static const char *const dist_names[] = {"none", "topk:N", "full", NULL};
-static const char *const dtype_names[] = {"f32", NULL};
+static const char *const dtype_names[] = {"f32", "bf16", NULL};
 static const char *const device_names[] = {"cpu", NULL};
 static const char *const attention_names[] = {"dense", NULL};
 
@@ -240,7 +240,7 @@ int am_cmd_run(int argc, char **argv)
 		{.name = "kernels", .type = AM_OPT_STRING, .target = &o.kernels,
 		 .value = "NAME", .help = "row kernels, see `attnmeter info` [the best this machine runs]"},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
-		 .value = "TYPE", .help = "arithmetic: f32 [f32]",
+		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},
 		{.name = "device", .type = AM_OPT_ENUM, .target = &device,
 		 .value = "DEV", .help = "where it runs: cpu [cpu]",
@@ -292,6 +292,7 @@ int am_cmd_run(int argc, char **argv)
 		o.ratio = ratio.items, o.n_ratio = ratio.n;
 		o.mass = mass.items, o.n_mass = mass.n;
 		o.rows = (am_rows_kind)rows.index, o.rows_n = rows.n;
+		o.dtype = (am_compute)dtype;
 		o.dist = (am_dist_kind)dist.index, o.dist_k = dist.n, o.dist_float16 = float16;
 		code = dry ? dry_run(&o, json) : capture(&o, quiet, json);
 	}

@@ -1,5 +1,6 @@
 /* The subcommands: argv[0] is the command's name; the result is the exit code
- * of the program (0 done, 1 data or machine, 2 usage, 3 a check failed). */
+ * of the program (0 done, 1 data or machine, 2 usage, 3 a check failed, 128 + n
+ * stopped by signal n). */
 #ifndef AM_CLI_COMMANDS_H
 #define AM_CLI_COMMANDS_H
 

@@ -10,6 +10,8 @@
 /* Leaf 7, EBX. */
 #define AVX2 (1u << 5)
 #define AVX512 (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */
+/* Leaf 7.1, EAX. */
+#define AVX512_BF16 (1u << 5)
 /* XCR0: SSE and AVX state; masks and the wider registers too. */
 #define KEEPS_YMM 0x06u
 #define KEEPS_ZMM 0xe6u
@@ -18,6 +20,12 @@ static unsigned leaf1_ecx(void)
 {
 	unsigned a, b, c = 0, d;
 	return __get_cpuid(1, &a, &b, &c, &d) ? c : 0;
+}
+
+static unsigned leaf7_1_eax(void)
+{
+	unsigned a = 0, b, c, d;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) ? a : 0;
 }
 
 static unsigned leaf7_ebx(void)
@@ -33,11 +41,11 @@ static int has_all(unsigned found, unsigned wanted)
 
 int am_cpu_has(am_isa isa)
 {
-	int avx2 = has_all(leaf1_ecx(), FMA | AVX) && has_all(leaf7_ebx(), AVX2);
 	switch (isa) {
 	case AM_ISA_BASE: return 1;
-	case AM_ISA_AVX2: return avx2;
-	case AM_ISA_AVX512: return avx2 && has_all(leaf7_ebx(), AVX512);
+	case AM_ISA_AVX2: return has_all(leaf1_ecx(), FMA | AVX) && has_all(leaf7_ebx(), AVX2);
+	case AM_ISA_AVX512: return am_cpu_has(AM_ISA_AVX2) && has_all(leaf7_ebx(), AVX512);
+	case AM_ISA_AVX512_BF16: return am_cpu_has(AM_ISA_AVX512) && has_all(leaf7_1_eax(), AVX512_BF16);
 	}
 	return 0;
 }
@@ -57,7 +65,8 @@ int am_cpu_keeps(am_isa isa)
 	switch (isa) {
 	case AM_ISA_BASE: return 1;
 	case AM_ISA_AVX2: return has_all(saved_state(), KEEPS_YMM);
-	case AM_ISA_AVX512: return has_all(saved_state(), KEEPS_ZMM);
+	case AM_ISA_AVX512:
+	case AM_ISA_AVX512_BF16: return has_all(saved_state(), KEEPS_ZMM);
 	}
 	return 0;
 }

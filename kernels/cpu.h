@@ -4,7 +4,7 @@
 
 /* What a kernel table needs. AM_ISA_BASE is what the compiler may use anywhere: SSE2
  * on x86-64, NEON on AArch64. */
-typedef enum { AM_ISA_BASE, AM_ISA_AVX2, AM_ISA_AVX512 } am_isa;
+typedef enum { AM_ISA_BASE, AM_ISA_AVX2, AM_ISA_AVX512, AM_ISA_AVX512_BF16 } am_isa;
 
 /* Capability: has the processor these instructions? */
 int am_cpu_has(am_isa isa);

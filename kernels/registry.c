@@ -12,25 +12,31 @@
 #define CHOICE "ATTNMETER_KERNELS"
 #define OFF "ATTNMETER_KERNELS_OFF"
 
+/* `more` is the table, of the same name, with what only some machines of the ISA have. */
 static const struct {
 	const am_kernels *table;
 	am_isa isa;
+	const am_kernels *more;
+	am_isa more_isa;
+	const char *more_name; /* as ATTNMETER_KERNELS_OFF spells it */
 } registry[] = {
-	{&am_kernels_scalar, AM_ISA_BASE},
+	{&am_kernels_scalar, AM_ISA_BASE, NULL, AM_ISA_BASE, NULL},
 #ifdef AM_HAVE_NEON
-	{&am_kernels_neon, AM_ISA_BASE},
+	{&am_kernels_neon, AM_ISA_BASE, NULL, AM_ISA_BASE, NULL},
 #endif
 #ifdef AM_HAVE_AVX2
-	{&am_kernels_avx2, AM_ISA_AVX2},
+	{&am_kernels_avx2, AM_ISA_AVX2, NULL, AM_ISA_BASE, NULL},
 #endif
-#ifdef AM_HAVE_AVX512
-	{&am_kernels_avx512, AM_ISA_AVX512},
+#ifdef AM_HAVE_AVX512_BF16
+	{&am_kernels_avx512, AM_ISA_AVX512, &am_kernels_avx512_bf16, AM_ISA_AVX512_BF16, "avx512_bf16"},
+#elif defined(AM_HAVE_AVX512)
+	{&am_kernels_avx512, AM_ISA_AVX512, NULL, AM_ISA_BASE, NULL},
 #endif
 };
 
 #define N_REGISTRY ((int)(sizeof registry / sizeof registry[0]))
 
-/* Is the name on the comma-separated list of tables switched off? */
+/* Is the name on the comma-separated list of what is switched off? */
 static int switched_off(const char *name)
 {
 	const char *list = getenv(OFF);
@@ -56,13 +62,21 @@ const char *am_kernels_obstacle(int i)
 	return NULL;
 }
 
+static const am_kernels *table_of(int i)
+{
+	if (registry[i].more && am_cpu_has(registry[i].more_isa) && am_cpu_keeps(registry[i].more_isa) &&
+	    !switched_off(registry[i].more_name))
+		return registry[i].more;
+	return registry[i].table;
+}
+
 const am_kernels *am_kernels_at(int i, int *usable)
 {
 	if (i < 0 || i >= N_REGISTRY)
 		return NULL;
 	if (usable)
 		*usable = !am_kernels_obstacle(i);
-	return registry[i].table;
+	return table_of(i);
 }
 
 /* obstacle: NULL when no table has that name. source: who gave it. */
@@ -84,7 +98,7 @@ static const am_kernels *best(void)
 	int i = N_REGISTRY - 1;
 	while (am_kernels_obstacle(i))
 		i--;
-	return registry[i].table;
+	return table_of(i);
 }
 
 am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err)
@@ -104,7 +118,7 @@ am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err
 			const char *obstacle = am_kernels_obstacle(i);
 			if (obstacle)
 				return refuse(source, name, obstacle, err);
-			*out = registry[i].table;
+			*out = table_of(i);
 			return AM_OK;
 		}
 	return refuse(source, name, NULL, err);

@@ -14,5 +14,8 @@ extern const am_kernels am_kernels_avx2;
 #ifdef AM_HAVE_AVX512
 extern const am_kernels am_kernels_avx512;
 #endif
+#ifdef AM_HAVE_AVX512_BF16
+extern const am_kernels am_kernels_avx512_bf16; /* the same name, with gemm_bf16 */
+#endif
 
 #endif

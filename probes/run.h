@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "model/forward.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -46,6 +47,7 @@ typedef struct am_run_options {
 	int block;         /* query rows a block; 0: chosen */
 	int threads;       /* 0: all available */
 	const char *kernels; /* NULL: best */
+	am_compute dtype;  /* of the linear layers */
 	uint64_t seed;
 	const char *output;
 	bool force;

@@ -1,5 +1,6 @@
 /* Row reductions, included by <isa>/row.c with AM_VW defined. */
 #include "kernels/generic/vec.h"
+#include "kernels/products.h"
 #include "kernels/row.h"
 
 #include <math.h>

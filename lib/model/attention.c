@@ -2,13 +2,19 @@
  * key/value head, over the keys any of them sees. A tile is scored by one matrix
  * product, each row is reduced where it lies, and a second product forms the
  * outputs; then wanted rows are handed to the tap. */
-#include "kernels/gemm.h"
 #include "model/session.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { TILE_BYTES = 2 << 20, TILE_ROWS = 96, MIN_ROWS = 8 };
+
+/* An odd number of cache lines, so that the rows of a tile fall into all sets of the
+ * cache. */
+int am_attention_stride(int keys)
+{
+	return ((keys + 15) / 16 | 1) * 16;
+}
 
 /* Query positions a tile, so that queries x heads of the group is about TILE_ROWS
  * and the scores stay within TILE_BYTES (near the cache) where keys permit. */
@@ -38,6 +44,7 @@ typedef struct attention_step {
 typedef struct tile {
 	int g, group, first, count, d;
 	int key0, keys; /* union of the rows' visible keys */
+	int stride;     /* floats a row of scores takes */
 	const float *k, *v;
 	float *score, *weight, *q, *out;
 } tile;
@@ -62,8 +69,8 @@ void am_scaled_queries(const am_session *s, int row, int g, float *out)
  * row does not see. */
 static void reduce_row(am_session *s, const tile *t, int i, int lo, int n, bool full, am_row_sums *sums)
 {
-	float *score = t->score + (size_t)i * (size_t)t->keys;
-	float *weight = t->weight + (size_t)i * (size_t)t->keys;
+	float *score = t->score + (size_t)i * (size_t)t->stride;
+	float *weight = t->weight + (size_t)i * (size_t)t->stride;
 	int skip = lo - t->key0;
 	if (full)
 		s->kernels->row_stats(score + skip, n, weight + skip, sums);
@@ -94,7 +101,7 @@ static void hand_over(const attention_step *a, const tile *t, int i, const am_ro
 	const am_config *c = &s->model->config;
 	int r = t->first + i / t->group, head = t->g * t->group + i % t->group;
 	int position = s->position + r, lo = am_first_key(c, a->layer, position);
-	size_t at = (size_t)i * (size_t)t->keys + (size_t)(lo - t->key0);
+	size_t at = (size_t)i * (size_t)t->stride + (size_t)(lo - t->key0);
 	am_attn_row row = {
 		.layer = a->layer, .head = head, .kv_head = t->g, .row = r,
 		.position = position, .first_key = lo, .n = position - lo + 1,
@@ -120,6 +127,7 @@ static tile tile_of(const attention_step *a, int task, int worker)
 	int from = s->position + t.first;
 	t.key0 = am_first_key(c, a->layer, from);
 	t.keys = from + t.count - t.key0;
+	t.stride = am_attention_stride(t.keys);
 	size_t head = ((size_t)a->layer * (size_t)c->kv_heads + (size_t)t.g) * (size_t)s->capacity;
 	t.k = s->keys + (head + (size_t)t.key0) * (size_t)t.d;
 	t.v = s->values + (head + (size_t)t.key0) * (size_t)t.d;
@@ -147,13 +155,13 @@ static void attention_task(void *ctx, int task, int worker)
 		t.weight = s->worker[worker].weight;
 	for (int r = 0; r < t.count; r++)
 		am_scaled_queries(s, t.first + r, t.g, t.q + (size_t)r * (size_t)t.group * (size_t)t.d);
-	am_gemm_nt(m, t.keys, t.d, 1, t.q, t.d, t.k, t.d, 0, t.score, t.keys);
+	am_product_nt(s->kernels, m, t.keys, t.d, t.q, t.d, t.k, t.d, t.score, t.stride);
 	for (int i = 0; i < m; i++) {
 		int position = s->position + t.first + i / t.group;
 		int lo = am_first_key(c, a->layer, position);
 		reduce_row(s, &t, i, lo, position - lo + 1, wants[i] != 0, &sums[i]);
 	}
-	am_gemm_nn(m, t.d, t.keys, 1, t.weight, t.keys, t.v, t.d, 0, t.out, t.d);
+	am_product_nn(s->kernels, m, t.d, t.keys, t.weight, t.stride, t.v, t.d, t.out, t.d);
 	for (int i = 0; i < m; i++)
 		finish_row(s, &t, i, &sums[i]);
 	if (atomic_load_explicit(&s->bad, memory_order_relaxed))

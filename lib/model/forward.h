@@ -16,6 +16,12 @@
 
 typedef struct am_session am_session;
 
+/* Arithmetic of the linear layers. AM_COMPUTE_BF16 rounds their inputs and weights to
+ * bfloat16 and sums in float32; everything else is float32 in both. */
+typedef enum { AM_COMPUTE_F32, AM_COMPUTE_BF16 } am_compute;
+/* "f32", "bf16" */
+const char *am_compute_name(am_compute dtype);
+
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */
 	int block;      /* most rows of one am_session_forward call */
@@ -23,6 +29,7 @@ typedef struct am_session_options {
 	                    head alone (higher score first, then lower index); 0: to all */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
+	am_compute dtype;
 } am_session_options;
 
 /* The model must outlive the session. am_gemm_init must have succeeded. */

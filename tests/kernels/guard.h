@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-enum { GUARD_POISON = 0xa5 }; /* every byte outside the data */
+enum { GUARD_POISON = 0xa5 }; /* what every byte beside the data holds */
 
 /* Where in the buffer the data lie. Together with the length the places give
  * every alignment; END touches the page behind, START the page before. */
