@@ -34,7 +34,8 @@ static void text_kernels(am_text *t)
 	const am_kernels *k, *chosen = default_kernels(&err);
 	am_text_puts(t, "kernels     ");
 	for (int i = 0; (k = am_kernels_at(i, NULL)); i++) {
-		am_text_printf(t, "%s%s%s", i ? ", " : "", k->name, k == chosen ? " (chosen)" : "");
+		am_text_printf(t, "%s%s%s%s", i ? ", " : "", k->name, k->gemm_bf16 ? " with bf16 products" : "",
+		               k == chosen ? " (chosen)" : "");
 		if (am_kernels_obstacle(i))
 			am_text_printf(t, " (%s)", am_kernels_obstacle(i));
 	}
@@ -58,8 +59,9 @@ static void json_kernels(am_text *t)
 	am_text_puts(t, "  \"kernels\": [");
 	for (int i = 0; (k = am_kernels_at(i, NULL)); i++) {
 		const char *obstacle = am_kernels_obstacle(i);
-		am_text_printf(t, "%s{\"name\": \"%s\", \"usable\": %s, \"chosen\": %s, \"obstacle\": ", i ? ", " : "",
-		               k->name, obstacle ? "false" : "true", k == chosen ? "true" : "false");
+		am_text_printf(t, "%s{\"name\": \"%s\", \"usable\": %s, \"chosen\": %s, \"bf16_products\": %s, \"obstacle\": ",
+		               i ? ", " : "", k->name, obstacle ? "false" : "true", k == chosen ? "true" : "false",
+		               k->gemm_bf16 ? "true" : "false");
 		json_or_null(t, obstacle);
 		am_text_puts(t, "}");
 	}

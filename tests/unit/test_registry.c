@@ -86,6 +86,8 @@ static void test_machine(void **state)
 			assert_int_equal(usable,
 			                 __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
+		if (k->gemm_bf16)
+			assert_true(__builtin_cpu_supports("avx512bf16"));
 	}
 #else
 	skip();
@@ -113,6 +115,22 @@ static void test_switched_off(void **state)
 	/* The reference stays whatever is switched off. */
 	assert_int_equal(usable_tables(rest), 1);
 	assert_string_equal(taken("scalar"), "scalar");
+}
+
+/* What only some machines of a set have goes alone; the table stays. */
+static void test_switched_off_bf16(void **state)
+{
+	(void)state;
+	const am_kernels *list[MAX_TABLES], *rest[MAX_TABLES];
+	int n = usable_tables(list);
+	setenv(OFF, "avx512_bf16", 1);
+	assert_int_equal(usable_tables(rest), n);
+	for (int i = 0; i < n; i++) {
+		assert_string_equal(rest[i]->name, list[i]->name);
+		assert_null(rest[i]->gemm_bf16);
+		assert_true(list[i]->gemm_bf16 || rest[i] == list[i]);
+	}
+	assert_ptr_equal(am_kernels_at(0, NULL), list[0]);
 }
 
 /* Only whole names count. */
@@ -159,6 +177,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_best, clear_environment, clear_environment),
 		cmocka_unit_test_setup_teardown(test_machine, clear_environment, clear_environment),
 		cmocka_unit_test_setup_teardown(test_switched_off, clear_environment, clear_environment),
+		cmocka_unit_test_setup_teardown(test_switched_off_bf16, clear_environment, clear_environment),
 		cmocka_unit_test_setup_teardown(test_switched_off_parts, clear_environment, clear_environment),
 		cmocka_unit_test_setup_teardown(test_environment, clear_environment, clear_environment),
 	};
