@@ -238,7 +238,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "N", .help = "threads [all processors]",
 		 .min = 1, .max = 4096},
 		{.name = "kernels", .type = AM_OPT_STRING, .target = &o.kernels,
-		 .value = "NAME", .help = "row kernels, see `attnmeter info` [the best this machine runs]"},
+		 .value = "NAME", .help = "row kernels, see `attnmeter info` [$ATTNMETER_KERNELS, or the best here]"},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
 		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},

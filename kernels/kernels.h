@@ -91,11 +91,16 @@ typedef struct am_kernels {
 #define AM_SELECT_LEVEL 20480
 #define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
-/* The table of that name; "auto" (or NULL) is the best one this machine runs.
- * An unknown or absent name is AM_ERR_USAGE listing what there is. */
+/* The table of that name. "auto" is the best one that is usable. NULL leaves it to
+ * the environment variable ATTNMETER_KERNELS, and to "auto" where that is unset or
+ * empty. An unknown or unusable name is AM_ERR_USAGE with the usable ones. */
 am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err) AM_MUST_CHECK;
-/* The i-th table of this build and whether this machine can run it; NULL past
- * the last. Reference first. */
+/* The i-th table of this build and whether it is usable; NULL past the last.
+ * Reference first, which always is. */
 const am_kernels *am_kernels_at(int i, int *usable);
+/* Why the i-th table (there must be one) is not usable, NULL where it is: instructions the processor lacks,
+ * registers the operating system does not keep, or a name on the comma-separated
+ * list of the environment variable ATTNMETER_KERNELS_OFF (for tests). */
+const char *am_kernels_obstacle(int i);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "kernels/kernels.h"
 
-am_gemm_nt_fn am_gemm_nt_avx2, am_gemm_nt_avx512;
-am_gemm_nn_fn am_gemm_nn_avx2, am_gemm_nn_avx512;
+am_gemm_nt_fn am_gemm_nt_neon, am_gemm_nt_avx2, am_gemm_nt_avx512;
+am_gemm_nn_fn am_gemm_nn_neon, am_gemm_nn_avx2, am_gemm_nn_avx512;
 am_gemm_bf16_fn am_gemm_bf16_avx512;
 
 #endif

@@ -5,6 +5,9 @@
 #include "kernels/kernels.h"
 
 extern const am_kernels am_kernels_scalar;
+#ifdef AM_HAVE_NEON
+extern const am_kernels am_kernels_neon;
+#endif
 #ifdef AM_HAVE_AVX2
 extern const am_kernels am_kernels_avx2;
 #endif

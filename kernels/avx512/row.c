@@ -4,7 +4,8 @@
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
 #define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512
-#define AM_MASS_ISA
+#define AM_MASS_FILL
+#define AM_MASS_GATHER
 #include "kernels/generic/mass_code.h"
 #include "kernels/generic/row.h"
 

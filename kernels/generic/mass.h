@@ -1,6 +1,6 @@
 /* Mass of the k largest weights and the count for a mass, without sorting the row;
- * included by <isa>/row.c, which may define AM_MASS_ISA and bring its own
- * mass_fill and mass_gather before it.
+ * included by <isa>/row.c, which may define AM_MASS_FILL or AM_MASS_GATHER and bring
+ * its own mass_fill or mass_gather before it.
  *
  * Weights are not negative, so their bits order like the numbers. One pass adds
  * each weight to a bucket of equal width in bits between the least and the largest
@@ -17,7 +17,7 @@
 
 enum { MASS_BUCKETS = 2048, MASS_SORTED = 32, MASS_GROUP = 16 };
 
-#ifndef AM_MASS_ISA
+#ifndef AM_MASS_FILL
 /* bucket[(key - low) >> shift] += addend, for every weight. Blocks of 16, so that
  * the compiler vectorises all but the additions themselves. */
 static void mass_fill(const float *x, int n, int32_t low, int shift, mass_code c, uint64_t *bucket)
@@ -36,7 +36,9 @@ static void mass_fill(const float *x, int n, int32_t low, int shift, mass_code c
 	for (; j < n; j++)
 		bucket[(mass_key(x[j]) - low) >> shift] += mass_encode(c, x[j]);
 }
+#endif
 
+#ifndef AM_MASS_GATHER
 /* The weights of marked buckets, in order; returns how many. `to` has room for all
  * marked weights and 16 more. */
 static int mass_gather(const float *x, int n, int32_t low, int shift, const uint32_t *mark, float *to)

@@ -80,6 +80,17 @@ oracle_sum oracle_total(const float *x, int n)
 	return (oracle_sum){(double)sum, (double)magnitude * share};
 }
 
+oracle_sum oracle_dot(float start, const float *x, int x_step, const float *y, int y_step, int n)
+{
+	double sum = (double)start, magnitude = fabs(sum);
+	for (int i = 0; i < n; i++) {
+		double term = (double)x[(size_t)i * (size_t)x_step] * (double)y[(size_t)i * (size_t)y_step];
+		sum += term;
+		magnitude += fabs(term);
+	}
+	return (oracle_sum){sum, (n + (start != 0)) * EPS * magnitude * WIDEN + n * TINY};
+}
+
 /* qsort has no context; the test is one thread. */
 static const float *sorted_by;
 

@@ -195,7 +195,7 @@ static void streaming_agrees(void **state)
 static void streaming_sees_windows(void **state)
 {
 	(void)state;
-	enum { T = 40 };
+	enum { T = 200 };
 	static const char *const names[] = {"mistral-window", "qwen2-windows"};
 	am_error err = {0};
 	am_threads *threads;
