@@ -25,6 +25,10 @@ am_status am_file_read(const char *path, size_t limit, char **data, size_t *size
 
 /* Whether something of that name is there, and whether it is a folder. */
 bool am_file_exists(const char *path);
+
+/* Takes the write lock of an open file, held until this process closes it; false
+ * when another process holds it. True where the file system has no locks. */
+bool am_file_lock(int fd);
 bool am_file_is_directory(const char *path);
 /* Whether it is a regular file, links followed. */
 bool am_file_is_regular(const char *path);
