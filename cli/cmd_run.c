@@ -190,7 +190,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "N", .help = "use the first N tokens of each sequence [the model's context; longer is an error]",
 		 .min = 1, .max = 1 << 24},
 		{.name = "split", .type = AM_OPT_FLAG, .target = &o.split,
-		 .help = "cut longer texts into sequences of -c tokens instead"},
+		 .help = "cut longer texts into sequences of -c tokens instead; a shorter rest is left out"},
 		{.name = "limit", .type = AM_OPT_INT, .target = &o.limit,
 		 .value = "N", .help = "take at most N sequences",
 		 .min = 1},
