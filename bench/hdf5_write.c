@@ -183,7 +183,7 @@ static void time_once(write_fn *fn, const data *d, const char *path, int level, 
 static void copy_all(const data *d, const char *path, int level, int threads)
 {
 	(void)path, (void)level, (void)threads;
-	float *to = am_alloc((size_t)d->keys[d->n_blocks - 1] * HEADS, sizeof *to);
+	float *to = am_alloc((size_t)BLOCK * (size_t)d->tokens * HEADS, sizeof *to);
 	if (!to)
 		die("out of memory");
 	for (int b = 0; b < d->n_blocks; b++)
