@@ -117,16 +117,22 @@ static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, 
                           am_text *files, am_error *err)
 {
 	am_status s = prepare(r, o, dir, err);
+	if (s)
+		return s;
 	am_plot_job job = {r, o, dir, files};
-	for (int i = 0; i < am_plot_kind_count() && !s; i++) {
+	for (int i = 0; i < am_plot_kind_count(); i++) {
 		if (kinds[i].set != set)
 			continue;
 		const am_field *f = missing_field(&kinds[i], r);
-		if (!f)
-			s = kinds[i].draw(&job, err);
-		else if (o->notes)
-			am_text_printf(o->notes, "picture %s left out: the run holds no %s\n", kinds[i].name,
-			               am_fields[*f].path);
+		if (f) {
+			if (o->notes)
+				am_text_printf(o->notes, "picture %s left out: the run holds no %s\n",
+				               kinds[i].name, am_fields[*f].path);
+			continue;
+		}
+		/* One that cannot be drawn leaves its data; the others leave theirs too. */
+		am_status one = kinds[i].draw(&job, s ? NULL : err);
+		s = s ? s : one;
 	}
 	return s;
 }

@@ -17,7 +17,7 @@ static const struct {
 } libraries[] = {
 	{"hdf5", AM_BUILD_HDF5}, {"gsl", AM_BUILD_GSL}, {"openblas", AM_BUILD_OPENBLAS},
 	{"jansson", AM_BUILD_JANSSON}, {"pcre2", AM_BUILD_PCRE2}, {"utf8proc", AM_BUILD_UTF8PROC},
-	{"zlib", AM_BUILD_ZLIB},
+	{"libdeflate", AM_BUILD_LIBDEFLATE},
 };
 
 /* The table that `run` takes when none is named; NULL with err when the environment

@@ -98,7 +98,7 @@ static void print_summary(am_text *t, const am_run_options *o, const am_run_summ
 	am_text_printf(t, "%s: %lld sequence%s, %lld tokens, %lld rows a head, ", o->output, (long long)s->sequences,
 	               s->sequences == 1 ? "" : "s", (long long)s->tokens, (long long)s->rows);
 	if (s->mean_nll == s->mean_nll)
-		am_text_printf(t, "mean NLL %.4f nat, ", s->mean_nll);
+		am_text_printf(t, "mean NLL %.4f nat a token, ", s->mean_nll);
 	print_size(t, (double)s->file_bytes);
 	am_text_printf(t, ", %.1f s (%.0f tokens/s)\n", s->seconds, (double)s->tokens / s->seconds);
 }
@@ -124,14 +124,16 @@ static void print_estimate(am_text *t, const am_run_estimate *e, bool json)
 static int dry_run(const am_run_options *o, bool json)
 {
 	am_error err = {0};
-	am_run_estimate e;
+	am_run_estimate e = {0};
 	am_text out = {0};
 	am_status s = am_run_estimate_cost(o, &e, &err);
 	if (!s) {
+		am_report_notes("run", am_text_str(&e.notes));
 		print_estimate(&out, &e, json);
 		s = am_report_write(NULL, false, &out, &err);
 	}
 	am_text_free(&out);
+	am_run_estimate_fini(&e);
 	return s ? am_report_error("run", s, &err) : 0;
 }
 
@@ -188,7 +190,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "N", .help = "use the first N tokens of each sequence [the model's context; longer is an error]",
 		 .min = 1, .max = 1 << 24},
 		{.name = "split", .type = AM_OPT_FLAG, .target = &o.split,
-		 .help = "cut longer texts into sequences of -c tokens instead"},
+		 .help = "cut longer texts into sequences of -c tokens instead; a shorter rest is left out"},
 		{.name = "limit", .type = AM_OPT_INT, .target = &o.limit,
 		 .value = "N", .help = "take at most N sequences",
 		 .min = 1},

@@ -27,8 +27,9 @@ typedef struct am_row_sums {
 typedef enum { AM_F32, AM_F16, AM_BF16 } am_number;
 
 /* Matrix products, row-major, ld* = row strides in elements. Each element of C is
- * a chain of fused multiply-adds over at most 256 terms, chains added in order:
- * the same bits whatever the tiles, on every ISA.
+ * a chain of fused multiply-adds over at most 256 steps, chains added in order:
+ * the same bits whatever the tiles, on every ISA. (A single row of nt and bf16 is 16
+ * chains joined pairwise, so that B is read along its rows: again on every ISA.)
  *   nt:   C[m][n] = A[m][k] . B[n][k]^T + (add ? C : 0), B of any type
  *   nn:   C[m][n] = A[m][k] . B[k][n] + (add ? C : 0)
  *   bf16: nt with A in bfloat16 and B rounded to it: exact products of pairs,

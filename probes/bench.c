@@ -50,7 +50,10 @@ static void product_task(void *ctx, int task, int worker)
 	const limit_work *w = ctx;
 	size_t n = (size_t)SIDE * SIDE;
 	float *a = w->x + 3 * n * (size_t)task;
-	am_gemm_nt(SIDE, SIDE, SIDE, 1, a, SIDE, a + n, SIDE, 0, a + 2 * n, SIDE);
+	if (w->b->kernels->gemm_nt)
+		w->b->kernels->gemm_nt(SIDE, SIDE, SIDE, a, SIDE, a + n, AM_F32, SIDE, false, a + 2 * n, SIDE);
+	else
+		am_gemm_nt(SIDE, SIDE, SIDE, 1, a, SIDE, a + n, SIDE, 0, a + 2 * n, SIDE);
 }
 
 static void products(void *arg)

@@ -90,6 +90,8 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 	int64_t rows = 0;
 	am_session_times(job->session, &attention[0], &total[0]);
 	am_status s = am_job_block(job, sequence, start, n, w, &rows, err);
+	if (!s && w)
+		s = am_run_writer_wait(w, err);
 	am_session_times(job->session, &attention[1], &total[1]);
 	t->attention = attention[1] - attention[0];
 	t->linear = total[1] - total[0] - t->attention;
@@ -164,7 +166,7 @@ static double seconds_of(const sample *m, const work *w)
 {
 	double row = per(m->plain.linear, m->n);
 	double score = per(m->plain.attention, m->last_work.scores);
-	/* What observing costs: beside attention, distributions are written after each layer. */
+	/* What observing costs: beside attention, distributions are handed over after each layer. */
 	double observed = m->last.attention + m->last.linear - m->plain.attention - m->plain.linear;
 	double capture = per(observed, m->last_work.captured_scores);
 	double write = per(m->first.write + m->last.write, 2 * m->n);
@@ -243,7 +245,8 @@ static am_status estimate(am_job *job, const am_run_options *o, work *all, sampl
 	if (s)
 		return s;
 	am_run_contents contents = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                            .dist_float16 = o->dist_float16, .deflate = 4};
+	                            .dist_float16 = o->dist_float16, .deflate = 4,
+	                            .threads = am_threads_count(job->threads)};
 	am_run_axes axes = *am_capture_axes(job->capture);
 	axes.n_row = (int64_t)all->captured_rows;
 	am_run_writer *w;
@@ -278,10 +281,18 @@ am_status am_run_estimate_cost(const am_run_options *o, am_run_estimate *out, am
 		s = am_fail(err, AM_ERR_MEMORY, "run: out of memory");
 	if (!s)
 		s = estimate(&job, o, &all, &m, out, err);
-	if (!s)
+	if (!s) {
 		out->seconds += opened;
+		out->notes = job.notes;
+		job.notes = (am_text){0};
+	}
 	am_free(all.map_cells);
 	am_free(m.first_work.map_cells);
 	am_job_close(&job);
 	return s;
+}
+
+void am_run_estimate_fini(am_run_estimate *e)
+{
+	am_text_free(&e->notes);
 }

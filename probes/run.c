@@ -1,6 +1,7 @@
 #include "probes/run.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "probes/job.h"
 
@@ -92,7 +93,8 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 {
 	const am_run_options *o = job->o;
 	am_run_contents contents = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                            .dist_float16 = o->dist_float16, .deflate = 4};
+	                            .dist_float16 = o->dist_float16, .deflate = 4,
+	                            .threads = am_threads_count(job->threads)};
 	capture_run r = {.job = job, .nll_sum = am_calloc((size_t)job->sequences.n, sizeof *r.nll_sum)};
 	if (!r.nll_sum)
 		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
@@ -102,8 +104,8 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 		if (s) {
 			give_up(&r, o->output, err);
 		} else {
-			out->file_bytes = am_run_writer_bytes(r.writer);
 			s = am_run_writer_close(r.writer, err);
+			out->file_bytes = am_file_size(o->output);
 		}
 	}
 	out->sequences = job->sequences.n;

@@ -19,10 +19,8 @@ static inline vf vf_fma(vf a, vf b, vf c)
 	return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
 }
 
-#include "kernels/generic/tile.h"
-
 /* 32 numbers as 16 pairs; with n < 32 zeros behind the first n. */
-INLINE vf load_pairs(const am_number type, const unsigned char *p, int n)
+static inline vf load_b(am_number type, const unsigned char *p, int n)
 {
 	if (type == AM_BF16) {
 		vf pairs = {0};
@@ -37,6 +35,15 @@ INLINE vf load_pairs(const am_number type, const unsigned char *p, int n)
 	return (vf)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
 }
 
+static inline vf load_a(const uint16_t *p, int n)
+{
+	return load_b(AM_BF16, (const unsigned char *)p, n);
+}
+
+#include "kernels/generic/tile.h"
+
+#include "kernels/generic/dots.h"
+
 /* to[steps][NR] = B[cols][k]^T in pairs, columns past the last 0. */
 INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)
 {
@@ -47,7 +54,7 @@ INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, in
 			int depth = k - p < 32 ? k - p : 32;
 #pragma GCC unroll 16
 			for (int i = 0; i < AM_VW; i++)
-				r[i] = j + i >= cols ? vf_set(0) : load_pairs(type, b + ((j + i) * ldb + p) * size, depth);
+				r[i] = j + i < cols ? load_b(type, b + ((j + i) * ldb + p) * size, depth) : vf_set(0);
 			transpose(r);
 #pragma GCC unroll 16
 			for (int i = 0; i < AM_VW; i++)
@@ -70,6 +77,10 @@ void am_gemm_bf16_avx512(int m, int n, int k, const uint16_t *a, int lda, const 
 {
 	_Alignas(64) float panel[KC * NR];
 	const ptrdiff_t size = type == AM_F32 ? 4 : 2;
+	if (m == 1) {
+		row_product(type, n, k, a, b, ldb, add, c);
+		return;
+	}
 	if (k == 0 && !add)
 		clear(m, n, c, ldc);
 	for (int j = 0; j < n; j += NR)

@@ -1,4 +1,9 @@
-/* 16 x 16 transposition in registers; included after number.h. */
+/* 16 x 16 transposition in registers. */
+#ifndef AM_VW
+#define AM_VW 16
+#endif
+#include "kernels/generic/vec.h"
+
 #include <immintrin.h>
 
 /* Pairs of rows at distance 1, 2 within lanes of 128 bits, then lanes 4 and 8 apart. */

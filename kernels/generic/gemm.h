@@ -9,7 +9,19 @@ static inline vf vf_spread(const float *a)
 	return vf_set(*a);
 }
 
+static inline vf load_b(am_number type, const unsigned char *p, int n)
+{
+	return n == AM_VW ? load(type, p) : load_part(type, p, n);
+}
+
+static inline vf load_a(const float *p, int n)
+{
+	return load_b(AM_F32, (const unsigned char *)p, n);
+}
+
 #include "kernels/generic/tile.h"
+
+#include "kernels/generic/dots.h"
 
 /* to[k][NR] = B[cols][k]^T as float32, columns past the last 0. */
 INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)
@@ -22,7 +34,7 @@ INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, in
 #pragma GCC unroll 16
 			for (int i = 0; i < AM_VW; i++) {
 				const unsigned char *from = b + ((j + i) * ldb + p) * size;
-				r[i] = j + i >= cols ? vf_set(0) : depth == AM_VW ? load(type, from) : load_part(type, from, depth);
+				r[i] = j + i < cols ? load_b(type, from, depth) : vf_set(0);
 			}
 			transpose(r);
 #pragma GCC unroll 16
@@ -46,6 +58,10 @@ void AM_GEMM_NT(int m, int n, int k, const float *a, int lda, const void *b, am_
 {
 	_Alignas(64) float panel[KC * NR];
 	const ptrdiff_t size = type == AM_F32 ? 4 : 2;
+	if (m == 1) {
+		row_product(type, n, k, a, b, ldb, add, c);
+		return;
+	}
 	if (k == 0 && !add)
 		clear(m, n, c, ldc);
 	for (int j = 0; j < n; j += NR)

@@ -34,6 +34,7 @@ INLINE void tile(const int nv, int k, const AM_A *a, ptrdiff_t lda, int rows, co
 {
 	vf acc[MR][NV] = {{{0}}};
 	const AM_A *row[MR];
+#pragma GCC unroll 8
 	for (int i = 0; i < MR; i++)
 		row[i] = a + (i < rows ? i : rows - 1) * lda;
 	for (ptrdiff_t p = 0; p < k; p += AM_STEP, b += ldb) {
@@ -63,7 +64,7 @@ INLINE void tile(const int nv, int k, const AM_A *a, ptrdiff_t lda, int rows, co
 }
 
 #define TILES(nv)                                                                                       \
-	static void tiles_##nv(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,  \
+	static void tiles_##nv(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,   \
 	                       int cols, bool add, float *c, ptrdiff_t ldc)                                 \
 	{                                                                                                   \
 		for (int i = 0; i < m; i += MR)                                                                 \

@@ -1,6 +1,9 @@
 /* Short vectors of the compiler, AM_VW floats wide, for kernel bodies that are
  * compiled once per ISA. Everything works on blocks of 16 lanes whatever the
  * width and without fused multiply-add, so all ISAs round alike. */
+#ifndef AM_KERNELS_GENERIC_VEC_H
+#define AM_KERNELS_GENERIC_VEC_H
+
 #ifndef AM_VW
 #error "define AM_VW (floats a vector: 4, 8 or 16) before this header"
 #endif
@@ -71,3 +74,5 @@ static inline vf vf_exp(vf u)
 	vi half = ki >> 1, rest = ki - half;
 	return p * (vf)((half + 127) << 23) * (vf)((rest + 127) << 23);
 }
+
+#endif

@@ -81,15 +81,16 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	                         {w->v, v->v_bias, s->v, kv, false}}, 3);
 	am_rotate_store(s, layer, n);
 	double start = am_now();
-	am_attention(s, layer, n, tap);
+	am_status status = am_attention(s, layer, n, tap, err);
 	s->attention_seconds += am_now() - start;
+	if (status)
+		return status;
 	if (atomic_load(&s->bad))
 		return am_report_nonfinite(s, layer, "attention scores are", err);
-	if (tap && tap->layer_done) {
-		am_status status = tap->layer_done(tap->ctx, layer, err);
-		if (status)
-			return status;
-	}
+	if (tap && tap->layer_done)
+		status = tap->layer_done(tap->ctx, layer, err);
+	if (status)
+		return status;
 	am_linear(s, s->att, n, q, (am_product[]){{w->o, v->o_bias, s->x, c->hidden, true}}, 1);
 	norm(s, n, v->post_norm);
 	am_linear(s, s->normed, n, c->hidden,

@@ -27,6 +27,8 @@ typedef struct am_session_options {
 	int block;      /* most rows of one am_session_forward call */
 	int decode_topk; /* blocks of one token attend to the exact top-k keys of each query
 	                    head alone (higher score first, then lower index); 0: to all */
+	size_t tile_floats; /* scores held at a time by one thread; rows that do not fit are
+	                       streamed over in chunks of keys; 0: 2 MiB of them */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
 	am_compute dtype;

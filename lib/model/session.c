@@ -1,8 +1,10 @@
-#include "model/session.h"
+#include "model/attention.h"
 
 #include "base/mem.h"
 
 #include <string.h>
+
+enum { TILE_FLOATS = 1 << 19 }; /* 2 MiB of scores stay near the cache */
 
 const char *am_compute_name(am_compute dtype)
 {
@@ -31,14 +33,17 @@ static bool allocate_workers(am_session *s)
 	bool ok = true;
 	size_t stride = (size_t)am_attention_stride(s->capacity);
 	size_t tile = (size_t)s->tile_rows * (size_t)(c->heads / c->kv_heads);
+	size_t scores = am_tile_floats(s, tile);
 	size_t panel = (size_t)AM_PANEL * widest(c), vocab = (size_t)AM_VOCAB_PANEL * (size_t)c->hidden;
 	s->worker = am_calloc((size_t)am_threads_count(s->threads), sizeof *s->worker);
 	if (!s->worker)
 		return false;
 	for (int i = 0; i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
-		w->score = take(s, &ok, tile * stride, sizeof(float));
-		w->weight = take(s, &ok, tile * stride, sizeof(float));
+		w->score = take(s, &ok, scores, sizeof(float));
+		w->weight = take(s, &ok, scores > stride ? scores : stride, sizeof(float));
+		w->part_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
+		w->stream = take(s, &ok, tile, sizeof *w->stream);
 		w->q_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->out_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
@@ -147,7 +152,8 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 	s->capacity = o->capacity;
 	s->decode_topk = o->decode_topk < o->capacity ? o->decode_topk : 0;
 	s->block = o->block < o->capacity ? o->block : o->capacity;
-	s->tile_rows = am_attention_tile_rows(&m->config, s->capacity, s->block);
+	s->tile_floats = o->tile_floats ? o->tile_floats : TILE_FLOATS;
+	s->tile_rows = am_attention_tile_rows(&m->config, s->block);
 	am_status status = AM_OK;
 	if (!set_ropes(s) || !allocate(s))
 		status = am_fail(err, AM_ERR_MEMORY,
@@ -176,7 +182,7 @@ void am_session_free(am_session *s)
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits,
-		               w->select, w->index};
+		               w->select, w->index, w->part_tile, w->stream, w->kept};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}

@@ -49,8 +49,17 @@ struct am_session {
 	double *panel_sum;
 	float *target_logit; /* [block] */
 	struct am_worker_scratch {
-		float *score, *weight; /* attention tile, [tile_rows * group][stride of the keys] */
-		float *q_tile, *out_tile;
+		float *score, *weight; /* attention tile: rows times the stride of their keys */
+		float *q_tile, *out_tile, *part_tile; /* [tile_rows * group][head_dim] */
+		/* Of a tile that streams over its keys, see attention_long.c. */
+		struct am_stream_row {
+			float max;          /* of the scores seen; -inf before the first */
+			double z;           /* sum of exp(score - max) */
+			float shrink, grow; /* factors of the output so far and of the last chunk's */
+			int kept;           /* index of the row in `kept`, -1 when it is not wanted */
+		} *stream;          /* [tile_rows * group] */
+		float *kept;        /* wanted rows of scores, whole */
+		size_t kept_floats; /* room there */
 		am_row_sums *sums;
 		unsigned *wants;
 		float *panel; /* converted weight panel */
@@ -64,6 +73,7 @@ struct am_session {
 	float *decode_partial;               /* [parts][heads * head_dim] */
 	unsigned *decode_wants;              /* [heads] */
 	am_row_sums *decode_sums;            /* [heads] */
+	size_t tile_floats;
 	int tile_rows; /* most query rows of one attention tile */
 	atomic_bool bad; /* a non-finite score was seen */
 	double attention_seconds, total_seconds;
@@ -113,18 +123,11 @@ const float *am_weight_rows(const am_kernels *kernels, const am_tensor *w, int f
 void am_rope_block(am_session *s, int rows);
 void am_rotate_store(am_session *s, int layer, int rows);
 
-/* att = attention output of the block for one layer; hands rows to the tap. */
-void am_attention(am_session *s, int layer, int rows, const am_tap *tap);
-/* The same for a block of one row. */
-void am_decode_attention(am_session *s, int layer, const am_tap *tap);
-/* Parts the keys are split into. */
-int am_decode_parts(int capacity);
-/* First key that a query sees in a layer. */
-int am_first_key(const am_config *c, int layer, int position);
-/* out[heads of the group][head_dim]: a row's queries of KV head g, times the scale. */
-void am_scaled_queries(const am_session *s, int row, int g, float *out);
-/* Query positions of one tile, for a cache of that capacity. */
-int am_attention_tile_rows(const am_config *c, int capacity, int block);
+/* att = attention output of the block for one layer; hands rows to the tap. Fails
+ * for want of memory only; non-finite scores set s->bad. */
+am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err) AM_MUST_CHECK;
+/* Query positions of one tile. */
+int am_attention_tile_rows(const am_config *c, int block);
 /* Floats from one row of scores over `keys` keys to the next. */
 int am_attention_stride(int keys);
 

@@ -2,20 +2,20 @@
 
 #include "base/mem.h"
 
+#include <libdeflate.h>
+
 am_status am_filter_init(am_filter *f, int level, am_error *err)
 {
 	*f = (am_filter){.level = level};
-	if (level && deflateInit(&f->z, level) != Z_OK)
+	if (level && !(f->deflate = libdeflate_alloc_compressor(level)))
 		return am_fail(err, AM_ERR_MEMORY, "cannot start deflate level %d", level);
 	return AM_OK;
 }
 
 void am_filter_fini(am_filter *f)
 {
-	if (f->level)
-		deflateEnd(&f->z);
+	libdeflate_free_compressor(f->deflate);
 	am_free(f->shuffled);
-	am_free(f->packed);
 	*f = (am_filter){0};
 }
 
@@ -27,42 +27,38 @@ static void shuffle(const unsigned char *in, size_t n, size_t size, unsigned cha
 			out[b * n + i] = in[i * size + b];
 }
 
+static void unshuffle(const unsigned char *in, size_t n, size_t size, unsigned char *out)
+{
+	for (size_t b = 0; b < size; b++)
+		for (size_t i = 0; i < n; i++)
+			out[i * size + b] = in[b * n + i];
+}
+
 static am_status reserve(am_filter *f, size_t bytes, am_error *err)
 {
 	if (bytes <= f->room)
 		return AM_OK;
 	am_free(f->shuffled);
-	am_free(f->packed);
 	f->shuffled = am_alloc(bytes, 1);
-	f->packed = am_alloc(bytes, 1);
-	f->room = f->shuffled && f->packed ? bytes : 0;
+	f->room = f->shuffled ? bytes : 0;
 	return f->room ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
 }
 
-am_status am_filter_chunk(am_filter *f, const void *data, size_t n, size_t size, const void **out,
-                          size_t *out_size, uint32_t *mask, am_error *err)
+am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, size_t *out_size, uint32_t *mask,
+                          am_error *err)
 {
-	size_t bytes = n * size;
+	size_t bytes = n * size, packed = 0;
 	if (f->level) {
 		am_status s = reserve(f, bytes, err);
 		if (s)
 			return s;
 		shuffle(data, n, size, f->shuffled);
-		deflateReset(&f->z);
-		f->z.next_in = f->shuffled;
-		f->z.avail_in = (uInt)bytes;
-		f->z.next_out = f->packed;
-		f->z.avail_out = (uInt)bytes;
-		/* Room for the plain bytes only: no end means no gain. */
-		if (deflate(&f->z, Z_FINISH) == Z_STREAM_END) {
-			*out = f->packed;
-			*out_size = bytes - f->z.avail_out;
-			*mask = 0;
-			return AM_OK;
-		}
+		/* Room for the plain bytes only: 0 means no gain. */
+		packed = libdeflate_zlib_compress(f->deflate, f->shuffled, bytes, data, bytes);
+		if (!packed)
+			unshuffle(f->shuffled, n, size, data);
 	}
-	*out = data;
-	*out_size = bytes;
-	*mask = f->level ? AM_FILTER_SKIP : 0;
+	*out_size = packed ? packed : bytes;
+	*mask = f->level && !packed ? AM_FILTER_SKIP : 0;
 	return AM_OK;
 }

@@ -146,13 +146,13 @@ static bool add_field(builder *b, am_field f)
 {
 	const am_field_spec *spec = &am_fields[f];
 	const am_row_field *r = &b->w->row[f];
-	const am_stored *d = r->group ? &r->stored : &b->w->field[f];
+	const am_stored *d = r->chunk ? &r->stored : &b->w->field[f];
 	bool strings = b->w->strings[f].s;
 	if (!d->rank && !strings)
 		return true;
 	int64_t dims[AM_MAX_AXES];
 	memcpy(dims, d->dims, sizeof dims);
-	if (r->group)
+	if (r->chunk)
 		dims[r->row_at] = b->rows;
 	hid_t id = strings ? create_strings(b, spec->path, &b->w->strings[f])
 	                   : create_stored(b, spec->path, d, dims, true);
@@ -254,7 +254,7 @@ static int most_chunks(const am_run_writer *w)
 {
 	int most = w->row_axis.stored.n_chunks;
 	for (int f = 0; f < AM_FIELD_COUNT; f++) {
-		const am_stored *d = w->row[f].group ? &w->row[f].stored : &w->field[f];
+		const am_stored *d = w->row[f].chunk ? &w->row[f].stored : &w->field[f];
 		most = d->n_chunks > most ? d->n_chunks : most;
 	}
 	for (int i = 0; i < w->n_dist; i++)

@@ -32,15 +32,9 @@ size_t am_stored_chunk_elements(const am_stored *d);
  * whole, of at most `limit` bytes. */
 void am_stored_choose_chunk(am_stored *d, size_t limit);
 
-/* Filters and writes one whole chunk (chunk[] elements, row-major) at offset
- * `at`, and enters it. The only way chunks reach the file. */
-am_status am_stored_write_chunk(am_stored *d, am_filter *f, am_space *s, const int64_t *at,
-                                const void *data, am_error *err) AM_MUST_CHECK;
-
-/* Writes a whole array of dims[], chunk by chunk; the parts of chunks that lie
- * outside hold the fill value. */
-am_status am_stored_write_all(am_stored *d, am_filter *f, am_space *s, const void *data,
-                              am_error *err) AM_MUST_CHECK;
+/* Writes the c->size filtered bytes of a chunk to a place of their own, c->addr,
+ * and enters it. The only way chunks reach the file. */
+am_status am_stored_place(am_stored *d, am_space *s, am_chunk *c, const void *data, am_error *err) AM_MUST_CHECK;
 
 /* Bytes a chunk would take in the file; 0 when memory is short. */
 int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *data);

@@ -18,6 +18,7 @@
 
 static void writer_free(am_run_writer *w)
 {
+	am_packer_free(w->packer);
 	if (w->fd >= 0)
 		close(w->fd);
 	am_writer_rows_fini(w);
@@ -80,6 +81,35 @@ static am_status put_own_attrs(am_run_writer *w, am_error *err)
 	return s ? s : put_time(w, "created", err);
 }
 
+/* Whether another process still writes this part. */
+static bool is_in_use(const char *part)
+{
+	int fd = open(part, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool free = am_file_lock(fd);
+	close(fd);
+	return !free;
+}
+
+/* The lock comes before the old bytes go: two runs that start at once must not share a file. */
+static am_status open_fresh(am_run_writer *w, const char *fresh, am_error *err)
+{
+	int fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+	if (!am_file_lock(fd)) {
+		close(fd);
+		return am_fail(err, AM_ERR_EXISTS, "%s: another run is writing it", w->part);
+	}
+	w->fd = fd;
+	if (is_in_use(w->part))
+		return am_fail(err, AM_ERR_EXISTS, "%s: another run is writing it", w->part);
+	if (ftruncate(fd, 0) != 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+	return AM_OK;
+}
+
 static am_status create_file(am_run_writer *w, const char *path, const char *fresh, bool force, am_error *err)
 {
 	if (am_file_is_directory(path))
@@ -88,10 +118,7 @@ static am_status create_file(am_run_writer *w, const char *path, const char *fre
 		return am_fail(err, AM_ERR_IO, "%s: expected a regular file or nothing, found something else", path);
 	if (!force && am_file_exists(path))
 		return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
-	w->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (w->fd < 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
-	return AM_OK;
+	return open_fresh(w, fresh, err);
 }
 
 static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_run_contents *c, am_error *err)
@@ -107,6 +134,8 @@ static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_ru
 		return am_fail(err, AM_ERR_MEMORY, "out of memory");
 	memcpy(w->layer_id, axes->layer, (size_t)axes->n_layer * sizeof *w->layer_id);
 	am_status s = am_filter_init(&w->filter, c->deflate, err);
+	if (!s)
+		s = am_packer_new(c->threads, &w->filter, &w->space, &w->packer, err);
 	if (!s)
 		s = put_own_attrs(w, err);
 	if (!s)
@@ -154,28 +183,38 @@ am_status am_run_writer_open(const char *path, bool force, const am_run_axes *ax
 	return s;
 }
 
+am_status am_writer_ready(am_run_writer *w, am_error *err)
+{
+	if (w->failed)
+		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
+	return w->failed = am_packer_failed(w->packer, err);
+}
+
 /* Rows of which every value is in the file. */
 static int64_t whole_rows(const am_run_writer *w)
 {
-	int64_t rows = w->groups * w->chunk_rows;
-	if (rows > w->rows)
-		rows = w->rows;
-	return w->n_dist ? am_writer_dist_rows(w, rows) : rows;
+	return am_writer_dist_rows(w, am_writer_rows_whole(w));
 }
 
 am_status am_run_writer_flush(am_run_writer *w, am_error *err)
 {
-	if (w->failed)
-		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
-	int64_t rows = whole_rows(w);
-	double now = am_now();
-	if (rows <= w->flushed_rows || now - w->last_flush < w->flush_seconds)
-		return AM_OK;
-	am_status s = am_writer_commit(w, rows, err);
-	if (s)
-		return w->failed = s;
-	w->last_flush = am_now();
-	return AM_OK;
+	am_status s = am_writer_ready(w, err);
+	bool due = w->groups * w->chunk_rows > w->flushed_rows && am_now() - w->last_flush >= w->flush_seconds;
+	if (s || !due)
+		return s;
+	s = am_packer_wait(w->packer, err);
+	int64_t rows = s ? 0 : whole_rows(w);
+	if (rows > w->flushed_rows) {
+		s = am_writer_commit(w, rows, err);
+		w->last_flush = am_now();
+	}
+	return w->failed = s;
+}
+
+am_status am_run_writer_wait(am_run_writer *w, am_error *err)
+{
+	(void)!am_packer_wait(w->packer, NULL);
+	return am_writer_ready(w, err);
 }
 
 int64_t am_run_writer_flushed_rows(const am_run_writer *w)
@@ -183,7 +222,7 @@ int64_t am_run_writer_flushed_rows(const am_run_writer *w)
 	return w->flushed_rows;
 }
 
-/* Everything appended goes into the file. */
+/* Everything appended goes into the file. The packer is idle. */
 static am_status finish(am_run_writer *w, am_error *err)
 {
 	/* Where the last index will not fit, the last chunks may. */
@@ -194,6 +233,8 @@ static am_status finish(am_run_writer *w, am_error *err)
 	am_status s = am_writer_rows_finish(w, err);
 	if (!s)
 		s = am_writer_dist_finish(w, err);
+	if (!s)
+		s = am_packer_wait(w->packer, err);
 	return s ? s : am_writer_commit(w, whole_rows(w), err);
 }
 
@@ -208,13 +249,14 @@ static am_status rename_part(am_run_writer *w, am_error *err)
 
 am_status am_run_writer_close(am_run_writer *w, am_error *err)
 {
-	if (w->failed) {
-		am_status s = am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
+	(void)!am_packer_wait(w->packer, NULL);
+	am_status s = am_writer_ready(w, err);
+	if (s) {
 		am_run_writer_abandon(w);
 		return s;
 	}
 	w->complete = true;
-	am_status s = put_time(w, "finished", err);
+	s = put_time(w, "finished", err);
 	if (!s)
 		s = am_writer_attr(w, "complete", (am_attr){.kind = AM_ATTR_INT, .i = 1}, err);
 	if (!s)
@@ -232,7 +274,8 @@ void am_run_writer_abandon(am_run_writer *w)
 	if (!w)
 		return;
 	/* As much as can be kept; what cannot leaves the file as of its last flush. */
-	am_status s = w->failed ? am_writer_commit(w, whole_rows(w), NULL) : finish(w, NULL);
+	(void)!am_packer_wait(w->packer, NULL);
+	am_status s = am_writer_ready(w, NULL) ? am_writer_commit(w, whole_rows(w), NULL) : finish(w, NULL);
 	if (!s)
 		(void)!am_space_trim(&w->space, NULL);
 	writer_free(w);
@@ -242,6 +285,7 @@ int64_t am_run_writer_bytes(const am_run_writer *w)
 {
 	/* Compressing uses the writer's scratch memory, nothing a caller can see. */
 	am_run_writer *scratch = (am_run_writer *)w;
+	(void)!am_packer_wait(w->packer, NULL);
 	int64_t index = w->arena[1].size < (int64_t)w->index_size ? (int64_t)w->index_size : 0;
 	return w->space.end + index + am_writer_rows_pending(scratch) + am_writer_dist_pending(scratch);
 }

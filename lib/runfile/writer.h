@@ -4,9 +4,15 @@
  * once each and never moved. A flush writes all metadata anew into unused space
  * and then points the superblock at it with one small write, so that at every
  * moment the file is whole, as of the last flush. Room on the disk is reserved
- * before anything is written to it, so a full disk fails cleanly. All calls from
- * one thread. After a failed append, append_dist or put only abandon (or close,
- * which then fails) makes sense: later calls repeat the failure. */
+ * before anything is written to it, so a full disk fails cleanly.
+ *
+ * Chunks are compressed and written in the background when contents.threads says
+ * so: what an append hands over may fail only in a later append, append_dist, put,
+ * flush, wait or close. The file has the same bytes for any number of threads
+ * that is flushed at the same rows. Beside the open chunks at most 32 MiB wait (1
+ * MiB a thread where that is more); an append that would exceed it is held up. All
+ * calls from one thread. After a failure only abandon (or close, which then fails)
+ * makes sense: later calls repeat it. */
 #ifndef AM_RUNFILE_WRITER_H
 #define AM_RUNFILE_WRITER_H
 
@@ -39,10 +45,12 @@ typedef struct am_run_contents {
 	bool dist_float16; /* store prob as float16 */
 	int deflate;       /* 0..9; 4 by default in am_run */
 	double flush_seconds; /* least time between two flushes; 0: 1 s, < 0: no least time */
+	int threads;       /* of the writer, which compress in the background; 0 or 1: within the calls */
 } am_run_contents;
 
 /* Creates OUT.part, a run without rows that opens at once. AM_ERR_EXISTS when OUT
- * exists and !force (a stale OUT.part is replaced). At least one layer and head.
+ * exists and !force, or when another process writes OUT.part; one that nobody
+ * writes is replaced. At least one layer and head.
  * With path NULL nothing is written, only counted (for estimates). */
 am_status am_run_writer_open(const char *path, bool force, const am_run_axes *axes,
                              const am_run_contents *contents, am_run_writer **out,
@@ -80,6 +88,10 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
  * (whole chunks; the tail that does not fill a chunk follows at close). Call
  * after each block; the writer decides by itself whether enough has gathered. */
 am_status am_run_writer_flush(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+
+/* Waits until the background is idle: what was appended is compressed and written,
+ * though not flushed. For measuring. */
+am_status am_run_writer_wait(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 
 /* Rows that a reader would find now, were the process to die. */
 int64_t am_run_writer_flushed_rows(const am_run_writer *w);

@@ -88,11 +88,11 @@ static void copy_elements(am_dist_layer *l, int64_t at, const float *prob, int64
 	}
 }
 
-/* `end` elements are in: writes the chunk that holds the last of them. */
-static am_status write_open_chunk(am_run_writer *w, am_dist_layer *l, int64_t end, am_error *err)
+/* `end` elements are in: hands over the chunk that holds the last of them. */
+static am_status hand_open_chunk(am_run_writer *w, am_dist_layer *l, int64_t end, am_error *err)
 {
 	int64_t at[AM_MAX_AXES] = {0, (end - 1) / l->prob.chunk[1] * l->prob.chunk[1]};
-	am_status s = am_stored_write_chunk(&l->prob, &w->filter, &w->space, at, l->chunk, err);
+	am_status s = am_packer_hand(w->packer, &l->prob, at, &l->chunk, err);
 	return s ? (w->failed = s) : AM_OK;
 }
 
@@ -100,11 +100,11 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
                                     const float *prob, am_error *err)
 {
 	assert(layer_index >= 0 && layer_index < w->n_dist);
-	if (w->failed)
-		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
 	am_dist_layer *l = &w->dist[layer_index];
 	int64_t begin = l->offset[l->n_rows], width = l->prob.chunk[1];
-	am_status s = add_rows(l, n_rows, n, err);
+	am_status s = am_writer_ready(w, err);
+	if (!s)
+		s = add_rows(l, n_rows, n, err);
 	if (s)
 		return s;
 	int64_t end = l->offset[l->n_rows];
@@ -115,7 +115,7 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
 		copy_elements(l, at, prob, end - begin, e - begin, count);
 		e += count;
 		if (e % width == 0)
-			s = write_open_chunk(w, l, e, err);
+			s = hand_open_chunk(w, l, e, err);
 	}
 	return s;
 }
@@ -135,7 +135,7 @@ am_status am_writer_dist_finish(am_run_writer *w, am_error *err)
 	am_status s = AM_OK;
 	for (int i = 0; i < w->n_dist && !s; i++)
 		if (clear_rest(&w->dist[i]))
-			s = write_open_chunk(w, &w->dist[i], w->dist[i].offset[w->dist[i].n_rows], err);
+			s = hand_open_chunk(w, &w->dist[i], w->dist[i].offset[w->dist[i].n_rows], err);
 	return s;
 }
 

@@ -2,17 +2,71 @@
 #include "runfile/writer_state.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define CHUNK_BYTES ((size_t)256 << 10)
+
+static size_t product(const int64_t *n, int from, int to)
+{
+	size_t p = 1;
+	for (int i = from; i < to; i++)
+		p *= (size_t)n[i];
+	return p;
+}
+
+/* Hands over an array of dims[], chunk by chunk; the parts of chunks that lie
+ * outside hold the fill value. */
+static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *data, unsigned char **chunk,
+                          am_error *err)
+{
+	size_t element = am_stored_element(d), whole = am_stored_chunk_elements(d);
+	size_t n = product(d->dims, 0, d->rank);
+	/* The axis that is cut; those before it have chunks of 1, those after are whole. */
+	int cut = 0;
+	while (cut < d->rank - 1 && d->chunk[cut] == 1)
+		cut++;
+	size_t inner = product(d->dims, cut + 1, d->rank);
+	int64_t at[AM_MAX_AXES] = {0};
+	am_status s = AM_OK;
+	for (size_t first = 0, used; first < n && !s; first += used) {
+		int64_t count = d->dims[cut] - at[cut];
+		if (count > d->chunk[cut])
+			count = d->chunk[cut];
+		used = (size_t)count * inner;
+		memcpy(*chunk, data + first * element, used * element);
+		am_stored_fill(d, *chunk + used * element, whole - used);
+		s = am_packer_hand(w->packer, d, at, chunk, err);
+		at[cut] += count;
+		for (int a = cut; a > 0 && at[a] == d->dims[a]; a--) {
+			at[a] = 0;
+			at[a - 1]++;
+		}
+	}
+	return s;
+}
+
+/* Chooses the chunks of an array of dims[] and writes them; returns when they are
+ * in the file. */
+static am_status write_all(am_run_writer *w, am_stored *d, const void *data, am_error *err)
+{
+	am_stored_choose_chunk(d, CHUNK_BYTES);
+	unsigned char *chunk = am_alloc(am_stored_chunk_elements(d), am_stored_element(d));
+	if (!chunk)
+		return am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk");
+	am_status s = hand_all(w, d, data, &chunk, err);
+	am_free(chunk);
+	/* The chunks that are under way need *d, whatever happened. */
+	am_status waited = am_packer_wait(w->packer, s ? NULL : err);
+	return s ? s : waited;
+}
 
 /* Stores the coordinates of an axis; values as the axis's type. */
 static am_status put_axis(am_run_writer *w, am_axis a, int64_t n, const void *values, am_error *err)
 {
 	am_stored *d = &w->axis[a];
 	*d = (am_stored){.type = am_axes[a].type, .rank = 1, .dims = {n}};
-	am_stored_choose_chunk(d, CHUNK_BYTES);
 	w->length[a] = n;
-	return am_stored_write_all(d, &w->filter, &w->space, values, err);
+	return write_all(w, d, values, err);
 }
 
 /* Coordinates by rule: 0, 1, ...; lower edges of log2 bins; centres of cells. */
@@ -116,18 +170,17 @@ am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void 
 {
 	const am_field_spec *spec = &am_fields[f];
 	assert(am_field_row_axis(f) < 0);
-	if (w->failed)
-		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
+	am_status s = am_writer_ready(w, err);
+	if (s)
+		return s;
 	if (w->field[f].rank || w->strings[f].s)
 		return am_fail(err, AM_ERR_USAGE, "%s: written already", spec->path);
 	am_stored d = {.type = spec->type, .rank = spec->n_axes};
-	am_status s = take_shape(w, f, n, &d, err);
+	s = take_shape(w, f, n, &d, err);
 	if (!s && spec->type == AM_TYPE_STRING)
 		return put_strings(&w->strings[f], n, data, err);
-	if (!s) {
-		am_stored_choose_chunk(&d, CHUNK_BYTES);
-		s = am_stored_write_all(&d, &w->filter, &w->space, data, err);
-	}
+	if (!s)
+		s = write_all(w, &d, data, err);
 	if (s) {
 		am_stored_fini(&d);
 		/* A refused call changes nothing; a failed write ends the run. */

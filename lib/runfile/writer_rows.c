@@ -80,13 +80,13 @@ static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type,
 		r->pieces = (int)((d->dims[0] + n - 1) / n);
 		d->chunk[0] = (d->dims[0] + r->pieces - 1) / r->pieces;
 	}
-	size_t elements;
-	if (!am_mul_size((size_t)r->pieces, am_stored_chunk_elements(d), &elements) ||
-	    !(r->group = am_alloc(elements, am_stored_element(d))))
-		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory for row buffers",
-		               w->part ? w->part : "run");
-	am_stored_fill(d, r->group, elements);
-	return AM_OK;
+	r->piece_outer = n_axes > 1 ? r->outer / (size_t)d->dims[0] * (size_t)d->chunk[0] : 1;
+	r->chunk = am_calloc((size_t)r->pieces, sizeof *r->chunk);
+	bool ok = r->chunk;
+	for (int i = 0; i < r->pieces && ok; i++)
+		ok = (r->chunk[i] = am_alloc(am_stored_chunk_elements(d), am_stored_element(d)));
+	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory for row buffers",
+	                            w->part ? w->part : "run");
 }
 
 am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err)
@@ -107,7 +107,8 @@ static void copy_rows(am_row_field *r, int64_t chunk_rows, int64_t filled, const
 {
 	size_t unit = r->inner * am_stored_element(&r->stored);
 	for (size_t o = 0; o < r->outer; o++) {
-		unsigned char *to = r->group + (o * (size_t)chunk_rows + (size_t)filled) * unit;
+		size_t line = o % r->piece_outer * (size_t)chunk_rows + (size_t)filled;
+		unsigned char *to = r->chunk[o / r->piece_outer] + line * unit;
 		if (data)
 			memcpy(to, (const char *)data + (o * (size_t)block_rows + (size_t)from) * unit,
 			       (size_t)n * unit);
@@ -116,26 +117,33 @@ static void copy_rows(am_row_field *r, int64_t chunk_rows, int64_t filled, const
 	}
 }
 
-static am_status write_row_field(am_run_writer *w, am_row_field *r, am_error *err)
+/* Fills what the last chunk has beyond the leading axis. */
+static void pad(const am_run_writer *w, am_row_field *r)
 {
-	size_t bytes = am_stored_chunk_elements(&r->stored) * am_stored_element(&r->stored);
+	size_t used = (r->outer - (size_t)(r->pieces - 1) * r->piece_outer) * (size_t)w->chunk_rows * r->inner;
+	am_stored_fill(&r->stored, r->chunk[r->pieces - 1] + used * am_stored_element(&r->stored),
+	               am_stored_chunk_elements(&r->stored) - used);
+}
+
+static am_status hand_row_field(am_run_writer *w, am_row_field *r, am_error *err)
+{
 	int64_t at[AM_MAX_AXES] = {0};
 	am_status s = AM_OK;
+	pad(w, r);
 	for (int i = 0; i < r->pieces && !s; i++) {
 		at[0] = i * r->stored.chunk[0];
 		at[r->row_at] = w->groups * w->chunk_rows;
-		s = am_stored_write_chunk(&r->stored, &w->filter, &w->space, at,
-		                          r->group + (size_t)i * bytes, err);
+		s = am_packer_hand(w->packer, &r->stored, at, &r->chunk[i], err);
 	}
 	return s;
 }
 
-static am_status write_group(am_run_writer *w, am_error *err)
+static am_status hand_group(am_run_writer *w, am_error *err)
 {
-	am_status s = write_row_field(w, &w->row_axis, err);
+	am_status s = hand_row_field(w, &w->row_axis, err);
 	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
-		if (w->row[f].group)
-			s = write_row_field(w, &w->row[f], err);
+		if (w->row[f].chunk)
+			s = hand_row_field(w, &w->row[f], err);
 	if (s)
 		return w->failed = s;
 	w->groups++;
@@ -145,34 +153,30 @@ static am_status write_group(am_run_writer *w, am_error *err)
 
 static void number_rows(am_run_writer *w, int64_t n)
 {
-	int64_t *row = (int64_t *)(void *)w->row_axis.group + w->filled;
+	int64_t *row = (int64_t *)(void *)w->row_axis.chunk[0] + w->filled;
 	for (int64_t i = 0; i < n; i++)
 		row[i] = w->rows + i;
 }
 
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err)
 {
-	if (w->failed)
-		return am_fail(err, w->failed, "%s: an earlier write failed", w->part ? w->part : "run");
-	for (int64_t done = 0; done < block->n_rows;) {
+	am_status s = am_writer_ready(w, err);
+	for (int64_t done = 0; done < block->n_rows && !s;) {
 		int64_t n = w->chunk_rows - w->filled;
 		if (n > block->n_rows - done)
 			n = block->n_rows - done;
 		number_rows(w, n);
 		for (int f = 0; f < AM_FIELD_COUNT; f++)
-			if (w->row[f].group)
+			if (w->row[f].chunk)
 				copy_rows(&w->row[f], w->chunk_rows, w->filled, block->field[f],
 				          block->n_rows, done, n);
 		done += n;
 		w->filled += n;
 		w->rows += n;
-		if (w->filled == w->chunk_rows) {
-			am_status s = write_group(w, err);
-			if (s)
-				return s;
-		}
+		if (w->filled == w->chunk_rows)
+			s = hand_group(w, err);
 	}
-	return AM_OK;
+	return s;
 }
 
 /* Rows that were not appended are missing, not those of the group before. */
@@ -180,9 +184,9 @@ static void clear_rest(am_run_writer *w)
 {
 	int64_t n = w->chunk_rows - w->filled;
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
-		if (w->row[f].group)
+		if (w->row[f].chunk)
 			copy_rows(&w->row[f], w->chunk_rows, w->filled, NULL, n, 0, n);
-	am_stored_fill(&w->row_axis.stored, w->row_axis.group + w->filled * 8, (size_t)n);
+	am_stored_fill(&w->row_axis.stored, w->row_axis.chunk[0] + w->filled * 8, (size_t)n);
 }
 
 am_status am_writer_rows_finish(am_run_writer *w, am_error *err)
@@ -190,7 +194,22 @@ am_status am_writer_rows_finish(am_run_writer *w, am_error *err)
 	if (!w->filled)
 		return AM_OK;
 	clear_rest(w);
-	return write_group(w, err);
+	return hand_group(w, err);
+}
+
+/* Groups of which every chunk of the field is in the file. */
+static int64_t whole_groups(const am_row_field *r)
+{
+	return r->stored.n_chunks / r->pieces;
+}
+
+int64_t am_writer_rows_whole(const am_run_writer *w)
+{
+	int64_t groups = whole_groups(&w->row_axis);
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		if (w->row[f].chunk && whole_groups(&w->row[f]) < groups)
+			groups = whole_groups(&w->row[f]);
+	return groups * w->chunk_rows < w->rows ? groups * w->chunk_rows : w->rows;
 }
 
 int64_t am_writer_rows_pending(am_run_writer *w)
@@ -200,10 +219,12 @@ int64_t am_writer_rows_pending(am_run_writer *w)
 		return 0;
 	clear_rest(w);
 	for (int f = 0; f < AM_FIELD_COUNT; f++) {
-		const am_row_field *r = &w->row[f];
-		size_t bytes = am_stored_chunk_elements(&r->stored) * am_stored_element(&r->stored);
-		for (int i = 0; r->group && i < r->pieces; i++)
-			sum += am_stored_filtered_size(&r->stored, &w->filter, r->group + (size_t)i * bytes);
+		am_row_field *r = &w->row[f];
+		if (!r->chunk)
+			continue;
+		pad(w, r);
+		for (int i = 0; i < r->pieces; i++)
+			sum += am_stored_filtered_size(&r->stored, &w->filter, r->chunk[i]);
 	}
 	return sum;
 }
@@ -211,8 +232,10 @@ int64_t am_writer_rows_pending(am_run_writer *w)
 static void row_field_fini(am_row_field *r)
 {
 	am_stored_fini(&r->stored);
-	am_free(r->group);
-	r->group = NULL;
+	for (int i = 0; r->chunk && i < r->pieces; i++)
+		am_free(r->chunk[i]);
+	am_free(r->chunk);
+	r->chunk = NULL;
 }
 
 void am_writer_rows_fini(am_run_writer *w)

@@ -3,19 +3,20 @@
 #define AM_RUNFILE_WRITER_STATE_H
 
 #include "runfile/filter.h"
+#include "runfile/packer.h"
 #include "runfile/space.h"
 #include "runfile/stored.h"
 #include "runfile/writer.h"
 
 /* A field that grows with the rows. Its open row group, [outer][chunk_rows]
- * [inner], is cut along the leading axis into chunks that lie one after another;
- * the last is padded. */
+ * [inner], is cut along the leading axis into chunks; the last is padded. */
 typedef struct am_row_field {
 	am_stored stored;
-	unsigned char *group;
+	unsigned char **chunk; /* [pieces] open chunks; NULL when the field is not held */
+	int pieces;
 	size_t outer, inner; /* elements before and after the row axis */
+	size_t piece_outer;  /* outer of one chunk */
 	int row_at;          /* which axis the rows are */
-	int pieces;          /* chunks a group */
 } am_row_field;
 
 /* /dist of one layer: the open chunk and the rows so far. */
@@ -45,7 +46,8 @@ struct am_run_writer {
 	bool force, complete;
 	am_status failed; /* AM_OK until a write fails */
 	am_space space;
-	am_filter filter;
+	am_filter filter; /* of the calling thread */
+	am_packer *packer;
 
 	int64_t length[AM_AXIS_COUNT]; /* -1 while not known */
 	am_stored axis[AM_AXIS_COUNT]; /* coordinates; ROW is in row_axis */
@@ -53,7 +55,7 @@ struct am_run_writer {
 	am_strings strings[AM_FIELD_COUNT];
 
 	int64_t chunk_rows, expected_rows;
-	int64_t rows, groups; /* rows appended; whole groups in the file */
+	int64_t rows, groups; /* rows appended; groups handed to the packer */
 	int64_t filled;       /* rows of the open group */
 	am_row_field row_axis, row[AM_FIELD_COUNT];
 
@@ -70,6 +72,10 @@ struct am_run_writer {
 	double flush_seconds, last_flush;
 };
 
+/* writer.c: fails when an earlier write has failed. What failed in the background
+ * is told once in full. */
+am_status am_writer_ready(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+
 /* writer_put.c: the axes known from the start. */
 am_status am_writer_put_axes(am_run_writer *w, const am_run_axes *x, am_error *err) AM_MUST_CHECK;
 
@@ -77,6 +83,8 @@ am_status am_writer_put_axes(am_run_writer *w, const am_run_axes *x, am_error *e
 am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err) AM_MUST_CHECK;
 /* Writes the open group, rows short of a chunk filled up with missing values. */
 am_status am_writer_rows_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
+/* Rows of which every statistic is in the file. The packer must be idle. */
+int64_t am_writer_rows_whole(const am_run_writer *w);
 /* Bytes the open group takes in the file, filtered. */
 int64_t am_writer_rows_pending(am_run_writer *w);
 void am_writer_rows_fini(am_run_writer *w);
@@ -86,7 +94,8 @@ am_status am_writer_dist_open(am_run_writer *w, bool half, am_error *err) AM_MUS
 am_status am_writer_dist_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Bytes the open chunks take in the file, filtered. */
 int64_t am_writer_dist_pending(am_run_writer *w);
-/* Rows of every layer whose distributions are in the file, at most `rows`. */
+/* Rows of every layer whose distributions are in the file, at most `rows`. The
+ * packer must be idle. */
 int64_t am_writer_dist_rows(const am_run_writer *w, int64_t rows);
 void am_writer_dist_fini(am_run_writer *w);
 

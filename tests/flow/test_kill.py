@@ -101,6 +101,21 @@ def ignored_stays_ignored():
     p.stderr.close()
 
 
+def one_writer(whole):
+    """A second run to the same name is refused, --force or not, and the first one ends whole."""
+    path = os.path.join(WORK, "shared.h5")
+    clear(path)
+    first = start(path, RUN)
+    wait_for_part(first, path, 0)
+    second = start(path, DENSE)
+    _, told = second.communicate()
+    assert second.returncode == 1 and told.endswith(b"shared.h5.part: another run is writing it\n"), told
+    assert first.wait() == 0 and not os.path.exists(path + ".part.new")
+    first.stderr.close()
+    shared = datasets(path)
+    assert all(shared[name].tobytes() == whole[name].tobytes() for name in whole if name.startswith("stat/"))
+
+
 def full_disk(whole):
     """A file size limit, which the writer meets as it meets a full disk."""
     path = os.path.join(WORK, "full.h5")
@@ -120,4 +135,5 @@ whole = kill_at_random(RUN, 14)
 stop(whole, signal.SIGINT)
 stop(whole, signal.SIGTERM)
 ignored_stays_ignored()
+one_writer(whole)
 full_disk(whole)

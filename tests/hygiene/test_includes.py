@@ -10,7 +10,7 @@ TABLE = {
     "kernels": (["lib/base"], []),
     "kernels/blas": (["lib/base", "kernels"], ["openblas"]),
     "lib/store": (["lib/base"], ["jansson"]),
-    "lib/runfile": (["lib/base"], ["hdf5", "zlib"]),
+    "lib/runfile": (["lib/base"], ["hdf5", "libdeflate"]),
     "lib/model": (["lib/base", "kernels", "lib/store"], ["jansson", "pcre2", "utf8proc"]),
     "lib/task": (["lib/base", "lib/model"], ["jansson"]),
     "probes": (["lib/base", "kernels", "lib/runfile", "lib/model", "lib/task"], []),
@@ -21,7 +21,7 @@ TABLE = {
 UMBRELLA = "lib/attnmeter.h"
 LIBRARIES = {
     "hdf5": r"hdf5|H5\w*|hdf5_hl", "gsl": r"gsl/\w+", "openblas": r"cblas|openblas/\w+|openblas_config",
-    "jansson": r"jansson", "pcre2": r"pcre2", "utf8proc": r"utf8proc", "zlib": r"zlib",
+    "jansson": r"jansson", "pcre2": r"pcre2", "utf8proc": r"utf8proc", "libdeflate": r"libdeflate",
 }
 # C11 and POSIX.1-2008; the x86 header for intrinsics is for kernels alone.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg

@@ -196,6 +196,7 @@ void bench_kernels(const am_kernels *only, int json)
 				print(k, s, &b, seconds, cycles, json, first);
 				first = 0;
 			}
-	printf(json ? "\n]\n" : "");
 	bench_close(&b);
+	bench_products(only, json);
+	printf(json ? "\n]\n" : "");
 }

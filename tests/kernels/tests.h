@@ -28,5 +28,7 @@ int same_sums(const am_row_sums *a, const am_row_sums *b);
 
 /* Times every kernel of every usable table (of `only` when not NULL) to stdout. */
 void bench_kernels(const am_kernels *only, int json);
+/* The same for matrix products; as JSON further objects of an array begun. */
+void bench_products(const am_kernels *only, int json);
 
 #endif

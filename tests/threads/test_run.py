@@ -11,7 +11,7 @@ TEXT = os.path.join(os.environ["AM_SOURCE_DIR"], "data", "time-machine.txt")
 
 def capture(threads):
     path = os.path.join(WORK, f"{threads}.h5")
-    subprocess.run([os.environ["ATTNMETER"], "run", "-f", TEXT, "-c", "300", "--split", "--limit", "2", "-k", "1,16",
+    subprocess.run([os.environ["ATTNMETER"], "run", "-f", TEXT, "-c", "300", "--split", "--limit", "2", "-k", "1,16", "--dist", "full",
                     "-t", str(threads), "-o", path, "--force"], check=True, stdin=subprocess.DEVNULL)
     return path
 

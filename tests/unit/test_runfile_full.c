@@ -89,6 +89,7 @@ static void disk_full(void **state)
 	int64_t most = 0;
 	for (int i = 0; i < 12; i++) {
 		am_run_writer *w;
+		s.contents.threads = i % 3;
 		assert_int_equal(am_run_writer_open(OUT, false, &s.axes, &s.contents, &w, &err), AM_OK);
 		assert_int_equal(stat(OUT ".part", &empty), 0);
 		limit_size((rlim_t)(empty.st_size + (whole.st_size - empty.st_size) * i / 13));

@@ -133,6 +133,7 @@ static void test_kill(void **state)
 	for (int i = 0; i < n_kills; i++) {
 		remove(OUT ".part");
 		remove(OUT ".part.new");
+		run.contents.threads = i % 4;
 		int64_t flushed = run_and_kill(am_rng_uniform(&rng) * LONGEST_LIFE, am_rng_next(&rng));
 		am_run *r;
 		am_error err = {0};

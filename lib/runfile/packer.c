@@ -1,0 +1,256 @@
+#include "runfile/packer.h"
+
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+typedef struct job {
+	struct job *next;
+	am_stored *stored;
+	unsigned char *data; /* [bytes], filtered in place */
+	size_t bytes;
+	am_chunk chunk;
+	bool filtered;
+} job;
+
+struct am_packer {
+	am_filter *filter; /* of the caller */
+	am_space *space;
+	pthread_mutex_t lock;
+	pthread_cond_t work, progress; /* for the threads; for the caller */
+	job *first, *last; /* not yet in the file, in order */
+	job *fresh;        /* the first of them that no thread has taken */
+	size_t bytes, limit;
+	bool placing, quit; /* a thread is placing chunks; all shall end */
+	am_status failed;
+	am_error error;
+	int started;
+	struct worker {
+		am_packer *packer;
+		am_filter filter;
+		pthread_t thread;
+	} worker[];
+};
+
+static am_status filter_chunk(am_filter *f, const am_stored *d, unsigned char *data, am_chunk *c, am_error *err)
+{
+	size_t size;
+	am_status s = am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), &size, &c->mask, err);
+	if (!s)
+		c->size = (uint32_t)size;
+	return s;
+}
+
+static void fail(am_packer *p, am_status s, const am_error *error)
+{
+	if (p->failed)
+		return;
+	p->failed = s;
+	p->error = *error;
+}
+
+static void job_free(job *j)
+{
+	am_free(j->data);
+	am_free(j);
+}
+
+/* Puts filtered chunks into the file, oldest first, until one is not ready. One
+ * thread at a time, so that the order is kept; the lock is not held meanwhile. */
+static void place(am_packer *p)
+{
+	if (p->placing)
+		return;
+	p->placing = true;
+	while (p->first && p->first->filtered) {
+		job *j = p->first;
+		if (!p->failed) {
+			am_error error;
+			pthread_mutex_unlock(&p->lock);
+			am_status s = am_stored_place(j->stored, p->space, &j->chunk, j->data, &error);
+			pthread_mutex_lock(&p->lock);
+			if (s)
+				fail(p, s, &error);
+		}
+		p->first = j->next;
+		p->last = p->first ? p->last : NULL;
+		p->bytes -= j->bytes;
+		job_free(j);
+		pthread_cond_signal(&p->progress);
+	}
+	p->placing = false;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	am_packer *p = w->packer;
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		while (!p->quit && !p->fresh)
+			pthread_cond_wait(&p->work, &p->lock);
+		if (p->quit)
+			break;
+		job *j = p->fresh;
+		p->fresh = j->next;
+		if (!p->failed) {
+			am_error error;
+			pthread_mutex_unlock(&p->lock);
+			am_status s = filter_chunk(&w->filter, j->stored, j->data, &j->chunk, &error);
+			pthread_mutex_lock(&p->lock);
+			if (s)
+				fail(p, s, &error);
+		}
+		j->filtered = true;
+		place(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static am_status start(am_packer *p, struct worker *w, am_error *err)
+{
+	w->packer = p;
+	am_status s = am_filter_init(&w->filter, p->filter->level, err);
+	if (s)
+		return s;
+	int e = pthread_create(&w->thread, NULL, worker_main, w);
+	if (e) {
+		am_filter_fini(&w->filter);
+		return am_fail(err, AM_ERR_IO, "cannot start a thread for writing: %s", strerror(e));
+	}
+	p->started++;
+	return AM_OK;
+}
+
+am_status am_packer_new(int threads, am_filter *f, am_space *s, am_packer **out, am_error *err)
+{
+	int n = threads > 1 ? threads : 0;
+	am_packer *p = am_calloc(1, sizeof *p + (size_t)n * sizeof p->worker[0]);
+	if (!p)
+		return am_fail(err, AM_ERR_MEMORY, "out of memory");
+	p->filter = f;
+	p->space = s;
+	p->limit = (size_t)n << 20 > AM_PACKER_BYTES ? (size_t)n << 20 : AM_PACKER_BYTES;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->work, NULL);
+	pthread_cond_init(&p->progress, NULL);
+	for (int i = 0; i < n; i++) {
+		am_status status = start(p, &p->worker[i], err);
+		if (status) {
+			am_packer_free(p);
+			return status;
+		}
+	}
+	*out = p;
+	return AM_OK;
+}
+
+void am_packer_free(am_packer *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->quit = true;
+	pthread_cond_broadcast(&p->work);
+	pthread_mutex_unlock(&p->lock);
+	for (int i = 0; i < p->started; i++) {
+		pthread_join(p->worker[i].thread, NULL);
+		am_filter_fini(&p->worker[i].filter);
+	}
+	for (job *j = p->first, *next; j; j = next) {
+		next = j->next;
+		job_free(j);
+	}
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->work);
+	pthread_cond_destroy(&p->progress);
+	am_free(p);
+}
+
+static am_status report(const am_packer *p, am_error *err)
+{
+	if (p->failed && err)
+		*err = p->error;
+	return p->failed;
+}
+
+/* Within the call: the chunk's own buffer is free again afterwards. */
+static am_status pack_now(am_packer *p, am_stored *d, am_chunk *c, unsigned char *data, am_error *err)
+{
+	am_error error;
+	if (!p->failed) {
+		am_status s = filter_chunk(p->filter, d, data, c, &error);
+		if (!s)
+			s = am_stored_place(d, p->space, c, data, &error);
+		if (s)
+			fail(p, s, &error);
+	}
+	return report(p, err);
+}
+
+/* Adds a job once there is room for it. */
+static am_status enqueue(am_packer *p, job *j, am_error *err)
+{
+	pthread_mutex_lock(&p->lock);
+	while (!p->failed && p->first && p->bytes + j->bytes > p->limit)
+		pthread_cond_wait(&p->progress, &p->lock);
+	am_status s = report(p, err);
+	if (!s) {
+		if (p->last)
+			p->last->next = j;
+		else
+			p->first = j;
+		p->last = j;
+		p->fresh = p->fresh ? p->fresh : j;
+		p->bytes += j->bytes;
+		pthread_cond_signal(&p->work);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char **data, am_error *err)
+{
+	am_chunk c = {.addr = 0};
+	memcpy(c.at, at, (size_t)d->rank * sizeof *at);
+	if (!p->started)
+		return pack_now(p, d, &c, *data, err);
+	size_t bytes = am_stored_chunk_elements(d) * am_stored_element(d);
+	unsigned char *other = am_alloc(bytes, 1);
+	job *j = am_alloc(1, sizeof *j);
+	am_status s;
+	if (other && j) {
+		*j = (job){.stored = d, .data = *data, .bytes = bytes, .chunk = c};
+		s = enqueue(p, j, err);
+	} else {
+		s = am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
+	}
+	if (s) {
+		am_free(other);
+		am_free(j);
+		return s;
+	}
+	*data = other;
+	return AM_OK;
+}
+
+am_status am_packer_wait(am_packer *p, am_error *err)
+{
+	pthread_mutex_lock(&p->lock);
+	while (p->first)
+		pthread_cond_wait(&p->progress, &p->lock);
+	am_status s = report(p, err);
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+am_status am_packer_failed(am_packer *p, am_error *err)
+{
+	pthread_mutex_lock(&p->lock);
+	am_status s = report(p, err);
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
