@@ -63,6 +63,15 @@ static float *place_floats(guard *g, size_t bytes, place at, am_rng *r)
 	return x;
 }
 
+/* Now and then a zero of one operand on an infinity of the other: NaN, not skipped. */
+static void zero_on_infinity(float *zero, float *infinity, am_rng *r)
+{
+	if (am_rng_below(r, 4))
+		return;
+	*zero = 0;
+	*infinity = INFINITY;
+}
+
 static void expect(float got, oracle_sum want, const char *what)
 {
 	if (isfinite(want.value))
@@ -85,8 +94,11 @@ static int gaps_intact(const decode_case *c, const float *row)
 
 static void scores_case(const am_kernels *k, decode_case *c, am_rng *r)
 {
-	const float *q = place_floats(&c->query, query_bytes(c), c->at, r);
-	const float *key = place_floats(&c->cache, cache_bytes(c), c->at, r);
+	float *q = place_floats(&c->query, query_bytes(c), c->at, r);
+	float *key = place_floats(&c->cache, cache_bytes(c), c->at, r);
+	int h0 = (int)am_rng_below(r, (uint64_t)c->heads), i0 = (int)am_rng_below(r, (uint64_t)c->d);
+	if (c->n)
+		zero_on_infinity(&q[h0 * c->d + i0], &key[(int)am_rng_below(r, (uint64_t)c->n) * c->d + i0], r);
 	float *score = guard_place(&c->row, row_bytes(c), sizeof *score, (place)((c->at + 1) % PLACE_COUNT));
 	k->decode_scores(q, c->heads, c->d, key, c->n, score, c->stride);
 	for (int h = 0; h < c->heads; h++)
@@ -102,11 +114,16 @@ static void values_case(const am_kernels *k, decode_case *c, am_rng *r)
 {
 	float start[MAX_HEADS * MAX_D];
 	float *out = place_floats(&c->query, query_bytes(c), c->at, r);
-	const float *value = place_floats(&c->cache, cache_bytes(c), c->at, r);
+	float *value = place_floats(&c->cache, cache_bytes(c), c->at, r);
 	float *weight = place_floats(&c->row, row_bytes(c), (place)((c->at + 1) % PLACE_COUNT), r);
 	for (int h = 0; h + 1 < c->heads && c->n; h++) /* between the rows is nothing to be read */
 		for (int j = c->n; j < c->stride; j++)
 			weight[(size_t)h * (size_t)c->stride + (size_t)j] = NAN;
+	if (c->n) {
+		int h0 = (int)am_rng_below(r, (uint64_t)c->heads), j0 = (int)am_rng_below(r, (uint64_t)c->n);
+		int i0 = (int)am_rng_below(r, (uint64_t)c->d);
+		zero_on_infinity(&weight[h0 * c->stride + j0], &value[j0 * c->d + i0], r);
+	}
 	memcpy(start, out, query_bytes(c));
 	k->decode_values(weight, c->stride, c->heads, c->d, value, c->n, out);
 	for (int h = 0; h < c->heads; h++)

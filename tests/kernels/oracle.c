@@ -116,15 +116,16 @@ void oracle_prefix(const float *weight, int n, const int32_t *order, long double
 		prefix[k + 1] = prefix[k] + (long double)weight[order[k]];
 }
 
-/* Rounding of a share of n weights summed in fixed point (kernels/generic/mass.h): each
- * weight to 2^-51, or to what 64 bits leave beside a count of n and a sum of z >= 1,
- * in numerator and denominator. */
+/* How far fixed-point sums (kernels/generic/mass_code.h) may move a share of n weights:
+ * half a unit a weight in the part, as much in the whole, two units for the limit
+ * itself. The whole holds at least 2^49 units, or 2^(62 - bits of n) where 64 bits
+ * leave less beside a count of n. */
 static double mass_resolution(int n)
 {
 	int bits = 0;
 	while (n >> bits)
 		bits++;
-	return n * (0x1p-50 + ldexp(1, bits - 62));
+	return (n + 2) * fmax(0x1p-49, ldexp(1, bits - 62));
 }
 
 oracle_sum oracle_mass(const long double *prefix, int n, int k)
