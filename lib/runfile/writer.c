@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,6 +81,39 @@ static am_status put_own_attrs(am_run_writer *w, am_error *err)
 	return s ? s : put_time(w, "created", err);
 }
 
+static am_status busy(const am_run_writer *w, am_error *err)
+{
+	return am_fail(err, AM_ERR_IO, "%s: another run is writing it", w->part);
+}
+
+/* Whether another process holds `path` as its part. */
+static bool held_elsewhere(const char *path)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool held = fd >= 0 && fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
+/* Locks the new file for as long as it is written, so that two runs never rename
+ * each other's part. The lock is one that HDF5 does not ask for: others may read.
+ * A file system without locks is taken as it is. */
+static am_status lock_file(am_run_writer *w, const char *fresh, am_error *err)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct stat mine, named;
+	if (fcntl(w->fd, F_SETLK, &l) != 0 && (errno == EAGAIN || errno == EACCES))
+		return busy(w, err);
+	/* The other may have renamed what was opened here. */
+	if (fstat(w->fd, &mine) != 0 || stat(fresh, &named) != 0 || mine.st_ino != named.st_ino)
+		return busy(w, err);
+	if (ftruncate(w->fd, 0) != 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+	return AM_OK;
+}
+
 static am_status create_file(am_run_writer *w, const char *path, const char *fresh, bool force, am_error *err)
 {
 	if (am_file_is_directory(path))
@@ -88,10 +122,16 @@ static am_status create_file(am_run_writer *w, const char *path, const char *fre
 		return am_fail(err, AM_ERR_IO, "%s: expected a regular file or nothing, found something else", path);
 	if (!force && am_file_exists(path))
 		return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
-	w->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	w->fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (w->fd < 0)
 		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
-	return AM_OK;
+	am_status s = lock_file(w, fresh, err);
+	if (s) { /* what is there is the other's */
+		close(w->fd);
+		w->fd = -1;
+		return s;
+	}
+	return held_elsewhere(w->part) ? busy(w, err) : AM_OK;
 }
 
 static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_run_contents *c, am_error *err)
