@@ -38,10 +38,21 @@ void am_plot_options_init(am_plot_options *o)
 	*o = (am_plot_options){.theme = "light", .png_width = 1280, .svg = true, .png = true};
 }
 
+/* A field with an axis of no values holds nothing to draw, as one that is absent. */
+static bool holds_values(const am_run *r, am_field f)
+{
+	int64_t shape[AM_MAX_AXES];
+	int rank = am_run_shape(r, f, shape);
+	for (int a = 0; a < rank; a++)
+		if (shape[a] < 1)
+			return false;
+	return rank > 0;
+}
+
 static const am_field *missing_field(const am_plot_kind *kind, const am_run *r)
 {
 	for (int i = 0; i < kind->n_needs; i++)
-		if (!am_run_has(r, kind->needs[i]))
+		if (!holds_values(r, kind->needs[i]))
 			return &kind->needs[i];
 	return NULL;
 }
@@ -117,16 +128,22 @@ static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, 
                           am_text *files, am_error *err)
 {
 	am_status s = prepare(r, o, dir, err);
+	if (s)
+		return s;
 	am_plot_job job = {r, o, dir, files};
-	for (int i = 0; i < am_plot_kind_count() && !s; i++) {
+	for (int i = 0; i < am_plot_kind_count(); i++) {
 		if (kinds[i].set != set)
 			continue;
 		const am_field *f = missing_field(&kinds[i], r);
-		if (!f)
-			s = kinds[i].draw(&job, err);
-		else if (o->notes)
-			am_text_printf(o->notes, "picture %s left out: the run holds no %s\n", kinds[i].name,
-			               am_fields[*f].path);
+		if (f) {
+			if (o->notes)
+				am_text_printf(o->notes, "picture %s left out: the run holds no %s\n",
+				               kinds[i].name, am_fields[*f].path);
+			continue;
+		}
+		/* One that cannot be drawn leaves its data; the others leave theirs too. */
+		am_status one = kinds[i].draw(&job, s ? NULL : err);
+		s = s ? s : one;
 	}
 	return s;
 }

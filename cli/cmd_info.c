@@ -1,4 +1,4 @@
-/* attnmeter info: version, compiler, libraries, kernels, processors. */
+/* attnmeter info: version, compiler, libraries, kernels, threads. */
 #include "base/json.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -20,35 +20,54 @@ static const struct {
 	{"libdeflate", AM_BUILD_LIBDEFLATE},
 };
 
-/* The kernels in use when none is named; "" when none can run. */
-static const char *best_kernels(void)
+/* The table that `run` takes when none is named; NULL with err when the environment
+ * names one that it cannot. */
+static const am_kernels *default_kernels(am_error *err)
 {
 	const am_kernels *k;
-	return am_kernels_get(NULL, &k, NULL) == AM_OK ? k->name : "";
+	return am_kernels_get(NULL, &k, err) == AM_OK ? k : NULL;
 }
 
 static void text_kernels(am_text *t)
 {
-	const am_kernels *k;
-	int usable;
+	am_error err;
+	const am_kernels *k, *chosen = default_kernels(&err);
 	am_text_puts(t, "kernels     ");
-	for (int i = 0; (k = am_kernels_at(i, &usable)); i++)
-		am_text_printf(t, "%s%s%s", i ? ", " : "", k->name,
-		               !usable                     ? " (not on this processor)"
-		               : k->name == best_kernels() ? " (chosen)"
-		                                           : "");
+	for (int i = 0; (k = am_kernels_at(i, NULL)); i++) {
+		am_text_printf(t, "%s%s%s%s", i ? ", " : "", k->name, k->gemm_bf16 ? " with bf16 products" : "",
+		               k == chosen ? " (chosen)" : "");
+		if (am_kernels_obstacle(i))
+			am_text_printf(t, " (%s)", am_kernels_obstacle(i));
+	}
+	if (!chosen)
+		am_text_printf(t, "\n            none chosen: %s", err.text);
 	am_text_printf(t, "\nblas        %s\n", am_gemm_describe());
+}
+
+static void json_or_null(am_text *t, const char *s)
+{
+	if (s)
+		am_json_string(t, s);
+	else
+		am_text_puts(t, "null");
 }
 
 static void json_kernels(am_text *t)
 {
-	const am_kernels *k;
-	int usable;
+	am_error err;
+	const am_kernels *k, *chosen = default_kernels(&err);
 	am_text_puts(t, "  \"kernels\": [");
-	for (int i = 0; (k = am_kernels_at(i, &usable)); i++)
-		am_text_printf(t, "%s{\"name\": \"%s\", \"usable\": %s, \"chosen\": %s}", i ? ", " : "", k->name,
-		               usable ? "true" : "false", k->name == best_kernels() ? "true" : "false");
-	am_text_puts(t, "],\n  \"blas\": ");
+	for (int i = 0; (k = am_kernels_at(i, NULL)); i++) {
+		const char *obstacle = am_kernels_obstacle(i);
+		am_text_printf(t, "%s{\"name\": \"%s\", \"usable\": %s, \"chosen\": %s, \"bf16_products\": %s, \"obstacle\": ",
+		               i ? ", " : "", k->name, obstacle ? "false" : "true", k == chosen ? "true" : "false",
+		               k->gemm_bf16 ? "true" : "false");
+		json_or_null(t, obstacle);
+		am_text_puts(t, "}");
+	}
+	am_text_puts(t, "],\n  \"kernels_error\": ");
+	json_or_null(t, chosen ? NULL : err.text);
+	am_text_puts(t, ",\n  \"blas\": ");
 	am_json_string(t, am_gemm_describe());
 	am_text_puts(t, ",\n");
 }
@@ -62,7 +81,7 @@ static void print_text(am_text *t)
 		am_text_printf(t, "%s%s %s", i ? ", " : "", libraries[i].name, libraries[i].version);
 	am_text_puts(t, "\n");
 	text_kernels(t);
-	am_text_printf(t, "processors  %d\n", am_threads_available());
+	am_text_printf(t, "threads     %d by default\n", am_threads_available());
 }
 
 static void print_json(am_text *t)
@@ -84,7 +103,7 @@ static void print_json(am_text *t)
 	}
 	am_text_puts(t, "},\n");
 	json_kernels(t);
-	am_text_printf(t, "  \"processors\": %d\n}\n", am_threads_available());
+	am_text_printf(t, "  \"threads\": %d\n}\n", am_threads_available());
 }
 
 int am_cmd_info(int argc, char **argv)

@@ -16,7 +16,7 @@
 
 static const char *const rows_names[] = {"all", "last:N", "every:N", "sample:N", NULL};
 static const char *const dist_names[] = {"none", "topk:N", "full", NULL};
-static const char *const dtype_names[] = {"f32", NULL};
+static const char *const dtype_names[] = {"f32", "bf16", NULL};
 static const char *const device_names[] = {"cpu", NULL};
 static const char *const attention_names[] = {"dense", NULL};
 
@@ -98,7 +98,7 @@ static void print_summary(am_text *t, const am_run_options *o, const am_run_summ
 	am_text_printf(t, "%s: %lld sequence%s, %lld tokens, %lld rows a head, ", o->output, (long long)s->sequences,
 	               s->sequences == 1 ? "" : "s", (long long)s->tokens, (long long)s->rows);
 	if (s->mean_nll == s->mean_nll)
-		am_text_printf(t, "mean NLL %.4f nat, ", s->mean_nll);
+		am_text_printf(t, "mean NLL %.4f nat a token, ", s->mean_nll);
 	print_size(t, (double)s->file_bytes);
 	am_text_printf(t, ", %.1f s (%.0f tokens/s)\n", s->seconds, (double)s->tokens / s->seconds);
 }
@@ -124,14 +124,16 @@ static void print_estimate(am_text *t, const am_run_estimate *e, bool json)
 static int dry_run(const am_run_options *o, bool json)
 {
 	am_error err = {0};
-	am_run_estimate e;
+	am_run_estimate e = {0};
 	am_text out = {0};
 	am_status s = am_run_estimate_cost(o, &e, &err);
 	if (!s) {
+		am_report_notes("run", am_text_str(&e.notes));
 		print_estimate(&out, &e, json);
 		s = am_report_write(NULL, false, &out, &err);
 	}
 	am_text_free(&out);
+	am_run_estimate_fini(&e);
 	return s ? am_report_error("run", s, &err) : 0;
 }
 
@@ -188,7 +190,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "N", .help = "use the first N tokens of each sequence [the model's context; longer is an error]",
 		 .min = 1, .max = 1 << 24},
 		{.name = "split", .type = AM_OPT_FLAG, .target = &o.split,
-		 .help = "cut longer texts into sequences of -c tokens instead"},
+		 .help = "cut longer texts into sequences of -c tokens instead; a shorter rest is left out"},
 		{.name = "limit", .type = AM_OPT_INT, .target = &o.limit,
 		 .value = "N", .help = "take at most N sequences",
 		 .min = 1},
@@ -238,9 +240,9 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "N", .help = "threads [all processors]",
 		 .min = 1, .max = 4096},
 		{.name = "kernels", .type = AM_OPT_STRING, .target = &o.kernels,
-		 .value = "NAME", .help = "row kernels, see `attnmeter info` [the best this machine runs]"},
+		 .value = "NAME", .help = "row kernels, see `attnmeter info` [$ATTNMETER_KERNELS, or the best here]"},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
-		 .value = "TYPE", .help = "arithmetic: f32 [f32]",
+		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},
 		{.name = "device", .type = AM_OPT_ENUM, .target = &device,
 		 .value = "DEV", .help = "where it runs: cpu [cpu]",
@@ -292,6 +294,7 @@ int am_cmd_run(int argc, char **argv)
 		o.ratio = ratio.items, o.n_ratio = ratio.n;
 		o.mass = mass.items, o.n_mass = mass.n;
 		o.rows = (am_rows_kind)rows.index, o.rows_n = rows.n;
+		o.dtype = (am_compute)dtype;
 		o.dist = (am_dist_kind)dist.index, o.dist_k = dist.n, o.dist_float16 = float16;
 		code = dry ? dry_run(&o, json) : capture(&o, quiet, json);
 	}

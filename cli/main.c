@@ -17,6 +17,7 @@ static const struct command {
 	{"show", am_cmd_show, "what is in a run file; --check validates it"},
 	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
+	{"bench", am_cmd_bench, "speed on this machine beside its limits"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof commands[0]))
@@ -33,10 +34,10 @@ static void print_tour(void)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	puts("\n"
 	     "A first look:\n"
-	     "  attnmeter run -f book.txt -o run.h5      measure the embedded model on a text\n"
-	     "  attnmeter show run.h5                    what the run file holds\n"
-	     "  attnmeter entropy run.h5 --plot plots    entropy per layer, and pictures\n"
-	     "  attnmeter coverage run.h5 --json         top-k mass, for a program to read\n"
+	     "  attnmeter run -f book.txt --split -o run.h5   measure the embedded model on a text\n"
+	     "  attnmeter show run.h5                         what the run file holds\n"
+	     "  attnmeter entropy run.h5 --plot plots         entropy per layer, and pictures\n"
+	     "  attnmeter coverage run.h5 --json              top-k mass, for a program to read\n"
 	     "\n"
 	     "'attnmeter COMMAND --help' lists the options of a command.");
 }

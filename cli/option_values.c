@@ -104,12 +104,12 @@ static void describe(const am_option *opt, am_text *t)
 	case AM_OPT_DOUBLE: am_text_puts(t, "a number"); describe_range(opt, t); break;
 	case AM_OPT_ENUM:
 	case AM_OPT_CHOICE: describe_names(opt, t); break;
-	case AM_OPT_INTS: am_text_puts(t, "different whole numbers"); describe_range(opt, t);
+	case AM_OPT_INTS: am_text_puts(t, "distinct whole numbers"); describe_range(opt, t);
 		am_text_puts(t, ", as in 1,16,64"); break;
-	case AM_OPT_RANGES: am_text_puts(t, "different numbers and ranges, as in 0,4-7, or all"); break;
-	case AM_OPT_DOUBLES: am_text_puts(t, "different numbers"); describe_range(opt, t);
+	case AM_OPT_RANGES: am_text_puts(t, "distinct numbers and ranges, as in 0,4-7, or all"); break;
+	case AM_OPT_DOUBLES: am_text_puts(t, "distinct numbers"); describe_range(opt, t);
 		am_text_puts(t, ", separated by commas"); break;
-	case AM_OPT_SHARES: am_text_puts(t, "different shares above 0 and up to 1, as in 1%,5% or 0.01,0.05"); break;
+	case AM_OPT_SHARES: am_text_puts(t, "distinct shares above 0 and up to 1, as in 1%,5% or 0.01,0.05"); break;
 	default: am_text_puts(t, "a value"); break;
 	}
 }

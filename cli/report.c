@@ -103,7 +103,7 @@ am_status am_report_write(const char *path, bool force, const am_text *text, am_
 		if (S_ISDIR(st.st_mode))
 			return am_fail(err, AM_ERR_IO, "%s: is a directory", path);
 		if (S_ISREG(st.st_mode) && !force)
-			return am_fail(err, AM_ERR_EXISTS, "%s: exists already; --force overwrites it", path);
+			return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
 		if (!S_ISREG(st.st_mode)) { /* a pipe or device has no final name to protect */
 			FILE *f = fopen(path, "wb");
 			if (!f)

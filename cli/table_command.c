@@ -65,7 +65,7 @@ static int parse(const am_table_command *c, request *q, int argc, char **argv)
 		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
-		{.name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
+		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
 	am_options o = {
 		.command = c->name, .operands = "RUN", .min_operands = 1, .max_operands = 1,

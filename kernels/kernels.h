@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,24 @@ typedef struct am_row_sums {
 	double z2;  /* sum e^2          => H2 = 2 ln z - ln z2 */
 	double d;   /* sum e (n - 1 - j) => mean distance d/z, in keys from the last */
 } am_row_sums;
+
+/* Numbers of a model file. Rows of 16-bit types may lie at any address. */
+typedef enum { AM_F32, AM_F16, AM_BF16 } am_number;
+
+/* Matrix products, row-major, ld* = row strides in elements. Each element of C is
+ * a chain of fused multiply-adds over at most 256 steps, chains added in order:
+ * the same bits whatever the tiles, on every ISA. (A single row of nt and bf16 is 16
+ * chains joined pairwise, so that B is read along its rows: again on every ISA.)
+ *   nt:   C[m][n] = A[m][k] . B[n][k]^T + (add ? C : 0), B of any type
+ *   nn:   C[m][n] = A[m][k] . B[k][n] + (add ? C : 0)
+ *   bf16: nt with A in bfloat16 and B rounded to it: exact products of pairs,
+ *         summed in float32 (subnormals count as 0) */
+typedef void am_gemm_nt_fn(int m, int n, int k, const float *a, int lda, const void *b, am_number type, int ldb,
+                           bool add, float *c, int ldc);
+typedef void am_gemm_nn_fn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                           float *c, int ldc);
+typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, const void *b, am_number type,
+                             int ldb, bool add, float *c, int ldc);
 
 typedef struct am_kernels {
 	const char *name;
@@ -58,6 +77,14 @@ typedef struct am_kernels {
 	/* 16-bit to float32. */
 	void (*bf16_to_f32)(const uint16_t *x, size_t n, float *y);
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);
+	/* float32 to bfloat16, to nearest, ties to even; a NaN stays one. */
+	void (*f32_to_bf16)(const float *x, size_t n, uint16_t *y);
+
+	/* NULL: the table leaves products to the BLAS (gemm.h). */
+	am_gemm_nt_fn *gemm_nt;
+	am_gemm_nn_fn *gemm_nn;
+	/* NULL: the machine has no such dot product. */
+	am_gemm_bf16_fn *gemm_bf16;
 } am_kernels;
 
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
@@ -65,11 +92,16 @@ typedef struct am_kernels {
 #define AM_SELECT_LEVEL 20480
 #define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
-/* The table of that name; "auto" (or NULL) is the best one this machine runs.
- * An unknown or absent name is AM_ERR_USAGE listing what there is. */
+/* The table of that name. "auto" is the best one that is usable. NULL leaves it to
+ * the environment variable ATTNMETER_KERNELS, and to "auto" where that is unset or
+ * empty. An unknown or unusable name is AM_ERR_USAGE with the usable ones. */
 am_status am_kernels_get(const char *name, const am_kernels **out, am_error *err) AM_MUST_CHECK;
-/* The i-th table of this build and whether this machine can run it; NULL past
- * the last. Reference first. */
+/* The i-th table of this build and whether it is usable; NULL past the last.
+ * Reference first, which always is. */
 const am_kernels *am_kernels_at(int i, int *usable);
+/* Why the i-th table (there must be one) is not usable, NULL where it is: instructions the processor lacks,
+ * registers the operating system does not keep, or a name on the comma-separated
+ * list of the environment variable ATTNMETER_KERNELS_OFF (for tests). */
+const char *am_kernels_obstacle(int i);
 
 #endif

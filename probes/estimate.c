@@ -281,10 +281,18 @@ am_status am_run_estimate_cost(const am_run_options *o, am_run_estimate *out, am
 		s = am_fail(err, AM_ERR_MEMORY, "run: out of memory");
 	if (!s)
 		s = estimate(&job, o, &all, &m, out, err);
-	if (!s)
+	if (!s) {
 		out->seconds += opened;
+		out->notes = job.notes;
+		job.notes = (am_text){0};
+	}
 	am_free(all.map_cells);
 	am_free(m.first_work.map_cells);
 	am_job_close(&job);
 	return s;
+}
+
+void am_run_estimate_fini(am_run_estimate *e)
+{
+	am_text_free(&e->notes);
 }

@@ -2,10 +2,6 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
-#include "probes/row_policy.h"
-
-#include <math.h>
-#include <stdio.h>
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
 
@@ -87,7 +83,7 @@ static am_status open_session(am_job *job, am_error *err)
 	if (!job->target || !job->nll)
 		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
 	am_session_options so = {.capacity = job->sequences.longest, .block = job->block, .threads = job->threads,
-	                         .kernels = job->kernels};
+	                         .kernels = job->kernels, .dtype = job->o->dtype};
 	am_status s = am_session_new(job->model, &so, &job->session, err);
 	if (!s)
 		s = am_capture_new(job->o, c, job->kernels, &job->sequences, job->block, am_threads_count(job->threads),

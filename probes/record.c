@@ -20,7 +20,7 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 		{"model_family", am_family_name(c->family)},
 		{"model_digest", am_model_digest(job->model)},
 		{"weights_dtype", am_model_dtype(job->model)},
-		{"dtype", "f32"},
+		{"dtype", am_compute_name(o->dtype)},
 		{"device", "cpu"},
 		{"kernel", job->kernels->name},
 		{"blas", am_gemm_describe()},

@@ -1,6 +1,7 @@
 #include "probes/run.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "probes/job.h"
 
@@ -103,8 +104,8 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 		if (s) {
 			give_up(&r, o->output, err);
 		} else {
-			out->file_bytes = am_run_writer_bytes(r.writer);
 			s = am_run_writer_close(r.writer, err);
+			out->file_bytes = am_file_size(o->output);
 		}
 	}
 	out->sequences = job->sequences.n;

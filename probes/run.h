@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "model/forward.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -46,6 +47,7 @@ typedef struct am_run_options {
 	int block;         /* query rows a block; 0: chosen */
 	int threads;       /* 0: all available */
 	const char *kernels; /* NULL: best */
+	am_compute dtype;  /* of the linear layers */
 	uint64_t seed;
 	const char *output;
 	bool force;
@@ -76,9 +78,12 @@ typedef struct am_run_estimate {
 	double memory_bytes; /* peak resident */
 	double disk_bytes;   /* of the run file */
 	double seconds;
+	am_text notes; /* as of am_run_summary */
 } am_run_estimate;
 
-/* --dry-run: runs a short piece in memory, extrapolates, writes nothing. */
+/* --dry-run: runs a short piece in memory, extrapolates, writes nothing. *out is
+ * owned by the caller (am_run_estimate_fini) on success, untouched otherwise. */
 am_status am_run_estimate_cost(const am_run_options *o, am_run_estimate *out, am_error *err) AM_MUST_CHECK;
+void am_run_estimate_fini(am_run_estimate *e);
 
 #endif

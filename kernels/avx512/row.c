@@ -3,7 +3,9 @@
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
-#define AM_MASS_ISA
+#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512
+#define AM_MASS_FILL
+#define AM_MASS_GATHER
 #include "kernels/generic/mass_code.h"
 #include "kernels/generic/row.h"
 
@@ -78,3 +80,7 @@ static int mass_gather(const float *x, int n, int32_t low, int shift, const uint
 #include "kernels/generic/decode.h"
 
 #include "kernels/generic/table.h"
+
+#ifdef AM_HAVE_AVX512_BF16
+const am_kernels am_kernels_avx512_bf16 = AM_TABLE(AM_ISA_PRODUCTS, .gemm_bf16 = am_gemm_bf16_avx512);
+#endif

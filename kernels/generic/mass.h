@@ -1,6 +1,6 @@
 /* Mass of the k largest weights and the count for a mass, without sorting the row;
- * included by <isa>/row.c, which may define AM_MASS_ISA and bring its own
- * mass_fill and mass_gather before it.
+ * included by <isa>/row.c, which may define AM_MASS_FILL or AM_MASS_GATHER and bring
+ * its own mass_fill or mass_gather before it.
  *
  * Weights are not negative, so their bits order like the numbers. One pass adds
  * each weight to a bucket of equal width in bits between the least and the largest
@@ -15,9 +15,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { MASS_BUCKETS = 2048, MASS_FEW = 256, MASS_SORTED = 32, MASS_GROUP = 16 };
+enum { MASS_BUCKETS = 2048, MASS_SORTED = 32, MASS_GROUP = 16 };
 
-#ifndef AM_MASS_ISA
+#ifndef AM_MASS_FILL
 /* bucket[(key - low) >> shift] += addend, for every weight. Blocks of 16, so that
  * the compiler vectorises all but the additions themselves. */
 static void mass_fill(const float *x, int n, int32_t low, int shift, mass_code c, uint64_t *bucket)
@@ -36,7 +36,9 @@ static void mass_fill(const float *x, int n, int32_t low, int shift, mass_code c
 	for (; j < n; j++)
 		bucket[(mass_key(x[j]) - low) >> shift] += mass_encode(c, x[j]);
 }
+#endif
 
+#ifndef AM_MASS_GATHER
 /* The weights of marked buckets, in order; returns how many. `to` has room for all
  * marked weights and 16 more. */
 static int mass_gather(const float *x, int n, int32_t low, int shift, const uint32_t *mark, float *to)
@@ -98,17 +100,25 @@ static int mass_done(const mass_walk *w)
 	return w->i_k == w->n_k && w->i_tau == w->n_tau;
 }
 
-/* Passes a bucket or a single weight, and settles what is reached at its end. */
-static void mass_pass(mass_walk *w, uint64_t bucket)
+/* Settles every k and tau that the walk has come to. */
+static void mass_reached(mass_walk *w)
 {
-	w->passed += (int)(bucket >> w->code.shift_count);
-	w->sum += bucket & (((uint64_t)1 << w->code.shift_count) - 1);
 	while (w->i_k < w->n_k && w->k[w->i_k] == w->passed)
 		w->mass[w->i_k++] = (float)((double)w->sum / (double)w->total);
 	while (w->sum >= w->next) {
 		w->count[w->i_tau++] = w->passed;
 		mass_next_tau(w);
 	}
+}
+
+/* Passes a bucket or a single weight, and settles what is reached at its end. */
+static inline void mass_pass(mass_walk *w, uint64_t bucket)
+{
+	w->passed += (int)(bucket >> w->code.shift_count);
+	w->sum += bucket & (((uint64_t)1 << w->code.shift_count) - 1);
+	if ((w->i_k == w->n_k || w->k[w->i_k] != w->passed) && w->sum < w->next)
+		return;
+	mass_reached(w);
 }
 
 /* Does a wanted k or tau lie before the end of this bucket? */
@@ -155,14 +165,6 @@ _Static_assert(sizeof(mass_level) + 192 <= AM_SELECT_LEVEL, "AM_SELECT_SCRATCH i
 
 static void mass_descend(mass_walk *w, const float *x, int n, void *scratch);
 
-/* Nothing wanted inside or at the end of these buckets? */
-static int mass_idle(const mass_walk *w, uint64_t group)
-{
-	int count = (int)(group >> w->code.shift_count);
-	uint64_t sum = group & (((uint64_t)1 << w->code.shift_count) - 1);
-	return (w->i_k == w->n_k || w->k[w->i_k] > w->passed + count) && w->sum + sum < w->next;
-}
-
 /* Goes past a bucket whose inner k and tau are left to a stop. */
 static void mass_skip(mass_walk *w, uint64_t bucket)
 {
@@ -176,28 +178,52 @@ static void mass_skip(mass_walk *w, uint64_t bucket)
 	}
 }
 
+/* Goes down from bucket l->at past all that holds nothing wanted, 16 buckets at a
+ * time where it can; l->at is -1 when it comes to the end. */
+static void mass_pass_idle(mass_walk *w, mass_level *l)
+{
+	int at = l->at, bits = w->code.shift_count, k = w->i_k < w->n_k ? w->k[w->i_k] : INT32_MAX;
+	uint64_t mask = ((uint64_t)1 << bits) - 1, sum = w->sum;
+	int passed = w->passed;
+	while (at >= 0) {
+		int whole = at % MASS_GROUP == MASS_GROUP - 1;
+		uint64_t b = whole ? l->group[at / MASS_GROUP] : l->bucket[at];
+		if (whole && (passed + (int)(b >> bits) >= k || sum + (b & mask) >= w->next)) {
+			whole = 0;
+			b = l->bucket[at];
+		}
+		if (passed + (int)(b >> bits) >= k || sum + (b & mask) >= w->next)
+			break;
+		passed += (int)(b >> bits);
+		sum += b & mask;
+		at -= whole ? MASS_GROUP : 1;
+	}
+	l->at = at;
+	w->passed = passed;
+	w->sum = sum;
+}
+
 /* Walks on until everything is settled or MASS_STOPS buckets are marked; returns
  * how many are. Marked buckets get the place of their weights instead of sums. */
 static int mass_collect(mass_walk *w, mass_level *l)
 {
 	int n = 0, wanted = 0;
-	for (; l->at >= 0 && n < MASS_STOPS && !mass_done(w); l->at--) {
+	while (n < MASS_STOPS && !mass_done(w)) {
+		mass_pass_idle(w, l);
+		if (l->at < 0)
+			break;
 		uint64_t b = l->bucket[l->at];
-		if (l->at % MASS_GROUP == MASS_GROUP - 1 && mass_idle(w, l->group[l->at / MASS_GROUP])) {
-			mass_pass(w, l->group[l->at / MASS_GROUP]);
-			l->at -= MASS_GROUP - 1;
-			continue;
-		}
-		if (!mass_inside(w, b)) {
+		if (mass_inside(w, b)) {
+			int count = (int)(b >> w->code.shift_count);
+			l->stop[n++] = (mass_stop){w->sum, w->passed, l->at, count, w->i_k, w->i_tau, wanted};
+			l->mark[l->at >> 5] |= (uint32_t)1 << (l->at & 31);
+			l->bucket[l->at] = (uint64_t)wanted;
+			wanted += count;
+			mass_skip(w, b);
+		} else {
 			mass_pass(w, b);
-			continue;
 		}
-		int count = (int)(b >> w->code.shift_count);
-		l->stop[n++] = (mass_stop){w->sum, w->passed, l->at, count, w->i_k, w->i_tau, wanted};
-		l->mark[l->at >> 5] |= (uint32_t)1 << (l->at & 31);
-		l->bucket[l->at] = (uint64_t)wanted;
-		wanted += count;
-		mass_skip(w, b);
+		l->at--;
 	}
 	return n;
 }
@@ -252,7 +278,8 @@ static void mass_descend(mass_walk *w, const float *x, int n, void *scratch)
 	mass_level *l = scratch;
 	l->low = low;
 	l->shift = 0;
-	while ((high - low) >> l->shift >= (n < 512 ? MASS_FEW : MASS_BUCKETS))
+	int limit = n < 512 ? MASS_BUCKETS / 8 : n < 2048 ? MASS_BUCKETS / 2 : MASS_BUCKETS;
+	while ((high - low) >> l->shift >= limit)
 		l->shift++;
 	l->n_buckets = ((high - low) >> l->shift) + 1;
 	l->at = l->n_buckets - 1;

@@ -14,7 +14,7 @@ typedef struct mass_code {
 } mass_code;
 
 /* As many bits for the sum as a count of n leaves. Rounding moves a share by at most
- * n (2^-51 + 2^(bits of n - 63)), and far less in practice: it has no bias. */
+ * n max(2^-49, 2^(bits of n - 62)), and far less in practice: it has no bias. */
 static mass_code mass_code_for(int n, double z)
 {
 	int bits = 0, exponent;

@@ -1,5 +1,6 @@
 /* Row reductions, included by <isa>/row.c with AM_VW defined. */
 #include "kernels/generic/vec.h"
+#include "kernels/products.h"
 #include "kernels/row.h"
 
 #include <math.h>
@@ -138,19 +139,36 @@ static void row_softmax(const float *s, int n, float *e, am_row_sums *out)
 	*out = r;
 }
 
+/* Adds the last `rest` < 16 of n >= 16 floats: the last block of the row, less the
+ * lanes that were added before. */
+static inline void add_rest(const float *x, int n, int rest, vf *z)
+{
+	static const int32_t keep[2 * LANES] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	                                        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	for (int i = 0; i < UNROLL; i++) {
+		vi mask;
+		memcpy(&mask, keep + rest + i * AM_VW, sizeof mask);
+		z[i] += (vf)(mask & (vi)vf_load(x + n - LANES + i * AM_VW));
+	}
+}
+
 static double sum(const float *x, int n)
 {
 	double total = 0;
+	if (n < LANES) {
+		for (int j = 0; j < n; j++)
+			total += (double)x[j];
+		return total;
+	}
 	for (int j0 = 0; j0 < n; j0 += STRIP) {
 		int m = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
 		vf z[UNROLL] = {0};
 		for (; j + LANES <= m; j += LANES)
 			for (int i = 0; i < UNROLL; i++)
 				z[i] += vf_load(x + j0 + j + i * AM_VW);
-		double tail = 0;
-		for (; j < m; j++)
-			tail += (double)x[j0 + j];
-		total += vf_sum(z) + tail;
+		if (j < m)
+			add_rest(x, n, m - j, z);
+		total += vf_sum(z);
 	}
 	return total;
 }

@@ -1,5 +1,6 @@
 /* Conversions and the table of one ISA; included last by <isa>/row.c, which
- * defines AM_ISA_TABLE and AM_ISA_NAME. */
+ * defines AM_ISA_TABLE, AM_ISA_NAME and AM_ISA_PRODUCTS (initialisers of the products
+ * it has, or nothing). */
 #include "base/half.h"
 
 static void bf16_to_f32(const uint16_t *x, size_t n, float *y)
@@ -14,15 +15,26 @@ static void f16_to_f32(const uint16_t *x, size_t n, float *y)
 		y[i] = am_f16_to_f32(x[i]);
 }
 
-const am_kernels AM_ISA_TABLE = {
-	.name = AM_ISA_NAME,
-	.row_stats = row_stats,
-	.row_softmax = row_softmax,
-	.sum = sum,
-	.row_mass = row_mass,
-	.row_topk = row_topk,
-	.decode_scores = decode_scores,
-	.decode_values = decode_values,
-	.bf16_to_f32 = bf16_to_f32,
-	.f16_to_f32 = f16_to_f32,
-};
+static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = am_f32_to_bf16(x[i]);
+}
+
+#define AM_TABLE(...)                   \
+	{                                   \
+		.name = AM_ISA_NAME,            \
+		.row_stats = row_stats,         \
+		.row_softmax = row_softmax,     \
+		.sum = sum,                     \
+		.row_mass = row_mass,           \
+		.row_topk = row_topk,           \
+		.decode_scores = decode_scores, \
+		.decode_values = decode_values, \
+		.bf16_to_f32 = bf16_to_f32,     \
+		.f16_to_f32 = f16_to_f32,       \
+		.f32_to_bf16 = f32_to_bf16,     \
+		__VA_ARGS__                     \
+	}
+
+const am_kernels AM_ISA_TABLE = AM_TABLE(AM_ISA_PRODUCTS);

@@ -1,6 +1,9 @@
 /* Short vectors of the compiler, AM_VW floats wide, for kernel bodies that are
  * compiled once per ISA. Everything works on blocks of 16 lanes whatever the
  * width and without fused multiply-add, so all ISAs round alike. */
+#ifndef AM_KERNELS_GENERIC_VEC_H
+#define AM_KERNELS_GENERIC_VEC_H
+
 #ifndef AM_VW
 #error "define AM_VW (floats a vector: 4, 8 or 16) before this header"
 #endif
@@ -37,14 +40,16 @@ static inline vf vf_pick(vi mask, vf a, vf b)
 	return (vf)((mask & (vi)a) | (~mask & (vi)b));
 }
 
+/* Sum of a block's lanes in float64, four chains of additions wide. */
 static inline double vf_sum(const vf *v)
 {
 	float x[LANES];
+	double s[4] = {0};
 	memcpy(x, v, sizeof x);
-	double s = 0;
-	for (int i = 0; i < LANES; i++)
-		s += (double)x[i];
-	return s;
+	for (int i = 0; i < LANES; i += 4)
+		for (int j = 0; j < 4; j++)
+			s[j] += (double)x[i + j];
+	return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 #define EXP_MIN (-104.0f) /* exp of this rounds to 0 in float32 */
@@ -69,3 +74,5 @@ static inline vf vf_exp(vf u)
 	vi half = ki >> 1, rest = ki - half;
 	return p * (vf)((half + 127) << 23) * (vf)((rest + 127) << 23);
 }
+
+#endif

@@ -1,6 +1,7 @@
 #define AM_VW 4
 #define AM_ISA_TABLE am_kernels_scalar
 #define AM_ISA_NAME "scalar"
+#define AM_ISA_PRODUCTS
 #include "kernels/generic/row.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"

@@ -123,6 +123,18 @@ bool am_file_exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+int64_t am_file_size(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+bool am_file_lock(int fd)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return fcntl(fd, F_SETLK, &whole) == 0 || (errno != EACCES && errno != EAGAIN);
+}
+
 bool am_file_is_directory(const char *path)
 {
 	struct stat st;

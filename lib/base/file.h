@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A read-only private mapping of a whole file; `data` is NULL when size is 0. */
 typedef struct am_file_map {
@@ -25,6 +26,12 @@ am_status am_file_read(const char *path, size_t limit, char **data, size_t *size
 
 /* Whether something of that name is there, and whether it is a folder. */
 bool am_file_exists(const char *path);
+/* Bytes of a file, 0 where there is none. */
+int64_t am_file_size(const char *path);
+
+/* Takes the write lock of an open file, held until this process closes it; false
+ * when another process holds it. True where the file system has no locks. */
+bool am_file_lock(int fd);
 bool am_file_is_directory(const char *path);
 /* Whether it is a regular file, links followed. */
 bool am_file_is_regular(const char *path);

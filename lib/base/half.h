@@ -14,6 +14,16 @@ static inline float am_bf16_to_f32(uint16_t h)
 	return f;
 }
 
+/* To nearest, ties to even; a NaN stays one. */
+static inline uint16_t am_f32_to_bf16(float f)
+{
+	uint32_t u;
+	memcpy(&u, &f, sizeof u);
+	uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+	uint32_t nan = u >> 16 | 0x40;
+	return (uint16_t)((u & 0x7fffffff) > 0x7f800000 ? nan : rounded);
+}
+
 /* IEEE binary16, subnormals, infinities and NaN included. Branch-free: the
  * exponent is rebased by a multiplication, which also normalises subnormals. */
 static inline float am_f16_to_f32(uint16_t h)

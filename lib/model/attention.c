@@ -2,45 +2,26 @@
  * key/value head, over the keys any of them sees. A tile is scored by one matrix
  * product, each row is reduced where it lies, and a second product forms the
  * outputs; then wanted rows are handed to the tap. */
-#include "kernels/gemm.h"
-#include "model/session.h"
+#include "model/attention.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { TILE_BYTES = 2 << 20, TILE_ROWS = 96, MIN_ROWS = 8 };
+enum { TILE_ROWS = 96 };
 
-/* Query positions a tile, so that queries x heads of the group is about TILE_ROWS
- * and the scores stay within TILE_BYTES (near the cache) where keys permit. */
-int am_attention_tile_rows(const am_config *c, int capacity, int block)
+/* An odd number of cache lines, so that the rows of a tile fall into all sets of the
+ * cache. */
+int am_attention_stride(int keys)
 {
-	int group = c->heads / c->kv_heads;
-	int by_bytes = (int)(TILE_BYTES / sizeof(float) / (size_t)capacity);
-	int rows = TILE_ROWS;
-	if (rows > by_bytes)
-		rows = by_bytes;
-	if (rows < MIN_ROWS)
-		rows = MIN_ROWS;
-	rows /= group;
-	if (rows < 1)
-		rows = 1;
-	return rows < block ? rows : block;
+	return ((keys + 15) / 16 | 1) * 16;
 }
 
-typedef struct attention_step {
-	am_session *s;
-	int layer, rows, tiles;
-	const am_tap *tap;
-} attention_step;
-
-/* One tile: query rows first .. first + count - 1 of the block, KV head g. Tile row
- * r * group + h is query first + r of head g * group + h. */
-typedef struct tile {
-	int g, group, first, count, d;
-	int key0, keys; /* union of the rows' visible keys */
-	const float *k, *v;
-	float *score, *weight, *q, *out;
-} tile;
+int am_attention_tile_rows(const am_config *c, int block)
+{
+	int rows = TILE_ROWS / (c->heads / c->kv_heads);
+	rows = rows < 1 ? 1 : rows;
+	return rows < block ? rows : block;
+}
 
 int am_first_key(const am_config *c, int layer, int position)
 {
@@ -58,12 +39,44 @@ void am_scaled_queries(const am_session *s, int row, int g, float *out)
 		out[i] = q[i] * scale;
 }
 
-/* Reduces one row of the tile in place (or into t->weight) and clears what the
- * row does not see. */
-static void reduce_row(am_session *s, const tile *t, int i, int lo, int n, bool full, am_row_sums *sums)
+int am_tile_position(const am_session *s, const am_tile *t, int i)
 {
-	float *score = t->score + (size_t)i * (size_t)t->keys;
-	float *weight = t->weight + (size_t)i * (size_t)t->keys;
+	return s->position + t->first + i / t->group;
+}
+
+int am_tile_head(const am_tile *t, int i)
+{
+	return t->g * t->group + i % t->group;
+}
+
+void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, double z)
+{
+	size_t heads = (size_t)s->model->config.heads, row = (size_t)(t->first + i / t->group);
+	float *att = s->att + (row * heads + (size_t)am_tile_head(t, i)) * (size_t)t->d;
+	for (int j = 0; j < t->d; j++)
+		att[j] = (float)((double)out[j] / z);
+}
+
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
+                  const float *score, const float *weight, const am_row_sums *sums, int worker)
+{
+	const am_config *c = &s->model->config;
+	size_t d = (size_t)c->head_dim, g = (size_t)(head / (c->heads / c->kv_heads));
+	size_t cache = ((size_t)layer * (size_t)c->kv_heads + g) * (size_t)s->capacity + (size_t)lo;
+	am_attn_row r = {
+		.layer = layer, .head = head, .kv_head = (int)g, .row = row,
+		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
+		.score = score, .weight = weight, .sums = sums,
+		.value = s->values + cache * d, .value_stride = c->head_dim,
+		.output = s->att + ((size_t)row * (size_t)c->heads + (size_t)head) * d, .head_dim = c->head_dim,
+	};
+	tap->observe(tap->ctx, worker, &r);
+}
+
+/* Reduces one row of the tile and clears what it does not see. */
+static void reduce_row(am_session *s, const am_tile *t, float *score, float *weight, int lo, int n, bool full,
+                       am_row_sums *sums)
+{
 	int skip = lo - t->key0;
 	if (full)
 		s->kernels->row_stats(score + skip, n, weight + skip, sums);
@@ -76,47 +89,46 @@ static void reduce_row(am_session *s, const tile *t, int i, int lo, int n, bool 
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
 }
 
-static void finish_row(am_session *s, const tile *t, int i, const am_row_sums *sums)
-{
-	const am_config *c = &s->model->config;
-	int r = i / t->group, head = t->g * t->group + i % t->group;
-	const float *o = t->out + (size_t)i * (size_t)t->d;
-	float *att = s->att + ((size_t)(t->first + r) * (size_t)c->heads + (size_t)head) * (size_t)t->d;
-	double inv = 1.0 / sums->z;
-	for (int j = 0; j < t->d; j++)
-		att[j] = (float)((double)o[j] * inv);
-}
-
-static void hand_over(const attention_step *a, const tile *t, int i, const am_row_sums *sums,
-                      unsigned wants, int worker)
-{
-	const am_session *s = a->s;
-	const am_config *c = &s->model->config;
-	int r = t->first + i / t->group, head = t->g * t->group + i % t->group;
-	int position = s->position + r, lo = am_first_key(c, a->layer, position);
-	size_t at = (size_t)i * (size_t)t->keys + (size_t)(lo - t->key0);
-	am_attn_row row = {
-		.layer = a->layer, .head = head, .kv_head = t->g, .row = r,
-		.position = position, .first_key = lo, .n = position - lo + 1,
-		.score = wants & AM_TAP_SCORES ? t->score + at : NULL,
-		.weight = t->weight + at, .sums = sums,
-		.value = t->v + (size_t)(lo - t->key0) * (size_t)t->d, .value_stride = t->d,
-		.output = s->att + ((size_t)r * (size_t)c->heads + (size_t)head) * (size_t)t->d,
-		.head_dim = t->d,
-	};
-	a->tap->observe(a->tap->ctx, worker, &row);
-}
-
-static tile tile_of(const attention_step *a, int task, int worker)
+/* A tile whose scores fit s->tile_floats; wanted[i] are the flags of its rows, `any`
+ * of them all together. */
+static void whole_tile(const am_attention_step *a, const am_tile *t, const unsigned *wanted, unsigned any)
 {
 	am_session *s = a->s;
 	const am_config *c = &s->model->config;
-	struct am_worker_scratch *w = &s->worker[worker];
+	float *score = t->scratch->score, *weight = any & AM_TAP_SCORES ? t->scratch->weight : score;
+	float *out = t->scratch->out_tile;
+	am_row_sums *sums = t->scratch->sums;
+	size_t stride = (size_t)am_attention_stride(t->keys);
+	am_product_nt(s->kernels, t->m, t->keys, t->d, t->scratch->q_tile, t->d, t->k, t->d, score, (int)stride);
+	for (int i = 0; i < t->m; i++) {
+		int position = am_tile_position(s, t, i), lo = am_first_key(c, a->layer, position);
+		reduce_row(s, t, score + (size_t)i * stride, weight + (size_t)i * stride, lo, position - lo + 1,
+		           wanted[i] != 0, &sums[i]);
+	}
+	am_product_nn(s->kernels, t->m, t->d, t->keys, weight, (int)stride, t->v, t->d, out, t->d);
+	for (int i = 0; i < t->m; i++)
+		am_tile_output(s, t, i, out + (size_t)i * (size_t)t->d, sums[i].z);
+	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
+		return; /* nothing non-finite reaches a probe */
+	for (int i = 0; i < t->m; i++) {
+		int lo = am_first_key(c, a->layer, am_tile_position(s, t, i));
+		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
+		if (wanted[i])
+			am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
+			             wanted[i] & AM_TAP_SCORES ? score + at : NULL, weight + at, &sums[i], t->worker);
+	}
+}
+
+static am_tile tile_of(const am_attention_step *a, int task, int worker)
+{
+	am_session *s = a->s;
+	const am_config *c = &s->model->config;
 	/* Late rows first: they see most keys, so the longest tiles start first. */
 	int part = a->tiles - 1 - task / c->kv_heads;
-	tile t = {.g = task % c->kv_heads, .group = c->heads / c->kv_heads, .first = part * s->tile_rows,
-	          .d = c->head_dim, .score = w->score, .weight = w->score, .q = w->q_tile, .out = w->out_tile};
+	am_tile t = {.g = task % c->kv_heads, .group = c->heads / c->kv_heads, .first = part * s->tile_rows,
+	             .d = c->head_dim, .scratch = &s->worker[worker], .worker = worker};
 	t.count = a->rows - t.first < s->tile_rows ? a->rows - t.first : s->tile_rows;
+	t.m = t.count * t.group;
 	int from = s->position + t.first;
 	t.key0 = am_first_key(c, a->layer, from);
 	t.keys = from + t.count - t.key0;
@@ -128,47 +140,31 @@ static tile tile_of(const attention_step *a, int task, int worker)
 
 static void attention_task(void *ctx, int task, int worker)
 {
-	const attention_step *a = ctx;
+	const am_attention_step *a = ctx;
 	am_session *s = a->s;
-	const am_config *c = &s->model->config;
-	tile t = tile_of(a, task, worker);
-	int m = t.count * t.group;
-	am_row_sums *sums = s->worker[worker].sums;
-	unsigned *wants = s->worker[worker].wants;
-	unsigned any = 0;
-	for (int i = 0; i < m; i++) {
-		int head = t.g * t.group + i % t.group;
-		wants[i] = 0;
-		if (a->tap)
-			wants[i] = a->tap->wants(a->tap->ctx, a->layer, head, s->position + t.first + i / t.group);
-		any |= wants[i];
+	am_tile t = tile_of(a, task, worker);
+	unsigned any = 0, *wanted = t.scratch->wants;
+	for (int i = 0; i < t.m; i++) {
+		wanted[i] = a->tap ? a->tap->wants(a->tap->ctx, a->layer, am_tile_head(&t, i), am_tile_position(s, &t, i)) : 0;
+		any |= wanted[i];
 	}
-	if (any & AM_TAP_SCORES)
-		t.weight = s->worker[worker].weight;
 	for (int r = 0; r < t.count; r++)
-		am_scaled_queries(s, t.first + r, t.g, t.q + (size_t)r * (size_t)t.group * (size_t)t.d);
-	am_gemm_nt(m, t.keys, t.d, 1, t.q, t.d, t.k, t.d, 0, t.score, t.keys);
-	for (int i = 0; i < m; i++) {
-		int position = s->position + t.first + i / t.group;
-		int lo = am_first_key(c, a->layer, position);
-		reduce_row(s, &t, i, lo, position - lo + 1, wants[i] != 0, &sums[i]);
-	}
-	am_gemm_nn(m, t.d, t.keys, 1, t.weight, t.keys, t.v, t.d, 0, t.out, t.d);
-	for (int i = 0; i < m; i++)
-		finish_row(s, &t, i, &sums[i]);
-	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
-		return; /* nothing non-finite reaches a probe */
-	for (int i = 0; i < m; i++)
-		if (wants[i])
-			hand_over(a, &t, i, &sums[i], wants[i], worker);
+		am_scaled_queries(s, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
+	if ((size_t)t.m * (size_t)am_attention_stride(t.keys) <= s->tile_floats)
+		whole_tile(a, &t, wanted, any);
+	else
+		am_attention_long(a, &t);
 }
 
-void am_attention(am_session *s, int layer, int rows, const am_tap *tap)
+am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err)
 {
 	if (rows == 1) {
 		am_decode_attention(s, layer, tap);
-		return;
+		return AM_OK;
 	}
-	attention_step a = {s, layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap};
-	am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, attention_task, &a);
+	am_attention_step a = {s, layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap};
+	am_status status = am_attention_long_room(&a, err);
+	if (!status)
+		am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, attention_task, &a);
+	return status;
 }

@@ -124,9 +124,8 @@ am_status am_config_check_keys(const am_config_view *j, am_family family, am_err
 		    !is_suspicious(key))
 			continue;
 		return am_fail(err, AM_ERR_UNSUPPORTED,
-		               "%s: %s: expected no key that changes the result of family %s in a way not "
-		               "computed here, found %s", j->path, key, am_family_name(family),
-		               am_config_type_name(v));
+		               "%s: %s: not supported for family %s: it may change the result (found %s)", j->path,
+		               key, am_family_name(family), am_config_type_name(v));
 	}
 	return AM_OK;
 }

@@ -1,7 +1,7 @@
 /* Attention of a single token (decode): every cached key is read once, and every
  * value once, or only the selected ones. Keys are split into parts of fixed size, so
  * that the threads share the reading and results do not depend on their number. */
-#include "model/session.h"
+#include "model/attention.h"
 
 #include <string.h>
 
@@ -114,26 +114,6 @@ static void join_parts(const decode_step *step, int parts)
 	}
 }
 
-static void hand_over(const decode_step *step)
-{
-	am_session *s = step->s;
-	const am_config *c = &s->model->config;
-	for (int h = 0; h < c->heads; h++) {
-		if (!step->wants[h])
-			continue;
-		int g = h / (c->heads / c->kv_heads);
-		am_attn_row row = {
-			.layer = step->layer, .head = h, .kv_head = g, .row = 0, .position = s->position,
-			.first_key = step->lo, .n = step->n,
-			.score = step->wants[h] & AM_TAP_SCORES ? row_of(s, s->decode_score, h) : NULL,
-			.weight = row_of(s, s->decode_weight, h), .sums = &step->sums[h],
-			.value = cache_of(s, s->values, step->layer, g, step->lo), .value_stride = c->head_dim,
-			.output = s->att + (size_t)h * (size_t)c->head_dim, .head_dim = c->head_dim,
-		};
-		step->tap->observe(step->tap->ctx, 0, &row);
-	}
-}
-
 void am_decode_attention(am_session *s, int layer, const am_tap *tap)
 {
 	const am_config *c = &s->model->config;
@@ -150,5 +130,8 @@ void am_decode_attention(am_session *s, int layer, const am_tap *tap)
 		am_threads_run(s->threads, parts * c->kv_heads, sum_part, &step);
 		join_parts(&step, parts);
 	}
-	hand_over(&step);
+	for (int h = 0; h < c->heads; h++)
+		if (step.wants[h])
+			am_hand_over(s, tap, layer, 0, h, lo, step.wants[h] & AM_TAP_SCORES ? row_of(s, s->decode_score, h) : NULL,
+			             row_of(s, s->decode_weight, h), &step.sums[h], 0);
 }

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kernels/gemm.h"
 #include "model/session.h"
 
 #include <math.h>
@@ -81,15 +82,16 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	                         {w->v, v->v_bias, s->v, kv, false}}, 3);
 	am_rotate_store(s, layer, n);
 	double start = am_now();
-	am_attention(s, layer, n, tap);
+	am_status status = am_attention(s, layer, n, tap, err);
 	s->attention_seconds += am_now() - start;
+	if (status)
+		return status;
 	if (atomic_load(&s->bad))
 		return am_report_nonfinite(s, layer, "attention scores are", err);
-	if (tap && tap->layer_done) {
-		am_status status = tap->layer_done(tap->ctx, layer, err);
-		if (status)
-			return status;
-	}
+	if (tap && tap->layer_done)
+		status = tap->layer_done(tap->ctx, layer, err);
+	if (status)
+		return status;
 	am_linear(s, s->att, n, q, (am_product[]){{w->o, v->o_bias, s->x, c->hidden, true}}, 1);
 	norm(s, n, v->post_norm);
 	am_linear(s, s->normed, n, c->hidden,
@@ -132,7 +134,11 @@ am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_e
 		               s->position, s->capacity);
 	double start = am_now();
 	atomic_store(&s->bad, false);
-	am_status status = embed(s, io->ids, n, err);
+	am_status status = AM_OK;
+	if (s->total_seconds == 0) /* the buffer of one thread is there since am_gemm_init */
+		status = am_gemm_room(am_threads_count(s->threads) - 1, err);
+	if (!status)
+		status = embed(s, io->ids, n, err);
 	if (status)
 		return status;
 	am_rope_block(s, n);

@@ -16,13 +16,22 @@
 
 typedef struct am_session am_session;
 
+/* Arithmetic of the linear layers. AM_COMPUTE_BF16 rounds their inputs and weights to
+ * bfloat16 and sums in float32; everything else is float32 in both. */
+typedef enum { AM_COMPUTE_F32, AM_COMPUTE_BF16 } am_compute;
+/* "f32", "bf16" */
+const char *am_compute_name(am_compute dtype);
+
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */
 	int block;      /* most rows of one am_session_forward call */
 	int decode_topk; /* blocks of one token attend to the exact top-k keys of each query
 	                    head alone (higher score first, then lower index); 0: to all */
+	size_t tile_floats; /* scores held at a time by one thread; rows that do not fit are
+	                       streamed over in chunks of keys; 0: 2 MiB of them */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
+	am_compute dtype;
 } am_session_options;
 
 /* The model must outlive the session. am_gemm_init must have succeeded. */

@@ -1,12 +1,12 @@
 /* Negative log-likelihood without a [rows][vocab] matrix: panels of the vocabulary
  * are scored and reduced one by one, then joined in a fixed order. */
-#include "kernels/gemm.h"
 #include "model/session.h"
 
 #include <math.h>
 
 typedef struct nll_step {
 	am_session *s;
+	am_activations x;
 	int rows;
 	const int32_t *target;
 } nll_step;
@@ -19,8 +19,7 @@ static void nll_task(void *ctx, int panel, int worker)
 	struct am_worker_scratch *w = &s->worker[worker];
 	int first = panel * AM_VOCAB_PANEL;
 	int n = c->vocab - first < AM_VOCAB_PANEL ? c->vocab - first : AM_VOCAB_PANEL;
-	const float *rows = am_weight_rows(s->kernels, s->model->weights.lm_head, first, n, w->panel);
-	am_gemm_nt(step->rows, n, c->hidden, 1, s->normed, c->hidden, rows, c->hidden, 0, w->logits, n);
+	am_product_weights(s, &step->x, 0, step->rows, s->model->weights.lm_head, first, n, false, w->logits, n, worker);
 	for (int r = 0; r < step->rows; r++) {
 		float *logit = w->logits + (size_t)r * (size_t)n;
 		int t = step->target[r] - first;
@@ -35,7 +34,7 @@ static void nll_task(void *ctx, int panel, int worker)
 
 void am_nll(am_session *s, int rows, const int32_t *target, float *nll)
 {
-	nll_step step = {s, rows, target};
+	nll_step step = {s, am_activations_of(s, s->normed, rows, s->model->config.hidden), rows, target};
 	int panels = (s->model->config.vocab + AM_VOCAB_PANEL - 1) / AM_VOCAB_PANEL;
 	am_threads_run(s->threads, panels, nll_task, &step);
 	for (int r = 0; r < rows; r++) {

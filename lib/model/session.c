@@ -1,8 +1,15 @@
-#include "model/session.h"
+#include "model/attention.h"
 
 #include "base/mem.h"
 
 #include <string.h>
+
+enum { TILE_FLOATS = 1 << 19 }; /* 2 MiB of scores stay near the cache */
+
+const char *am_compute_name(am_compute dtype)
+{
+	return dtype == AM_COMPUTE_BF16 ? "bf16" : "f32";
+}
 
 static void *take(am_session *s, bool *ok, size_t n, size_t size)
 {
@@ -13,22 +20,30 @@ static void *take(am_session *s, bool *ok, size_t n, size_t size)
 	return p;
 }
 
+/* Most inputs of a linear step. */
+static size_t widest(const am_config *c)
+{
+	int inputs = c->hidden > c->intermediate ? c->hidden : c->intermediate;
+	return (size_t)(c->heads * c->head_dim > inputs ? c->heads * c->head_dim : inputs);
+}
+
 static bool allocate_workers(am_session *s)
 {
 	const am_config *c = &s->model->config;
 	bool ok = true;
-	int inputs = c->hidden > c->intermediate ? c->hidden : c->intermediate;
-	if (c->heads * c->head_dim > inputs)
-		inputs = c->heads * c->head_dim;
+	size_t stride = (size_t)am_attention_stride(s->capacity);
 	size_t tile = (size_t)s->tile_rows * (size_t)(c->heads / c->kv_heads);
-	size_t panel = (size_t)AM_PANEL * (size_t)inputs, vocab = (size_t)AM_VOCAB_PANEL * (size_t)c->hidden;
+	size_t scores = am_tile_floats(s, tile);
+	size_t panel = (size_t)AM_PANEL * widest(c), vocab = (size_t)AM_VOCAB_PANEL * (size_t)c->hidden;
 	s->worker = am_calloc((size_t)am_threads_count(s->threads), sizeof *s->worker);
 	if (!s->worker)
 		return false;
 	for (int i = 0; i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
-		w->score = take(s, &ok, tile * (size_t)s->capacity, sizeof(float));
-		w->weight = take(s, &ok, tile * (size_t)s->capacity, sizeof(float));
+		w->score = take(s, &ok, scores, sizeof(float));
+		w->weight = take(s, &ok, scores > stride ? scores : stride, sizeof(float));
+		w->part_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
+		w->stream = take(s, &ok, tile, sizeof *w->stream);
 		w->q_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->out_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
@@ -61,6 +76,8 @@ static bool allocate(am_session *s)
 	s->v = take(s, &ok, b * (size_t)c->kv_heads * d, sizeof(float));
 	s->gate = take(s, &ok, b * (size_t)c->intermediate, sizeof(float));
 	s->up = take(s, &ok, b * (size_t)c->intermediate, sizeof(float));
+	if (s->dtype == AM_COMPUTE_BF16)
+		s->rounded = take(s, &ok, b * (widest(c) + 1), sizeof(float));
 	size_t panels = ((size_t)c->vocab + AM_VOCAB_PANEL - 1) / AM_VOCAB_PANEL;
 	s->panel_max = take(s, &ok, panels * b, sizeof *s->panel_max);
 	s->panel_sum = take(s, &ok, panels * b, sizeof *s->panel_sum);
@@ -131,10 +148,12 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 	s->model = m;
 	s->threads = o->threads;
 	s->kernels = o->kernels;
+	s->dtype = o->dtype;
 	s->capacity = o->capacity;
 	s->decode_topk = o->decode_topk < o->capacity ? o->decode_topk : 0;
 	s->block = o->block < o->capacity ? o->block : o->capacity;
-	s->tile_rows = am_attention_tile_rows(&m->config, s->capacity, s->block);
+	s->tile_floats = o->tile_floats ? o->tile_floats : TILE_FLOATS;
+	s->tile_rows = am_attention_tile_rows(&m->config, s->block);
 	am_status status = AM_OK;
 	if (!set_ropes(s) || !allocate(s))
 		status = am_fail(err, AM_ERR_MEMORY,
@@ -155,7 +174,7 @@ void am_session_free(am_session *s)
 	if (!s)
 		return;
 	void *blocks[] = {s->keys, s->values, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
-	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->panel_max, s->panel_sum,
+	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->rounded, s->panel_max, s->panel_sum,
 	                  s->target_logit, s->decode_score, s->decode_weight, s->decode_partial, s->decode_wants,
 	                  s->decode_sums};
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
@@ -163,7 +182,7 @@ void am_session_free(am_session *s)
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits,
-		               w->select, w->index};
+		               w->select, w->index, w->part_tile, w->stream, w->kept};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}

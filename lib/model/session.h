@@ -29,6 +29,7 @@ struct am_session {
 	const am_model *model;
 	am_threads *threads;
 	const am_kernels *kernels;
+	am_compute dtype;
 	int capacity, block, position;
 	size_t cache_bytes, scratch_bytes;
 	/* KV cache, [layers][kv_heads][capacity][head_dim] each. */
@@ -43,12 +44,22 @@ struct am_session {
 	float *q, *att;      /* [block][heads * head_dim] */
 	float *k, *v;        /* [block][kv_heads * head_dim] */
 	float *gate, *up;    /* [block][intermediate] */
+	void *rounded;       /* input of a linear step in bfloat16; NULL in float32 */
 	float *panel_max;    /* [vocabulary panels][block] */
 	double *panel_sum;
 	float *target_logit; /* [block] */
 	struct am_worker_scratch {
-		float *score, *weight; /* attention tile, [tile_rows * group][keys] */
-		float *q_tile, *out_tile;
+		float *score, *weight; /* attention tile: rows times the stride of their keys */
+		float *q_tile, *out_tile, *part_tile; /* [tile_rows * group][head_dim] */
+		/* Of a tile that streams over its keys, see attention_long.c. */
+		struct am_stream_row {
+			float max;          /* of the scores seen; -inf before the first */
+			double z;           /* sum of exp(score - max) */
+			float shrink, grow; /* factors of the output so far and of the last chunk's */
+			int kept;           /* index of the row in `kept`, -1 when it is not wanted */
+		} *stream;          /* [tile_rows * group] */
+		float *kept;        /* wanted rows of scores, whole */
+		size_t kept_floats; /* room there */
 		am_row_sums *sums;
 		unsigned *wants;
 		float *panel; /* converted weight panel */
@@ -62,6 +73,7 @@ struct am_session {
 	float *decode_partial;               /* [parts][heads * head_dim] */
 	unsigned *decode_wants;              /* [heads] */
 	am_row_sums *decode_sums;            /* [heads] */
+	size_t tile_floats;
 	int tile_rows; /* most query rows of one attention tile */
 	atomic_bool bad; /* a non-finite score was seen */
 	double attention_seconds, total_seconds;
@@ -79,7 +91,29 @@ typedef struct am_product {
 /* Runs products of the same input x[rows][inputs] in one parallel step. */
 void am_linear(am_session *s, const float *x, int rows, int inputs, const am_product *p, int n);
 
-enum { AM_PANEL = 96, AM_VOCAB_PANEL = 512 }; /* weight rows of one product tile */
+/* Weight rows of one product tile, and rows of activations. */
+enum { AM_PANEL = 64, AM_VOCAB_PANEL = 512, AM_ROW_TILE = 256 };
+
+/* Input of a linear step in the arithmetic of the session: exactly one of x and bf16. */
+typedef struct am_activations {
+	const float *x; /* [rows][stride] */
+	const uint16_t *bf16;
+	int inputs, stride;
+} am_activations;
+
+/* x[rows][inputs] itself, or rounded into s->rounded: valid until the next call. */
+am_activations am_activations_of(am_session *s, const float *x, int rows, int inputs);
+
+/* y[rows][count] (row stride ldy) = activations row .. row + rows - 1 . weight rows
+ * first .. first + count - 1, transposed, + (add ? y : 0). count at most AM_PANEL or, for the
+ * output head, AM_VOCAB_PANEL. */
+void am_product_weights(const am_session *s, const am_activations *a, int row, int rows, const am_tensor *w,
+                        int first, int count, bool add, float *y, int ldy, int worker);
+/* C[m][n] = A[m][k] . B[n][k]^T and A[m][k] . B[k][n] in float32; ld* = row strides. */
+void am_product_nt(const am_kernels *kernels, int m, int n, int k, const float *a, int lda, const float *b,
+                   int ldb, float *c, int ldc);
+void am_product_nn(const am_kernels *kernels, int m, int n, int k, const float *a, int lda, const float *b,
+                   int ldb, float *c, int ldc);
 
 /* float32 view of `count` rows of a matrix from row `first` on: the file's own
  * memory where it can be used as it is, else `panel` filled by conversion. */
@@ -89,18 +123,13 @@ const float *am_weight_rows(const am_kernels *kernels, const am_tensor *w, int f
 void am_rope_block(am_session *s, int rows);
 void am_rotate_store(am_session *s, int layer, int rows);
 
-/* att = attention output of the block for one layer; hands rows to the tap. */
-void am_attention(am_session *s, int layer, int rows, const am_tap *tap);
-/* The same for a block of one row. */
-void am_decode_attention(am_session *s, int layer, const am_tap *tap);
-/* Parts the keys are split into. */
-int am_decode_parts(int capacity);
-/* First key that a query sees in a layer. */
-int am_first_key(const am_config *c, int layer, int position);
-/* out[heads of the group][head_dim]: a row's queries of KV head g, times the scale. */
-void am_scaled_queries(const am_session *s, int row, int g, float *out);
-/* Query rows of one attention tile, for a cache of that capacity. */
-int am_attention_tile_rows(const am_config *c, int capacity, int block);
+/* att = attention output of the block for one layer; hands rows to the tap. Fails
+ * for want of memory only; non-finite scores set s->bad. */
+am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err) AM_MUST_CHECK;
+/* Query positions of one tile. */
+int am_attention_tile_rows(const am_config *c, int block);
+/* Floats from one row of scores over `keys` keys to the next. */
+int am_attention_stride(int keys);
 
 /* nll[rows] from the normed hidden state. */
 void am_nll(am_session *s, int rows, const int32_t *target, float *nll);

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,6 +82,37 @@ static am_status put_own_attrs(am_run_writer *w, am_error *err)
 	return s ? s : put_time(w, "created", err);
 }
 
+/* Whether another process still writes this part. */
+static bool is_in_use(const char *part)
+{
+	int fd = open(part, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool free = am_file_lock(fd);
+	close(fd);
+	return !free;
+}
+
+/* The lock comes before the old bytes go: two runs that start at once must not share a file. */
+static am_status open_fresh(am_run_writer *w, const char *fresh, am_error *err)
+{
+	int fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+	struct stat mine, named;
+	/* The other run may also have renamed what was opened here. */
+	if (!am_file_lock(fd) || fstat(fd, &mine) != 0 || stat(fresh, &named) != 0 || mine.st_ino != named.st_ino) {
+		close(fd);
+		return am_fail(err, AM_ERR_EXISTS, "%s: another run is writing it", w->part);
+	}
+	w->fd = fd;
+	if (is_in_use(w->part))
+		return am_fail(err, AM_ERR_EXISTS, "%s: another run is writing it", w->part);
+	if (ftruncate(fd, 0) != 0)
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+	return AM_OK;
+}
+
 static am_status create_file(am_run_writer *w, const char *path, const char *fresh, bool force, am_error *err)
 {
 	if (am_file_is_directory(path))
@@ -89,10 +121,7 @@ static am_status create_file(am_run_writer *w, const char *path, const char *fre
 		return am_fail(err, AM_ERR_IO, "%s: expected a regular file or nothing, found something else", path);
 	if (!force && am_file_exists(path))
 		return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
-	w->fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (w->fd < 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
-	return AM_OK;
+	return open_fresh(w, fresh, err);
 }
 
 static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_run_contents *c, am_error *err)

@@ -49,7 +49,8 @@ typedef struct am_run_contents {
 } am_run_contents;
 
 /* Creates OUT.part, a run without rows that opens at once. AM_ERR_EXISTS when OUT
- * exists and !force (a stale OUT.part is replaced). At least one layer and head.
+ * exists and !force, or when another process writes OUT.part; one that nobody
+ * writes is replaced. At least one layer and head.
  * With path NULL nothing is written, only counted (for estimates). */
 am_status am_run_writer_open(const char *path, bool force, const am_run_axes *axes,
                              const am_run_contents *contents, am_run_writer **out,

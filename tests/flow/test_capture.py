@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from runs import BASE, capture, folder, same_bytes, tensor_span, weights
+from runs import BASE, attnmeter, capture, folder, same_bytes, tensor_span, weights
 
 E = 2.0 ** -24  # unit roundoff of float32
 # A float32 sum of a row keeps a relative error within 36 E while the scores that
@@ -174,7 +174,10 @@ def check_reference(work):
     tokens = os.path.join(work, "ids.txt")
     with open(tokens, "w") as f:
         print(*reference["ids"], file=f)
-    run = capture(os.path.join(work, "reference.h5"), "--tokens", tokens)
+    path = os.path.join(work, "reference.h5")
+    run = capture(path, "--tokens", tokens)
+    told = json.loads(attnmeter("run", "--tokens", tokens, "-o", path, "--force", "--json"))
+    assert told["file_bytes"] == os.path.getsize(path), told
     close(run["sequence_nll"][0], reference["float64"]["nll_mean"], 1e-4, "mean NLL")
     close(run["stat/entropy"].astype(float).mean(axis=2), reference["float64"]["entropy"], 1e-4, "mean entropy")
     close(run["token_id"], reference["ids"], 0, "token_id")

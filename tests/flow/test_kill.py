@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from runs import BOOK, attnmeter, datasets, folder
+from runs import BOOK, attnmeter, datasets, folder, same_bytes
 
 WORK = folder("kill")
 RUN = ["-f", BOOK, "-c", 512, "--split", "--limit", 6, "--block", 48, "-k", "1,16", "--map", "8", "--dist", "topk:4"]
@@ -105,6 +105,21 @@ def ignored_stays_ignored():
     p.stderr.close()
 
 
+def one_writer(whole):
+    """A second run to the same name is refused, --force or not, and the first one ends whole."""
+    path = os.path.join(WORK, "shared.h5")
+    clear(path)
+    first = start(path, RUN)
+    wait_for_part(first, path, 0)
+    second = start(path, DENSE)
+    _, told = second.communicate()
+    assert second.returncode == 1 and told.endswith(b"shared.h5.part: another run is writing it\n"), told
+    assert first.wait() == 0 and not os.path.exists(path + ".part.new")
+    first.stderr.close()
+    shared = datasets(path)
+    assert all(shared[name].tobytes() == whole[name].tobytes() for name in whole if name.startswith("stat/"))
+
+
 def full_disk(whole):
     """A file size limit, which the writer meets as it meets a full disk."""
     path = os.path.join(WORK, "full.h5")
@@ -119,9 +134,26 @@ def full_disk(whole):
         clear(path)
 
 
+def two_at_once(whole):
+    """The second is refused and the first not disturbed."""
+    path = os.path.join(WORK, "shared.h5")
+    first = start(path, RUN)
+    wait_for_part(first, path, 0)
+    second = start(path, RUN)
+    _, told = second.communicate()
+    assert second.returncode == 1 and told.endswith(b"shared.h5.part: another run is writing it\n"), (second.returncode, told)
+    assert not os.path.exists(path + ".part.new")
+    _, told = first.communicate()
+    assert first.returncode == 0, told
+    same_bytes(datasets(path), whole, "beside another run")
+    attnmeter("run", *RUN, "-o", path, "--force")  # which is over
+
+
 kill_at_random(DENSE, 6)
 whole = kill_at_random(RUN, 14)
 stop(whole, signal.SIGINT)
 stop(whole, signal.SIGTERM)
 ignored_stays_ignored()
+one_writer(whole)
 full_disk(whole)
+two_at_once(whole)

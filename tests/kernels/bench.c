@@ -12,11 +12,12 @@
 #include <x86intrin.h>
 #endif
 
-enum { BENCH_N = 65536, BATCHES = 7, TOP_K = 64, N_K = 9, N_TAU = 6 };
+enum { BENCH_N = 65536, BATCHES = 7, TOP_K = 64, N_K = 9, N_TAU = 6, HEADS = 4, HEAD_SIZE = 64 };
 
 typedef struct bench {
 	int n;
 	float *score, *weight, *out;
+	float *cache; /* [BENCH_N / HEADS][HEAD_SIZE] keys or values */
 	int32_t *index;
 	uint16_t *half;
 	void *scratch;
@@ -67,6 +68,22 @@ static void row_topk(const am_kernels *k, bench *b)
 	b->sink += b->index[0];
 }
 
+/* As many keys as give n scores over all heads. */
+static void decode_scores(const am_kernels *k, bench *b)
+{
+	int keys = b->n / HEADS;
+	k->decode_scores(b->score, HEADS, HEAD_SIZE, b->cache, keys, b->out, keys);
+	b->sink += (double)b->out[0];
+}
+
+static void decode_values(const am_kernels *k, bench *b)
+{
+	int keys = b->n / HEADS;
+	memset(b->out, 0, HEADS * HEAD_SIZE * sizeof *b->out);
+	k->decode_values(b->weight, keys, HEADS, HEAD_SIZE, b->cache, keys, b->out);
+	b->sink += (double)b->out[0];
+}
+
 static void bf16_to_f32(const am_kernels *k, bench *b)
 {
 	k->bf16_to_f32(b->half, (size_t)b->n, b->out);
@@ -88,6 +105,8 @@ static const struct {
 	{"sum", sum},
 	{"row_mass", row_mass},
 	{"row_topk", row_topk},
+	{"decode_scores", decode_scores},
+	{"decode_values", decode_values},
 	{"bf16_to_f32", bf16_to_f32},
 	{"f16_to_f32", f16_to_f32},
 };
@@ -116,7 +135,7 @@ static void print(const am_kernels *k, int subject, const bench *b, double secon
 {
 	const char *name = subjects[subject].name;
 	if (!json) {
-		printf("%-8s %-12s %6d %9.3f %9.2f\n", k->name, name, b->n, 1e9 * seconds, cycles);
+		printf("%-8s %-13s %6d %9.3f %9.2f\n", k->name, name, b->n, 1e9 * seconds, cycles);
 		return;
 	}
 	printf("%s\n  {\"isa\": \"%s\", \"kernel\": \"%s\", \"n\": %d, \"ns_per_score\": %.4f, ",
@@ -134,12 +153,14 @@ static void bench_open(bench *b)
 	b->score = calloc(BENCH_N, sizeof *b->score);
 	b->weight = calloc(BENCH_N, sizeof *b->weight);
 	b->out = calloc(BENCH_N, sizeof *b->out);
+	b->cache = calloc(BENCH_N / HEADS * HEAD_SIZE, sizeof *b->cache);
 	b->index = calloc(TOP_K, sizeof *b->index);
 	b->half = calloc(BENCH_N, sizeof *b->half);
 	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
-	if (!b->score || !b->weight || !b->out || !b->index || !b->half || !b->scratch)
+	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->half || !b->scratch)
 		abort();
 	input_gaussian(b->score, BENCH_N, 2.2, &r);
+	input_gaussian(b->cache, BENCH_N / HEADS * HEAD_SIZE, 1, &r);
 	am_kernels_at(0, NULL)->row_softmax(b->score, BENCH_N, b->weight, &s);
 	for (int j = 0; j < BENCH_N; j++)
 		b->half[j] = (uint16_t)am_rng_below(&r, 0x7c00);
@@ -150,6 +171,7 @@ static void bench_close(bench *b)
 	free(b->scratch);
 	free(b->half);
 	free(b->index);
+	free(b->cache);
 	free(b->out);
 	free(b->weight);
 	free(b->score);
@@ -161,7 +183,7 @@ void bench_kernels(const am_kernels *only, int json)
 	bench b = {0};
 	int usable, first = 1;
 	bench_open(&b);
-	printf(json ? "[" : "isa      kernel            n  ns/score tsc/score\n");
+	printf(json ? "[" : "isa      kernel             n  ns/score tsc/score\n");
 	for (int i = 0; am_kernels_at(i, &usable); i++)
 		for (int s = 0; s < N_SUBJECTS; s++)
 			for (int l = 0; l < 3; l++) {
@@ -174,6 +196,7 @@ void bench_kernels(const am_kernels *only, int json)
 				print(k, s, &b, seconds, cycles, json, first);
 				first = 0;
 			}
-	printf(json ? "\n]\n" : "");
 	bench_close(&b);
+	bench_products(only, json);
+	printf(json ? "\n]\n" : "");
 }

@@ -99,7 +99,7 @@ int check_group_end(void)
 	/* A group that checked nothing has proven nothing. */
 	if (!now.done)
 		now.failed = 1;
-	printf("%s %-7s %-11s %ld checks, %ld failed%s\n", now.failed ? "FAIL" : "ok  ", now.isa,
+	printf("%s %-7s %-13s %ld checks, %ld failed%s\n", now.failed ? "FAIL" : "ok  ", now.isa,
 	       now.kernel, now.done, now.failed, worst);
 	return (int)now.failed;
 }

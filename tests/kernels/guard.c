@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { POISON = 0xa5, LINE = 64 };
+enum { LINE = 64 };
 
 void guard_open(guard *g, size_t bytes)
 {
@@ -33,7 +33,7 @@ void *guard_place(guard *g, size_t bytes, size_t size, place where)
 {
 	static const size_t skip[PLACE_COUNT] = {0, 0, 1, 3};
 	unsigned char *start = g->map + g->page;
-	memset(start, POISON, g->room);
+	memset(start, GUARD_POISON, g->room);
 	return where == PLACE_END ? start + g->room - bytes : start + skip[where] * size;
 }
 
@@ -45,7 +45,7 @@ void *guard_place_aligned(guard *g, size_t bytes)
 
 static int all_poison(const unsigned char *p, size_t n)
 {
-	return !n || (p[0] == POISON && !memcmp(p, p + 1, n - 1));
+	return !n || (p[0] == GUARD_POISON && !memcmp(p, p + 1, n - 1));
 }
 
 int guard_intact(const guard *g, const void *data, size_t bytes)

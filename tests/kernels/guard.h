@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+enum { GUARD_POISON = 0xa5 }; /* what every byte beside the data holds */
+
 /* Where in the buffer the data lie. Together with the length the places give
  * every alignment; END touches the page behind, START the page before. */
 typedef enum { PLACE_END, PLACE_START, PLACE_ODD, PLACE_ODD3, PLACE_COUNT } place;

@@ -217,12 +217,31 @@ const input *input_at(int i)
 	return i >= 0 && i < input_count() ? &inputs[i] : NULL;
 }
 
-/* One vector, two, a block of 16, the insertion-sort limit and a strip, each
- * less one, plus one. */
+static int longest = INPUT_MAX_N;
+
+void input_set_longest(int n)
+{
+	longest = n;
+}
+
+int input_longest(void)
+{
+	return longest;
+}
+
+/* One vector, two, a block of 16, the insertion-sort limit, the first row that top-k
+ * splits into groups and a strip, each less one, plus one. */
 int input_length(int i)
 {
-	static const int length[] = {0,  1,  2,  3,  4,   5,   7,   8,    9,    15,   16,         17, 31,
-	                             32, 33, 47, 48, 49,  63,  64,  65,   511,  512,  513,        527, 528,
-	                             1000, 1023, 1025, 4096, 4099, INPUT_MAX_N};
-	return i >= 0 && i < (int)(sizeof length / sizeof length[0]) ? length[i] : -1;
+	static const int length[] = {0,  1,  2,  3,  4,  5,  7,  8,   9,   15,  16,  17,  31,  32,  33,   47,   48,
+	                             49, 63, 64, 65, 255, 256, 257, 511, 512, 513, 527, 528, 1000, 1023, 1025, 4096, 4099,
+	                             INPUT_MAX_N};
+	int there = i >= 0 && i < (int)(sizeof length / sizeof length[0]);
+	return there && length[i] <= longest ? length[i] : -1;
+}
+
+int input_random_length(am_rng *r)
+{
+	int n = (int)exp(8.5 * am_rng_uniform(r));
+	return n < longest ? n : longest;
 }

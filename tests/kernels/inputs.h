@@ -16,8 +16,13 @@ typedef struct input {
 /* The i-th input; NULL past the last. */
 const input *input_at(int i);
 int input_count(void);
-/* The i-th length, 0 to INPUT_MAX_N; -1 past the last. */
+/* The i-th length, 0 to INPUT_MAX_N, ascending; -1 past the last. */
 int input_length(int i);
+/* Leaves longer lengths out (for an emulator); INPUT_MAX_N unless set. */
+void input_set_longest(int n);
+int input_longest(void);
+/* A length from 1, short ones as often as long ones of a scale. */
+int input_random_length(am_rng *r);
 /* Standard normal deviate. */
 double input_normal(am_rng *r);
 /* score[n] normal with deviation sigma. */

@@ -80,6 +80,17 @@ oracle_sum oracle_total(const float *x, int n)
 	return (oracle_sum){(double)sum, (double)magnitude * share};
 }
 
+oracle_sum oracle_dot(float start, const float *x, int x_step, const float *y, int y_step, int n)
+{
+	double sum = (double)start, magnitude = fabs(sum);
+	for (int i = 0; i < n; i++) {
+		double term = (double)x[(size_t)i * (size_t)x_step] * (double)y[(size_t)i * (size_t)y_step];
+		sum += term;
+		magnitude += fabs(term);
+	}
+	return (oracle_sum){sum, (n + (start != 0)) * EPS * magnitude * WIDEN + n * TINY};
+}
+
 /* qsort has no context; the test is one thread. */
 static const float *sorted_by;
 
@@ -105,15 +116,16 @@ void oracle_prefix(const float *weight, int n, const int32_t *order, long double
 		prefix[k + 1] = prefix[k] + (long double)weight[order[k]];
 }
 
-/* Rounding of a share of n weights summed in fixed point (kernels/generic/mass.h): each
- * weight to 2^-51, or to what 64 bits leave beside a count of n and a sum of z >= 1,
- * in numerator and denominator. */
+/* How far fixed-point sums (kernels/generic/mass_code.h) may move a share of n weights:
+ * half a unit a weight in the part, as much in the whole, two units for the limit
+ * itself. The whole holds at least 2^49 units, or 2^(62 - bits of n) where 64 bits
+ * leave less beside a count of n. */
 static double mass_resolution(int n)
 {
 	int bits = 0;
 	while (n >> bits)
 		bits++;
-	return n * (0x1p-50 + ldexp(1, bits - 62));
+	return (n + 2) * fmax(0x1p-49, ldexp(1, bits - 62));
 }
 
 oracle_sum oracle_mass(const long double *prefix, int n, int k)

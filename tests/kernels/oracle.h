@@ -14,7 +14,11 @@
  *   z2: e sum E^2 (2|U| + 4X + 33)
  *   d:  e sum E [(n-1-j)(|U| + 2X) + 32 (n-1-j0) + 33 (j-j0)], j0 = start of the
  *       strip of 512: the kernel forms z (n-1-j0) - sum w (j-j0) a strip.
- * Each is widened by 1/64 for products of errors and by the subnormal terms. */
+ * Each is widened by 1/64 for products of errors and by the subnormal terms.
+ *
+ * A dot product of t terms in float32, in whatever order: a term passes one product
+ * and at most t - 1 additions (t with a start value), so
+ *   |error| <= t e sum |terms|   and 2^-149 a product that is subnormal. */
 #ifndef AM_TESTS_KERNELS_ORACLE_H
 #define AM_TESTS_KERNELS_ORACLE_H
 
@@ -40,6 +44,10 @@ void oracle_row_stats(const float *score, int n, double *weight, double *bound, 
 oracle_sum oracle_entropy(const oracle_row *row);
 /* Sum of x[n]. */
 oracle_sum oracle_total(const float *x, int n);
+
+/* start + sum of x[i * x_step] y[i * y_step], i < n, formed in float32 in any order.
+ * value is NaN or infinite where theirs must be. */
+oracle_sum oracle_dot(float start, const float *x, int x_step, const float *y, int y_step, int n);
 
 /* order[n] = indices of x by falling value, equal values by rising index. */
 void oracle_order(const float *x, int n, int32_t *order);

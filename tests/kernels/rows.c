@@ -29,8 +29,8 @@ static void case_open(row_case *c)
 	c->bound = malloc(INPUT_MAX_N * sizeof *c->bound);
 	if (!c->score || !c->weight || !c->bound)
 		abort();
-	guard_open(&c->score_guard, (INPUT_MAX_N + 3) * sizeof(float));
-	guard_open(&c->weight_guard, (INPUT_MAX_N + 3) * sizeof(float));
+	guard_open(&c->score_guard, ((size_t)input_longest() + 3) * sizeof(float));
+	guard_open(&c->weight_guard, ((size_t)input_longest() + 3) * sizeof(float));
 	guard_open(&c->sums_guard, sizeof(am_row_sums));
 }
 
@@ -114,7 +114,7 @@ static int test_kernel(const am_kernels *k, row_kernel *kernel, const char *name
 				run_case(&c, kernel, full, (place)(at / 2), at % 2);
 		}
 	for (int i = 0; i < o->rounds; i++) {
-		int n = (int)exp(8.5 * am_rng_uniform(&r));
+		int n = input_random_length(&r);
 		case_fill(&c, input_at((int)am_rng_below(&r, (uint64_t)input_count())), n, &r);
 		run_case(&c, kernel, full, (place)am_rng_below(&r, PLACE_COUNT), (int)am_rng_below(&r, 2));
 	}

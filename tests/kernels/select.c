@@ -27,10 +27,10 @@ static void case_open(select_case *c)
 	c->prefix = malloc((INPUT_MAX_N + 1) * sizeof *c->prefix);
 	if (!c->x || !c->order || !c->prefix)
 		abort();
-	guard_open(&c->x_guard, (INPUT_MAX_N + 3) * sizeof(float));
-	guard_open(&c->out_guard, (INPUT_MAX_N + 3) * sizeof(float));
+	guard_open(&c->x_guard, ((size_t)input_longest() + 3) * sizeof(float));
+	guard_open(&c->out_guard, ((size_t)input_longest() + 3) * sizeof(float));
 	guard_open(&c->count_guard, MAX_TAU * sizeof(int32_t));
-	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(INPUT_MAX_N));
+	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(input_longest()));
 }
 
 static void case_close(select_case *c)
@@ -68,7 +68,8 @@ static void mass_case(const am_kernels *k, select_case *c, const int *ks, int n_
 	float *mass = guard_place(&c->out_guard, mass_bytes, sizeof *mass, at);
 	int32_t *count = guard_place(&c->count_guard, count_bytes, sizeof *count, PLACE_END);
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(c->n));
-	k->row_mass(x, c->n, k->sum(x, c->n), ks, n_k, tau, n_tau, mass, count, scratch);
+	double near = k->sum(x, c->n) * (1 + 1e-6 * ((int)at - 1)); /* all that is asked of z */
+	k->row_mass(x, c->n, near, ks, n_k, tau, n_tau, mass, count, scratch);
 	for (int i = 0; i < n_k; i++) {
 		oracle_sum want = oracle_mass(c->prefix, c->n, ks[i]);
 		if (!check_near((double)mass[i], want.value, want.bound, "mass"))
@@ -205,16 +206,20 @@ int test_mass(const am_kernels *k, const test_options *o)
 				mass_row(k, &c, &r);
 		}
 	for (int i = 0; i < o->rounds; i++) {
-		c.n = 1 + (int)exp(8 * am_rng_uniform(&r));
+		c.n = input_random_length(&r);
 		check_case("random", c.n);
 		input_gaussian(c.x, c.n, 12 * am_rng_uniform(&r), &r);
-		if (to_weights(c.x, c.n))
+		int there = to_weights(c.x, c.n);
+		float scale = ldexpf(1, -(i % 4) * (int)am_rng_below(&r, 46)); /* the largest need not be 1 */
+		for (int j = 0; j < c.n && i % 4; j++)
+			c.x[j] *= scale;
+		if (there)
 			mass_row(k, &c, &r);
 	}
 	for (int l = 0; input_length(l) >= 0; l++)
 		if (input_length(l) > 0)
 			check_nested(k, &c, input_length(l), &r);
-	for (int n = 10; n <= 40000; n *= 4)
+	for (int n = 10; n <= 40000 && n <= input_longest(); n *= 4)
 		for (int e = 0; e <= 140; e += 35)
 			check_tau_rule(k, &c, n, ldexpf(1, -e));
 	case_close(&c);
@@ -239,12 +244,40 @@ static void topk_case(const am_kernels *k, select_case *c, int count, place at)
 
 static void topk_row(const am_kernels *k, select_case *c, am_rng *r)
 {
-	int n = c->n, ks[] = {1, 2, 8, 64, n / 3, n / 2, n - 1, n, n + 1, INT_MAX, 0};
-	ks[10] = 1 + (int)am_rng_below(r, (uint64_t)n + 1);
+	/* From n/64 and n/16 down a row is split into large and small groups. */
+	int n = c->n, ks[] = {1, 2, 8, 64, n / 64, n / 64 + 1, n / 16, n / 16 + 1, n / 3, n / 2, n - 1, n, n + 1,
+	                      INT_MAX, 1 + (int)am_rng_below(r, (uint64_t)n + 1)};
 	oracle_order(c->x, n, c->order);
-	for (int i = 0; i < 11; i++)
+	for (int i = 0; i < (int)(sizeof ks / sizeof ks[0]); i++)
 		if (ks[i] >= 1)
 			topk_case(k, c, ks[i], (place)(i % PLACE_COUNT));
+}
+
+/* Between above and below, `equal` scores of one value around the k-th place, as zeros of
+ * both signs when `zero`; what is below is masked in part. */
+static void check_border(const am_kernels *k, select_case *c, int count, int equal, int zero, am_rng *r)
+{
+	int n = c->n, above = count - 1 - (int)am_rng_below(r, (uint64_t)(equal < count ? equal : count));
+	for (int j = 0; j < n; j++) {
+		float border = zero && am_rng_below(r, 2) ? -0.0f : zero ? 0.0f : -3.5f;
+		float below = am_rng_below(r, 2) ? -INFINITY : -4 - (float)am_rng_uniform(r);
+		c->x[j] = j < above ? 1 + (float)am_rng_uniform(r) : j < above + equal ? border : below;
+	}
+	input_shuffle(c->x, n, r);
+	check_case(zero ? "border_zeros" : "border", n);
+	oracle_order(c->x, n, c->order);
+	topk_case(k, c, count, (place)am_rng_below(r, PLACE_COUNT));
+}
+
+static void check_borders(const am_kernels *k, select_case *c, am_rng *r)
+{
+	static const int lengths[] = {250, 256, 257, 319, 320, 1024, 1039, 4095, 4099};
+	for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]); l++)
+		for (int i = 0; i < 48; i++) {
+			int n = c->n = lengths[l], border = i % 2 ? n / 64 : n / 16;
+			int count = border - 2 + i / 2 % 4, most = i / 8 % 2 ? 4 : n - count;
+			check_border(k, c, count > 0 ? count : 1, 1 + (int)am_rng_below(r, (uint64_t)most), i % 3 == 0, r);
+		}
 }
 
 int test_topk(const am_kernels *k, const test_options *o)
@@ -261,7 +294,7 @@ int test_topk(const am_kernels *k, const test_options *o)
 			topk_row(k, &c, &r);
 		}
 	for (int i = 0; i < o->rounds; i++) {
-		c.n = 1 + (int)exp(8 * am_rng_uniform(&r));
+		c.n = input_random_length(&r);
 		check_case("random", c.n);
 		input_gaussian(c.x, c.n, 3, &r);
 		/* Coarser steps every round: from no ties to a handful of values. */
@@ -270,6 +303,7 @@ int test_topk(const am_kernels *k, const test_options *o)
 			c.x[j] = step * nearbyintf(c.x[j] / step);
 		topk_row(k, &c, &r);
 	}
+	check_borders(k, &c, &r);
 	case_close(&c);
 	return check_group_end();
 }

@@ -1,12 +1,13 @@
 /* Checks every kernel of every table in the registry against an oracle in double.
  *
- *   test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N]
+ *   test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N] [--longest N]
  *   test_kernels --same-bytes     usable tables against the first, byte by byte
  *   test_kernels --bench [--json] time a score; nothing is checked
  *
  * Tables this machine cannot run are printed as skips. Exit code: 0 all passed, 1 a
  * check failed, 2 usage, 77 nothing of what was asked for could run. */
 #include "check.h"
+#include "inputs.h"
 #include "tests.h"
 
 #include <stdio.h>
@@ -48,6 +49,8 @@ static int parse(int argc, char **argv, arguments *a)
 			a->test.rounds = (int)v, i++;
 		else if (!strcmp(option, "--exp-stride") && parse_number(value, 1000000, &v) && v)
 			a->test.exp_stride = (int)v, i++;
+		else if (!strcmp(option, "--longest") && parse_number(value, INPUT_MAX_N, &v))
+			input_set_longest((int)v), i++;
 		else if (!strcmp(option, "--seed") && parse_number(value, 0x7fffffff, &v))
 			a->test.seed = (uint64_t)v, i++;
 		else
@@ -64,14 +67,14 @@ static const am_kernels *admit(int i, const arguments *a)
 	if (a->kernels && strcmp(a->kernels, k->name))
 		return NULL;
 	if (!usable && !a->bench)
-		printf("skip %s: this machine cannot run it\n", k->name);
+		printf("skip %s: %s\n", k->name, am_kernels_obstacle(i));
 	return usable ? k : NULL;
 }
 
 static int test_table(const am_kernels *k, const test_options *o)
 {
 	return test_rows(k, o) + test_exp(k, o) + test_sum(k, o) + test_mass(k, o) + test_topk(k, o) +
-	       test_convert(k, o) + test_identities(k, o);
+	       test_decode(k, o) + test_convert(k, o) + test_products(k, o) + test_identities(k, o);
 }
 
 /* Returns failures; *ran counts what was tested. */
@@ -104,7 +107,7 @@ int main(int argc, char **argv)
 {
 	arguments a = {.test = {.seed = 20251203, .rounds = 200, .exp_stride = 101}};
 	if (!parse(argc, argv, &a)) {
-		fprintf(stderr, "usage: test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N]\n"
+		fprintf(stderr, "usage: test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N] [--longest N]\n"
 		                "       test_kernels --same-bytes | --bench [--json]\n");
 		return EXIT_USAGE;
 	}

@@ -16,7 +16,9 @@ int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax 
 int test_sum(const am_kernels *k, const test_options *o);        /* sum */
 int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
-int test_convert(const am_kernels *k, const test_options *o);    /* bf16_to_f32, f16_to_f32 */
+int test_decode(const am_kernels *k, const test_options *o);     /* decode_scores, decode_values */
+int test_convert(const am_kernels *k, const test_options *o);    /* between 16-bit and float32 */
+int test_products(const am_kernels *k, const test_options *o);   /* gemm_nt, gemm_nn, gemm_bf16 */
 int test_identities(const am_kernels *k, const test_options *o); /* between statistics of one row */
 
 /* Both tables give the same bytes on every input (any NaN equals any NaN). */
@@ -26,5 +28,7 @@ int same_sums(const am_row_sums *a, const am_row_sums *b);
 
 /* Times every kernel of every usable table (of `only` when not NULL) to stdout. */
 void bench_kernels(const am_kernels *only, int json);
+/* The same for matrix products; as JSON further objects of an array begun. */
+void bench_products(const am_kernels *only, int json);
 
 #endif

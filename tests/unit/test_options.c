@@ -177,18 +177,18 @@ static void test_refusals(void **state)
 	refuse("--rows-with-a-long-name last", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last'");
 	refuse("--rows-with-a-long-name last:0", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last:0'");
 	refuse("--rows-with-a-long-name last:101", "--rows-with-a-long-name: expected all, last:N or every:N, N from 1 to 100, found 'last:101'");
-	refuse("-k 1,,2", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '1,,2'");
-	refuse("-k 4,1,4", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '4,1,4'");
-	refuse("-k1,0", "-k: expected different whole numbers of at least 1, as in 1,16,64, found '1,0'");
-	refuse("--ranges 5-4", "--ranges: expected different numbers and ranges, as in 0,4-7, or all, found '5-4'");
+	refuse("-k 1,,2", "-k: expected distinct whole numbers of at least 1, as in 1,16,64, found '1,,2'");
+	refuse("-k 4,1,4", "-k: expected distinct whole numbers of at least 1, as in 1,16,64, found '4,1,4'");
+	refuse("-k1,0", "-k: expected distinct whole numbers of at least 1, as in 1,16,64, found '1,0'");
+	refuse("--ranges 5-4", "--ranges: expected distinct numbers and ranges, as in 0,4-7, or all, found '5-4'");
 	refuse("--ranges 0-2000000000",
-	       "--ranges: expected different numbers and ranges, as in 0,4-7, or all, found '0-2000000000'");
-	refuse("--ranges 1-", "--ranges: expected different numbers and ranges, as in 0,4-7, or all, found '1-'");
-	refuse("--shares 0", "--shares: expected different shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '0'");
+	       "--ranges: expected distinct numbers and ranges, as in 0,4-7, or all, found '0-2000000000'");
+	refuse("--ranges 1-", "--ranges: expected distinct numbers and ranges, as in 0,4-7, or all, found '1-'");
+	refuse("--shares 0", "--shares: expected distinct shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '0'");
 	refuse("--shares 101%",
-	       "--shares: expected different shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '101%'");
-	refuse("--shares %", "--shares: expected different shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '%'");
-	refuse("--doubles 1,10", "--doubles: expected different numbers from 0 to 9, separated by commas, found '1,10'");
+	       "--shares: expected distinct shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '101%'");
+	refuse("--shares %", "--shares: expected distinct shares above 0 and up to 1, as in 1%,5% or 0.01,0.05, found '%'");
+	refuse("--doubles 1,10", "--doubles: expected distinct numbers from 0 to 9, separated by commas, found '1,10'");
 	refuse("--call bad", "--call: expected good, found 'bad'");
 }
 

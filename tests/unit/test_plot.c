@@ -409,11 +409,19 @@ static void gnuplot_missing(void **state)
 	setenv("PATH", "", 1);
 	refuses(r, "k-at-mass", o, TMP "-missing", AM_ERR_IO,
 	        "gnuplot: not found; install gnuplot-nox; data and scripts are in " TMP "-missing");
+	am_error err = {0};
+	am_text files = {0};
+	assert_int_equal(am_plot_entropy(r, &o, TMP "-missing", &files, &err), AM_ERR_IO);
+	assert_non_null(strstr(err.text, "gnuplot: not found"));
+	am_text_free(&files);
 	setenv("PATH", path, 1);
 	am_free(path);
 	size_t size;
-	am_free(read_file(TMP "-missing", "k-at-mass", "tsv", &size));
-	am_free(read_file(TMP "-missing", "k-at-mass", "gp", &size));
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "distance-profile" : "k-at-mass";
+		am_free(read_file(TMP "-missing", name, "tsv", &size));
+		am_free(read_file(TMP "-missing", name, "gp", &size));
+	}
 	am_run_close(r);
 }
 

@@ -1,0 +1,7 @@
+# CMake toolchain file: cross-compiles for AArch64 Linux with Debian's
+# gcc-aarch64-linux-gnu. Static, so that qemu-aarch64 needs no target system.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64)

@@ -1,0 +1,11 @@
+/* Matrix products of the tables, each in its ISA's gemm.c. Internal to kernels. */
+#ifndef AM_KERNELS_PRODUCTS_H
+#define AM_KERNELS_PRODUCTS_H
+
+#include "kernels/kernels.h"
+
+am_gemm_nt_fn am_gemm_nt_neon, am_gemm_nt_avx2, am_gemm_nt_avx512;
+am_gemm_nn_fn am_gemm_nn_neon, am_gemm_nn_avx2, am_gemm_nn_avx512;
+am_gemm_bf16_fn am_gemm_bf16_avx512;
+
+#endif

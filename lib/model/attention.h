@@ -1,0 +1,52 @@
+/* Attention of a block, shared by its three forms: tiles whose rows fit the cache
+ * (attention.c), tiles that stream over longer rows (attention_long.c), and a single
+ * row (decode.c). */
+#ifndef AM_MODEL_ATTENTION_H
+#define AM_MODEL_ATTENTION_H
+
+#include "model/session.h"
+
+typedef struct am_attention_step {
+	am_session *s;
+	int layer, rows, tiles;
+	const am_tap *tap;
+} am_attention_step;
+
+/* One tile: query rows first .. first + count - 1 of the block, KV head g. Tile row
+ * r * group + h is query first + r of head g * group + h; m = count * group rows. */
+typedef struct am_tile {
+	int g, group, first, count, m, d;
+	int key0, keys; /* union of the rows' visible keys */
+	const float *k, *v; /* of key0 */
+	struct am_worker_scratch *scratch;
+	int worker;
+} am_tile;
+
+/* First key that a query sees in a layer. */
+int am_first_key(const am_config *c, int layer, int position);
+/* out[heads of the group][head_dim]: a row's queries of KV head g, times the scale. */
+void am_scaled_queries(const am_session *s, int row, int g, float *out);
+/* Position and head of a tile row. */
+int am_tile_position(const am_session *s, const am_tile *t, int i);
+int am_tile_head(const am_tile *t, int i);
+
+/* att of one tile row <- out / z. */
+void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, double z);
+
+/* Hands one row to the tap: keys lo .. position of the row's query, `row` its index in
+ * the block; score may be NULL. */
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
+                  const float *score, const float *weight, const am_row_sums *sums, int worker);
+
+/* Scores that a tile of m rows holds at a time, at most. */
+size_t am_tile_floats(const am_session *s, size_t m);
+/* The long form: room for the wanted rows of a tile, before the threads start. */
+am_status am_attention_long_room(const am_attention_step *a, am_error *err) AM_MUST_CHECK;
+void am_attention_long(const am_attention_step *a, const am_tile *t);
+
+/* The form for a block of one row. */
+void am_decode_attention(am_session *s, int layer, const am_tap *tap);
+/* Parts the keys are split into. */
+int am_decode_parts(int capacity);
+
+#endif

@@ -1,0 +1,195 @@
+/* Attention, forward pass and decode of a model at a context of b->tokens. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/forward.h"
+#include "probes/bench_internal.h"
+#include "probes/capture.h"
+
+#include <string.h>
+
+enum { BLOCK = 512, TOPK = 256 };
+
+typedef struct model_work {
+	am_bench *b;
+	am_session *session;
+	am_capture *capture; /* NULL: nothing captured */
+	am_sequences sequences;
+	am_sequence sequence;
+	int start, n;        /* the block measured */
+	int32_t *target;
+	float *nll;
+	am_status status;
+	am_error *err;
+} model_work;
+
+/* One block at the end of the context; the cache before it holds plausible keys. */
+static double block_seconds(model_work *w, double *attention)
+{
+	double best = 1e300, begin = am_now();
+	*attention = 1e300;
+	for (int i = 0; i < 3 || am_now() - begin < w->b->seconds; i++) {
+		double a[2], t[2];
+		am_session_rewind(w->session, w->start);
+		if (w->capture)
+			am_capture_begin(w->capture, 0, w->start, w->n);
+		am_forward_io io = {.ids = w->sequence.ids + w->start, .target = w->target, .nll = w->nll,
+		                    .tap = w->capture ? am_capture_tap(w->capture) : NULL};
+		am_session_times(w->session, &a[0], &t[0]);
+		w->status = am_session_forward(w->session, &io, w->n, w->err);
+		if (w->status)
+			return 1;
+		am_session_times(w->session, &a[1], &t[1]);
+		best = t[1] - t[0] < best ? t[1] - t[0] : best;
+		*attention = a[1] - a[0] < *attention ? a[1] - a[0] : *attention;
+	}
+	return best;
+}
+
+static am_status open_session(model_work *w, int topk)
+{
+	am_session_options so = {.capacity = w->b->tokens, .block = BLOCK, .decode_topk = topk, .threads = w->b->threads,
+	                         .kernels = w->b->kernels};
+	am_session_free(w->session);
+	w->session = NULL;
+	am_status s = am_session_new(w->b->model, &so, &w->session, w->err);
+	if (s)
+		return s;
+	/* Real keys for one block, repeated up to where the measured one begins. */
+	am_forward_io io = {.ids = w->sequence.ids};
+	s = am_session_forward(w->session, &io, w->n, w->err);
+	am_session_skip(w->session, w->start);
+	return s;
+}
+
+static am_status open_capture(model_work *w, bool everything)
+{
+	static const int k[] = {1, 4, 16, 64, 128, 256, 512, 1024};
+	static const double mass[] = {0.5, 0.9, 0.95, 0.99};
+	am_run_options o;
+	am_run_options_init(&o);
+	o.k = k, o.n_k = everything ? 8 : 0;
+	o.n_ratio = 0;
+	o.mass = mass, o.n_mass = everything ? 4 : 0;
+	o.map = everything ? o.map : 0;
+	am_capture_free(w->capture);
+	w->capture = NULL;
+	return am_capture_new(&o, am_model_config(w->b->model), w->b->kernels, &w->sequences, BLOCK,
+	                      am_threads_count(w->b->threads), &w->capture, w->err);
+}
+
+/* Multiplications and additions of the scores and outputs of the block. */
+static double attention_flop(const model_work *w)
+{
+	const am_config *c = am_model_config(w->b->model);
+	double keys = 0;
+	for (int l = 0; l < c->layers; l++)
+		for (int p = w->start; p < w->start + w->n; p++)
+			keys += c->window[l] > 0 && p >= c->window[l] ? c->window[l] : p + 1;
+	return 4.0 * c->heads * c->head_dim * keys;
+}
+
+static double linear_flop(const model_work *w)
+{
+	const am_config *c = am_model_config(w->b->model);
+	double q = (double)c->heads * c->head_dim, kv = (double)c->kv_heads * c->head_dim, h = c->hidden;
+	double layer = h * (2 * q + 2 * kv) + 3 * h * c->intermediate;
+	return 2.0 * w->n * (layer * c->layers + h * c->vocab);
+}
+
+static am_status measure_blocks(model_work *w)
+{
+	am_bench *b = w->b;
+	double plain, moments, all, forward;
+	forward = block_seconds(w, &plain);
+	if (!w->status && am_bench_wants(b, "attention"))
+		am_bench_say(b, "attention", "plain", attention_flop(w) / plain / 1e9, "GFLOP/s", "matrix product",
+		             attention_flop(w) / plain / 1e9 / b->gflops);
+	if (!w->status && am_bench_wants(b, "forward")) {
+		double rate = (attention_flop(w) + linear_flop(w)) / forward / 1e9;
+		am_bench_say(b, "forward", "last block with NLL", rate, "GFLOP/s", "matrix product", rate / b->gflops);
+		am_bench_say(b, "forward", "last block with NLL", w->n / forward, "tokens/s", NULL, 0);
+	}
+	if (w->status || !am_bench_wants(b, "attention"))
+		return w->status;
+	am_status s = open_capture(w, false);
+	if (s)
+		return s;
+	block_seconds(w, &moments);
+	if (!w->status)
+		am_bench_say(b, "attention", "with entropy and moments", moments / plain, "x plain", "plain", moments / plain);
+	s = w->status ? w->status : open_capture(w, true);
+	if (s)
+		return s;
+	block_seconds(w, &all);
+	if (!w->status)
+		am_bench_say(b, "attention", "with every statistic", all / plain, "x plain", "plain", all / plain);
+	am_capture_free(w->capture);
+	w->capture = NULL;
+	return w->status;
+}
+
+/* Seconds of attention in one decode step at the end of the context. */
+static double decode_seconds(model_work *w)
+{
+	double attention;
+	int start = w->start, n = w->n;
+	am_session_skip(w->session, w->b->tokens - 1);
+	w->start = w->b->tokens - 1;
+	w->n = 1;
+	block_seconds(w, &attention);
+	w->start = start;
+	w->n = n;
+	return attention;
+}
+
+static am_status measure_decode(model_work *w)
+{
+	am_bench *b = w->b;
+	const am_config *c = am_model_config(b->model);
+	double keys = 4.0 * c->layers * c->kv_heads * (double)c->head_dim * b->tokens;
+	double dense = decode_seconds(w);
+	if (w->status)
+		return w->status;
+	am_bench_say(b, "decode", "dense, keys and values read", 2 * keys / dense / 1e9, "GB/s", "memory read",
+	             2 * keys / dense / 1e9 / b->read_gbs);
+	am_status s = open_session(w, TOPK);
+	if (s || b->tokens <= TOPK)
+		return s;
+	double topk = decode_seconds(w);
+	if (!w->status)
+		am_bench_say(b, "decode", "exact top-256 against dense", dense / topk, "x as fast", "dense", dense / topk);
+	return w->status;
+}
+
+am_status am_bench_model(am_bench *b, am_error *err)
+{
+	if (!am_bench_wants(b, "attention") && !am_bench_wants(b, "forward") && !am_bench_wants(b, "decode"))
+		return AM_OK;
+	model_work w = {.b = b, .err = err};
+	int vocab = am_model_config(b->model)->vocab;
+	w.n = b->tokens < BLOCK ? b->tokens : BLOCK;
+	w.start = b->tokens - w.n;
+	w.sequence = (am_sequence){"bench", "", am_calloc((size_t)b->tokens, sizeof(int32_t)), b->tokens};
+	w.sequences = (am_sequences){&w.sequence, 1, 1, b->tokens, b->tokens};
+	w.target = am_calloc((size_t)b->tokens, sizeof *w.target);
+	w.nll = am_calloc((size_t)b->tokens, sizeof *w.nll);
+	am_status s = AM_OK;
+	if (!w.sequence.ids || !w.target || !w.nll)
+		s = am_fail(err, AM_ERR_MEMORY, "bench: out of memory");
+	am_rng rng = {1};
+	for (int i = 0; !s && i < b->tokens; i++)
+		w.sequence.ids[i] = (int32_t)am_rng_below(&rng, (uint64_t)vocab);
+	if (!s)
+		s = open_session(&w, 0);
+	if (!s)
+		s = measure_blocks(&w);
+	if (!s && am_bench_wants(b, "decode"))
+		s = measure_decode(&w);
+	am_capture_free(w.capture);
+	am_session_free(w.session);
+	am_free(w.sequence.ids);
+	am_free(w.target);
+	am_free(w.nll);
+	return s;
+}
