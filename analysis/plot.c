@@ -38,10 +38,21 @@ void am_plot_options_init(am_plot_options *o)
 	*o = (am_plot_options){.theme = "light", .png_width = 1280, .svg = true, .png = true};
 }
 
+/* A field with an axis of no values holds nothing to draw, as one that is absent. */
+static bool holds_values(const am_run *r, am_field f)
+{
+	int64_t shape[AM_MAX_AXES];
+	int rank = am_run_shape(r, f, shape);
+	for (int a = 0; a < rank; a++)
+		if (shape[a] < 1)
+			return false;
+	return rank > 0;
+}
+
 static const am_field *missing_field(const am_plot_kind *kind, const am_run *r)
 {
 	for (int i = 0; i < kind->n_needs; i++)
-		if (!am_run_has(r, kind->needs[i]))
+		if (!holds_values(r, kind->needs[i]))
 			return &kind->needs[i];
 	return NULL;
 }

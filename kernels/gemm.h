@@ -9,6 +9,9 @@
  * against plain C, because some OpenBLAS builds compute wrong results on
  * processors newer than they are. AM_ERR_NUMERIC says so. */
 am_status am_gemm_init(am_error *err) AM_MUST_CHECK;
+/* AM_ERR_MEMORY when there is no address space for the buffers of that many threads:
+ * OpenBLAS would not fail for want of it but try again without end. */
+am_status am_gemm_room(int threads, am_error *err) AM_MUST_CHECK;
 /* What the BLAS calls itself: version, target core. */
 const char *am_gemm_describe(void);
 

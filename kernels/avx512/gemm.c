@@ -7,6 +7,11 @@
 
 #include "kernels/avx512/transpose.h"
 
+static inline void transpose(vf *r)
+{
+	transpose_512((__m512 *)r);
+}
+
 static inline vf vf_fma(vf a, vf b, vf c)
 {
 	return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);

@@ -14,6 +14,11 @@ static inline vf vf_spread(const uint16_t *a)
 	return (vf)_mm512_set1_epi32(pair);
 }
 
+static inline void transpose(vf *r)
+{
+	transpose_512((__m512 *)r);
+}
+
 static inline vf vf_fma(vf a, vf b, vf c)
 {
 	return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kernels/gemm.h"
 #include "model/session.h"
 
 #include <math.h>
@@ -133,7 +134,11 @@ am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_e
 		               s->position, s->capacity);
 	double start = am_now();
 	atomic_store(&s->bad, false);
-	am_status status = embed(s, io->ids, n, err);
+	am_status status = AM_OK;
+	if (s->total_seconds == 0) /* the buffer of one thread is there since am_gemm_init */
+		status = am_gemm_room(am_threads_count(s->threads) - 1, err);
+	if (!status)
+		status = embed(s, io->ids, n, err);
 	if (status)
 		return status;
 	am_rope_block(s, n);

@@ -9,6 +9,8 @@
 #define CACHE_BYTES ((size_t)16 << 20) /* of chunks, a dataset */
 #define CACHE_SLOTS 4099               /* prime, many times the chunks that fit */
 #define LONGEST_AXIS INT32_MAX
+#define HALF_BYTES 2 /* of the smallest type distributions are stored in */
+#define UNWRITTEN_BYTES ((size_t)16 << 20) /* of a field that may hold fill values alone */
 #define BEST_RATIO 1100 /* deflate cannot do better than about 1030 to 1 */
 
 /* Whether `path` exists within this file; links to elsewhere do not count. */
@@ -106,11 +108,19 @@ static am_status open_dataset(const am_run *r, const char *path, am_type type, i
 	return s;
 }
 
-/* More values than the bytes in the file can hold are not there. */
-static bool plausible(hid_t d, am_type type, int64_t n)
+/* More values than the bytes in the file can hold are not there: a few hundred
+ * bytes may declare any shape, and be believed by every loop over it. `unwritten`
+ * bytes are taken as fill values. */
+static bool plausible(const am_run *r, hid_t d, size_t size, int rank, const int64_t *shape, size_t unwritten)
 {
-	return n <= LONGEST_AXIS &&
-	       (uint64_t)n * am_type_size(type) <= (uint64_t)H5Dget_storage_size(d) * BEST_RATIO;
+	size_t bytes = size;
+	hsize_t stored = H5Dget_storage_size(d), file = 0;
+	for (int a = 0; a < rank; a++)
+		if (!am_mul_size(bytes, (size_t)shape[a], &bytes))
+			return false;
+	if (H5Fget_filesize(r->file, &file) < 0)
+		return false;
+	return bytes <= unwritten || bytes <= (stored < file ? stored : file) * BEST_RATIO;
 }
 
 static am_status load_axis(am_run *r, am_axis a, am_error *err)
@@ -122,7 +132,7 @@ static am_status load_axis(am_run *r, am_axis a, am_error *err)
 	am_status s = open_dataset(r, path, am_axes[a].type, 1, &d, &n, err);
 	if (s || d < 0)
 		return s;
-	if (!plausible(d, am_axes[a].type, n)) {
+	if (n > LONGEST_AXIS || !plausible(r, d, am_type_size(am_axes[a].type), 1, &n, 0)) {
 		s = am_fail(err, AM_ERR_FORMAT, "%s: %s: %" PRId64 " values, more than the file can hold",
 		            r->path, path, n);
 	} else if (!(r->values[a] = am_alloc((size_t)n, sizeof(double)))) {
@@ -156,6 +166,10 @@ static am_status load_field(am_run *r, am_field f, am_error *err)
 			               spec->path, r->length[axis], am_axes[axis].name, shape[a]);
 		}
 	}
+	/* Strings are stored in any way, of 1 byte or more. */
+	size_t size = spec->type == AM_TYPE_STRING ? 1 : am_type_size(spec->type);
+	if (!plausible(r, r->field[f], size, spec->n_axes, shape, UNWRITTEN_BYTES))
+		return am_fail(err, AM_ERR_FORMAT, "%s: %s: more values than the file can hold", r->path, spec->path);
 	return AM_OK;
 }
 
@@ -172,6 +186,8 @@ static am_status load_dist_layer(am_run *r, int i, am_error *err)
 	if (shape[0] != r->length[AM_AXIS_HEAD])
 		return am_fail(err, AM_ERR_FORMAT, "%s: %s: expected %" PRId64 " heads, found %" PRId64, r->path,
 		               path, r->length[AM_AXIS_HEAD], shape[0]);
+	if (!plausible(r, d->prob, HALF_BYTES, 2, shape, UNWRITTEN_BYTES))
+		return am_fail(err, AM_ERR_FORMAT, "%s: %s: more values than the file can hold", r->path, path);
 	d->elements = shape[1];
 	snprintf(path, sizeof path, "/dist/%lld/offset", id);
 	s = open_dataset(r, path, AM_TYPE_I64, 1, &d->offset, &edges, err);

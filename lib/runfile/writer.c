@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,7 +99,9 @@ static am_status open_fresh(am_run_writer *w, const char *fresh, am_error *err)
 	int fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
-	if (!am_file_lock(fd)) {
+	struct stat mine, named;
+	/* The other run may also have renamed what was opened here. */
+	if (!am_file_lock(fd) || fstat(fd, &mine) != 0 || stat(fresh, &named) != 0 || mine.st_ino != named.st_ino) {
 		close(fd);
 		return am_fail(err, AM_ERR_EXISTS, "%s: another run is writing it", w->part);
 	}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from runs import BOOK, attnmeter, datasets, folder
+from runs import BOOK, attnmeter, datasets, folder, same_bytes
 
 WORK = folder("kill")
 RUN = ["-f", BOOK, "-c", 512, "--split", "--limit", 6, "--block", 48, "-k", "1,16", "--map", "8", "--dist", "topk:4"]
@@ -130,6 +130,21 @@ def full_disk(whole):
         clear(path)
 
 
+def two_at_once(whole):
+    """The second is refused and the first not disturbed."""
+    path = os.path.join(WORK, "shared.h5")
+    first = start(path, RUN)
+    wait_for_part(first, path, 0)
+    second = start(path, RUN)
+    _, told = second.communicate()
+    assert second.returncode == 1 and told.endswith(b"shared.h5.part: another run is writing it\n"), (second.returncode, told)
+    assert not os.path.exists(path + ".part.new")
+    _, told = first.communicate()
+    assert first.returncode == 0, told
+    same_bytes(datasets(path), whole, "beside another run")
+    attnmeter("run", *RUN, "-o", path, "--force")  # which is over
+
+
 kill_at_random(DENSE, 6)
 whole = kill_at_random(RUN, 14)
 stop(whole, signal.SIGINT)
@@ -137,3 +152,4 @@ stop(whole, signal.SIGTERM)
 ignored_stays_ignored()
 one_writer(whole)
 full_disk(whole)
+two_at_once(whole)

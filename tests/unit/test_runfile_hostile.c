@@ -1,5 +1,6 @@
 /* Files that are no run, or lie: an error that names file and dataset, never a
  * crash, a hang or memory beyond reason. */
+#include "analysis/plot.h"
 #include "runfile/reader.h"
 #include "runfile_data.h"
 
@@ -128,6 +129,7 @@ static void replaced_datasets(void **state)
 		{"/sequence_name", H5T_NATIVE_INT, 1, 5, 0, "/sequence_name: values of an unexpected type"},
 		{"/dist/1/prob", H5T_NATIVE_FLOAT, 1, 2, 0, "/dist/1/prob: expected 2 axes, found 1"},
 		{"/dist/1/prob", H5T_NATIVE_FLOAT, 2, 7, 0, "/dist/1/prob: expected 2 heads, found 7"},
+		{"/row_nll", H5T_NATIVE_FLOAT, 1, (hsize_t)1 << 40, 1024, "/row_nll: more values than the file can hold"},
 		{"/dist/1/offset", 0, -1, 0, 0, "/dist/1/offset: missing or empty"},
 		{"/dist/1/offset", H5T_NATIVE_LLONG, 1, 0, 1, "/dist/1/offset: missing or empty"},
 	};
@@ -244,6 +246,42 @@ static void unknown_objects(void **state)
 	am_run_close(r);
 }
 
+/* Axes without values are no reason to refuse a run, nor to draw what is not there. */
+static void empty_axes(void **state)
+{
+	(void)state;
+	const struct {
+		const char *axis, *field, *picture;
+		hid_t type, field_type;
+	} cases[] = {
+		{"/mass", "/stat/k_at_mass", "k-at-mass", H5T_NATIVE_DOUBLE, H5T_NATIVE_INT},
+		{"/k", "/stat/mass_at_k", "coverage-curves", H5T_NATIVE_INT, H5T_NATIVE_FLOAT},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		hid_t file = fresh_run();
+		replace(file, cases[i].axis, cases[i].type, 1, 0, 0);
+		assert_true(H5Ldelete(file, "/stat/output_error", H5P_DEFAULT) >= 0);
+		assert_true(H5Ldelete(file, cases[i].field, H5P_DEFAULT) >= 0);
+		const hsize_t dims[] = {2, 2, 300, 0};
+		hid_t space = H5Screate_simple(4, dims, NULL);
+		hid_t d = H5Dcreate2(file, cases[i].field, cases[i].field_type, space, H5P_DEFAULT, H5P_DEFAULT,
+		                     H5P_DEFAULT);
+		assert_true(d >= 0);
+		H5Dclose(d);
+		H5Sclose(space);
+		H5Fclose(file);
+		am_run *r = NULL;
+		am_text files = {0};
+		am_plot_options o;
+		am_plot_options_init(&o);
+		assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+		assert_int_equal(am_plot_draw(r, cases[i].picture, &o, DIR, &files, &err), AM_ERR_FORMAT);
+		assert_non_null(strstr(err.text, cases[i].field));
+		am_text_free(&files);
+		am_run_close(r);
+	}
+}
+
 static void boxes_outside(void **state)
 {
 	(void)state;
@@ -310,7 +348,7 @@ int main(void)
 		cmocka_unit_test(no_hdf5_at_all), cmocka_unit_test(truncated),
 		cmocka_unit_test(replaced_datasets), cmocka_unit_test(misleading_objects),
 		cmocka_unit_test(links_elsewhere), cmocka_unit_test(other_formats),
-		cmocka_unit_test(unknown_objects), cmocka_unit_test(boxes_outside),
+		cmocka_unit_test(unknown_objects), cmocka_unit_test(empty_axes), cmocka_unit_test(boxes_outside),
 		cmocka_unit_test(damaged_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, close_hdf5);
