@@ -142,7 +142,7 @@ static int test_one(const am_kernels *k, const char *name, decode_test *test, am
 {
 	check_group(k->name, name);
 	for (int i = 0; i < (int)(sizeof head_sizes / sizeof head_sizes[0]); i++)
-		for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]); l++)
+		for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]) && lengths[l] <= input_longest(); l++)
 			for (int heads = 1; heads <= MAX_HEADS; heads += lengths[l] >= LONG ? 4 : 1) {
 				decode_case c = {.heads = heads, .d = head_sizes[i], .n = lengths[l]};
 				c.stride = c.n + (int)am_rng_below(r, 2) * 7;

@@ -272,7 +272,7 @@ static void check_border(const am_kernels *k, select_case *c, int count, int equ
 static void check_borders(const am_kernels *k, select_case *c, am_rng *r)
 {
 	static const int lengths[] = {250, 256, 257, 319, 320, 1024, 1039, 4095, 4099};
-	for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]); l++)
+	for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]) && lengths[l] <= input_longest(); l++)
 		for (int i = 0; i < 48; i++) {
 			int n = c->n = lengths[l], border = i % 2 ? n / 64 : n / 16;
 			int count = border - 2 + i / 2 % 4, most = i / 8 % 2 ? 4 : n - count;
