@@ -1,6 +1,6 @@
 /* Which matrix product runs, in one place: the kernel table's own where it has one
  * (at least as fast as OpenBLAS in every shape of the forward pass, and safe on
- * processors newer than OpenBLAS), else OpenBLAS. docs/performance.md has the figures. */
+ * processors newer than OpenBLAS), else OpenBLAS. test_kernels --bench shows the figures. */
 #include "base/half.h"
 #include "kernels/gemm.h"
 #include "model/session.h"
