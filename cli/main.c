@@ -4,9 +4,11 @@
 #include "cli/options.h"
 #include "cli/report.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command {
 	const char *name;
@@ -77,8 +79,21 @@ static int dispatch(int argc, char **argv)
 	return c ? c->run(argc - 1, argv + 1) : unknown(word);
 }
 
+/* A stream closed by the caller would be the number of the next file opened, and
+ * a message part of a run file. Writing to a standard output of this kind fails. */
+static void fill_standard_streams(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_streams();
 	/* A reader that goes away is seen as EPIPE, where outputs can be cleaned up. */
 	signal(SIGPIPE, SIG_IGN);
 #ifdef SIGXFSZ

@@ -116,14 +116,26 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 	return s;
 }
 
-am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err)
+/* Replacing a text by its measurements is a slip, not a wish. */
+static am_status check_output(const am_run_options *o, am_error *err)
 {
 	if (!o->output)
 		return am_fail(err, AM_ERR_USAGE, "no output given");
+	for (int i = 0; i < o->n_inputs; i++)
+		if (o->inputs[i].kind != AM_INPUT_PROMPT && am_file_is_same(o->inputs[i].value, o->output))
+			return am_fail(err, AM_ERR_USAGE, "%s: is an input, expected another output", o->output);
+	return AM_OK;
+}
+
+am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err)
+{
+	am_status s = check_output(o, err);
+	if (s)
+		return s;
 	double start = am_now();
 	am_job job;
 	am_run_summary summary = {0};
-	am_status s = am_job_open(o, &job, err);
+	s = am_job_open(o, &job, err);
 	if (!s)
 		s = capture(&job, &summary, err);
 	summary.seconds = am_now() - start;

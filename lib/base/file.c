@@ -147,6 +147,12 @@ bool am_file_is_regular(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool am_file_is_same(const char *a, const char *b)
+{
+	struct stat x, y;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 char *am_path_join(const char *dir, const char *name)
 {
 	size_t a = strlen(dir), b = strlen(name);

@@ -35,6 +35,8 @@ bool am_file_lock(int fd);
 bool am_file_is_directory(const char *path);
 /* Whether it is a regular file, links followed. */
 bool am_file_is_regular(const char *path);
+/* Whether both paths lead to one file that exists. */
+bool am_file_is_same(const char *a, const char *b);
 
 /* "dir/name" in a new string (am_free); NULL when memory is short. */
 char *am_path_join(const char *dir, const char *name);
