@@ -12,3 +12,4 @@ cmake --build "$tree" --parallel 2 >/dev/null
 run() { qemu-aarch64 "$tree/tests/kernels/test_kernels" --longest 4099 "$@"; }
 run --kernels neon --rounds 10 --exp-stride 9973
 run --same-bytes
+run --accuracy

@@ -2,6 +2,7 @@
  *
  *   test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N] [--longest N]
  *   test_kernels --same-bytes     usable tables against the first, byte by byte
+ *   test_kernels --accuracy       statistics of long rows; their errors in Markdown
  *   test_kernels --bench [--json] time a score; nothing is checked
  *
  * Tables this machine cannot run are printed as skips. Exit code: 0 all passed, 1 a
@@ -18,7 +19,7 @@ enum { EXIT_USAGE = 2, EXIT_SKIPPED = 77 };
 
 typedef struct arguments {
 	const char *kernels;
-	int same_bytes, bench, json;
+	int same_bytes, accuracy, bench, json;
 	test_options test;
 } arguments;
 
@@ -39,6 +40,8 @@ static int parse(int argc, char **argv, arguments *a)
 		long v = 0;
 		if (!strcmp(option, "--same-bytes"))
 			a->same_bytes = 1;
+		else if (!strcmp(option, "--accuracy"))
+			a->accuracy = 1;
 		else if (!strcmp(option, "--bench"))
 			a->bench = 1;
 		else if (!strcmp(option, "--json"))
@@ -77,6 +80,18 @@ static int test_table(const am_kernels *k, const test_options *o)
 	       test_decode(k, o) + test_convert(k, o) + test_products(k, o) + test_identities(k, o);
 }
 
+/* Returns failures; *ran counts the tables. */
+static int test_accuracies(const arguments *a, int *ran)
+{
+	const am_kernels *tables[16];
+	for (int i = 0; *ran < 16 && am_kernels_at(i, NULL); i++) {
+		const am_kernels *k = admit(i, a);
+		if (k)
+			tables[(*ran)++] = k;
+	}
+	return *ran ? test_accuracy(tables, *ran, &a->test) : 0;
+}
+
 /* Returns failures; *ran counts what was tested. */
 static int test_all(const arguments *a, int *ran)
 {
@@ -108,7 +123,7 @@ int main(int argc, char **argv)
 	arguments a = {.test = {.seed = 20251203, .rounds = 200, .exp_stride = 101}};
 	if (!parse(argc, argv, &a)) {
 		fprintf(stderr, "usage: test_kernels [--kernels NAME] [--rounds N] [--seed N] [--exp-stride N] [--longest N]\n"
-		                "       test_kernels --same-bytes | --bench [--json]\n");
+		                "       test_kernels --same-bytes | --accuracy | --bench [--json]\n");
 		return EXIT_USAGE;
 	}
 	if (a.bench) {
@@ -122,7 +137,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	check_start();
-	int ran = 0, failed = test_all(&a, &ran);
+	int ran = 0, failed = a.accuracy ? test_accuracies(&a, &ran) : test_all(&a, &ran);
 	if (!ran) {
 		explain_skip(&a);
 		return EXIT_SKIPPED;

@@ -21,6 +21,10 @@ int test_convert(const am_kernels *k, const test_options *o);    /* between 16-b
 int test_products(const am_kernels *k, const test_options *o);   /* gemm_nt, gemm_nn, gemm_bf16 */
 int test_identities(const am_kernels *k, const test_options *o); /* between statistics of one row */
 
+/* Statistics of rows of up to 131072 scores within the errors asked of them, with each
+ * of the tables; prints the largest errors in Markdown. Returns failures. */
+int test_accuracy(const am_kernels *const *tables, int n_tables, const test_options *o);
+
 /* Both tables give the same bytes on every input (any NaN equals any NaN). */
 int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_options *o);
 /* Field by field, any NaN equal to any NaN. */
