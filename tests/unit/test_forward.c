@@ -99,11 +99,22 @@ static double number(const char *key)
 	return json_number_value(json_object_get(reference, key));
 }
 
-static void against_reference(void **state)
+/* Calls check(name) with every usable kernel table; says which are left out. */
+static void with_every_table(void (*check)(const char *kernels))
 {
-	(void)state;
+	int usable;
+	const am_kernels *k;
+	for (int i = 0; (k = am_kernels_at(i, &usable)); i++) {
+		print_message(usable ? "with %s\n" : "skip %s: %s\n", k->name, am_kernels_obstacle(i));
+		if (usable)
+			check(k->name);
+	}
+}
+
+static void check_reference(const char *kernels)
+{
 	static outcome o;
-	run(&o, N, 2, NULL, 0);
+	run(&o, N, 2, kernels, 0);
 	assert_false(o.visible_wrong);
 	double mean = 0;
 	for (int i = 0; i < N - 1; i++)
@@ -133,6 +144,12 @@ static void against_reference(void **state)
 		}
 }
 
+static void against_reference(void **state)
+{
+	(void)state;
+	with_every_table(check_reference);
+}
+
 static void assert_close(const outcome *a, const outcome *b, double tolerance)
 {
 	double worst = 0;
@@ -160,17 +177,22 @@ static void blocks_and_decode_agree(void **state)
 	}
 }
 
-static void same_bytes_for_any_threads(void **state)
+static void check_threads(const char *kernels)
 {
-	(void)state;
 	static outcome one, many;
-	run(&one, 96, 1, NULL, 0);
+	run(&one, 96, 1, kernels, 0);
 	for (int t = 2; t <= 5; t++) {
-		run(&many, 96, t, NULL, 0);
+		run(&many, 96, t, kernels, 0);
 		assert_memory_equal(&one.nll, &many.nll, sizeof one.nll);
 		assert_memory_equal(&one.logits, &many.logits, sizeof one.logits);
 		assert_memory_equal(&one.entropy, &many.entropy, sizeof one.entropy);
 	}
+}
+
+static void same_bytes_for_any_threads(void **state)
+{
+	(void)state;
+	with_every_table(check_threads);
 }
 
 /* Tiles too small for a row: streaming over the keys gives the same, for any number
@@ -229,21 +251,18 @@ static void streaming_sees_windows(void **state)
 	am_threads_free(threads);
 }
 
+static void check_scalar(const char *kernels)
+{
+	static outcome scalar, other;
+	run(&scalar, 96, 2, "scalar", 0);
+	run(&other, 96, 2, kernels, 0);
+	assert_close(&scalar, &other, 5e-5);
+}
+
 static void every_kernel_agrees(void **state)
 {
 	(void)state;
-	static outcome scalar, other;
-	run(&scalar, 96, 2, "scalar", 0);
-	int usable;
-	const am_kernels *k;
-	for (int i = 1; (k = am_kernels_at(i, &usable)); i++) {
-		if (!usable) {
-			print_message("%s: not usable on this machine, skipped\n", k->name);
-			continue;
-		}
-		run(&other, 96, 2, k->name, 0);
-		assert_close(&scalar, &other, 5e-5);
-	}
+	with_every_table(check_scalar);
 }
 
 static void greedy_decode(void **state)

@@ -1,7 +1,8 @@
-/* Fixture models of every family and rope variant, run as a user runs them and
- * compared row by row with float64 statistics of transformers: see
- * tests/golden/README.md. One test a folder. */
+/* Fixture models of every family and rope variant, run as a user runs them with
+ * every kernel table and compared row by row with float64 statistics of
+ * transformers: see tests/golden/README.md. One test a table and folder. */
 #include "base/mem.h"
+#include "kernels/kernels.h"
 #include "probes/run.h"
 #include "runfile/reader.h"
 #include "store/tensors.h"
@@ -42,6 +43,12 @@ static const struct {
 	{AM_FIELD_MASS_AT_RATIO, "mass_at_ratio", 1e-5, 0, 0},
 	{AM_FIELD_OUTPUT_ERROR, "output_error", 1e-4, 0, 0},
 };
+
+typedef struct subject {
+	char name[96]; /* of the test: folder and table */
+	char dir[512];
+	const char *kernels;
+} subject;
 
 typedef struct fixture {
 	am_tensors *expected;
@@ -179,7 +186,7 @@ static void compare_nll(const fixture *f)
 	am_free(found);
 }
 
-static void capture(const char *dir, const char *output)
+static void capture(const char *dir, const char *kernels, const char *output)
 {
 	static const int k[] = {1, 2, 4, 8, 16};
 	static const double ratio[] = {0.05, 0.25}, mass[] = {0.5, 0.9, 0.95};
@@ -203,6 +210,7 @@ static void capture(const char *dir, const char *output)
 	o.output_error = true;
 	o.block = 7; /* rows see keys of their own block and of earlier ones */
 	o.threads = 2;
+	o.kernels = kernels;
 	o.output = output;
 	o.force = true;
 	am_run_summary summary;
@@ -236,14 +244,17 @@ static void open_fixture(fixture *f, const char *dir, const char *output)
 
 static void agrees_with_transformers(void **state)
 {
-	const char *dir = *state;
+	const subject *of = *state;
 	char output[] = "/tmp/test_golden_models.XXXXXX";
 	int fd = mkstemp(output);
 	assert_true(fd >= 0);
 	close(fd);
-	capture(dir, output);
+	capture(of->dir, of->kernels, output);
 	fixture f = {0};
-	open_fixture(&f, dir, output);
+	open_fixture(&f, of->dir, output);
+	const char *kernel;
+	assert_true(am_run_attr_str(f.run, "kernel", &kernel));
+	assert_string_equal(kernel, of->kernels);
 	compare_visible(&f);
 	compare_nll(&f);
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -267,27 +278,47 @@ static int is_name(const struct dirent *e)
 	return e->d_name[0] != '.';
 }
 
+/* Names of the usable tables; says which are left out. */
+static int usable_tables(const char **out, int most)
+{
+	const am_kernels *k;
+	int n = 0, usable;
+	for (int i = 0; n < most && (k = am_kernels_at(i, &usable)); i++) {
+		if (usable)
+			out[n++] = k->name;
+		else
+			print_message("skip %s: %s\n", k->name, am_kernels_obstacle(i));
+	}
+	return n;
+}
+
 int main(void)
 {
 	struct dirent **names;
-	int n = scandir(MODELS, &names, is_name, alphasort);
+	const char *tables[16];
+	int n = scandir(MODELS, &names, is_name, alphasort), n_tables = usable_tables(tables, 16);
 	if (n < 12) {
 		fprintf(stderr, MODELS ": expected at least 12 fixture models, found %d\n", n);
 		return 1;
 	}
-	struct CMUnitTest *tests = calloc((size_t)n, sizeof *tests);
-	char (*dirs)[512] = calloc((size_t)n, sizeof *dirs);
-	if (!tests || !dirs)
+	size_t total = (size_t)(n * n_tables);
+	struct CMUnitTest *tests = calloc(total, sizeof *tests);
+	subject *subjects = calloc(total, sizeof *subjects);
+	if (!tests || !subjects)
 		return 1;
-	for (int i = 0; i < n; i++) {
-		snprintf(dirs[i], sizeof dirs[i], MODELS "/%s", names[i]->d_name);
-		tests[i] = (struct CMUnitTest){names[i]->d_name, agrees_with_transformers, NULL, NULL, dirs[i]};
+	for (size_t i = 0; i < total; i++) {
+		subject *s = &subjects[i];
+		const char *model = names[i % (size_t)n]->d_name;
+		s->kernels = tables[i / (size_t)n];
+		snprintf(s->dir, sizeof s->dir, MODELS "/%s", model);
+		snprintf(s->name, sizeof s->name, "%s, %s", model, s->kernels);
+		tests[i] = (struct CMUnitTest){s->name, agrees_with_transformers, NULL, NULL, s};
 	}
-	int failed = _cmocka_run_group_tests("golden_models", tests, (size_t)n, NULL, NULL);
+	int failed = _cmocka_run_group_tests("golden_models", tests, total, NULL, NULL);
 	for (int i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
 	free(tests);
-	free(dirs);
+	free(subjects);
 	return failed;
 }
