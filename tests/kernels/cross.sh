@@ -1,6 +1,6 @@
 # Builds the kernels and their tests for AArch64 and runs them in an emulator: NEON
 # against the oracle and, byte by byte, against the reference. Fewer and shorter rows than
-# a machine of its own gets.
+# a machine of its own gets, but for the accuracy of long ones.
 set -euo pipefail
 for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
 	command -v $tool >/dev/null || { echo "skip: no $tool on this machine"; exit 77; }
