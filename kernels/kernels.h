@@ -62,9 +62,10 @@ typedef struct am_kernels {
 	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
 	                 int n_tau, float *mass, int32_t *count, void *scratch);
 
-	/* Indices of the min(k, n) largest scores, best first; equal scores by lower
-	 * index. No NaN. index[min(k, n)]; scratch as above. */
-	void (*row_topk)(const float *score, int n, int k, int32_t *index, void *scratch);
+	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
+	 * the larger. Best first when `sorted`, else in any order. No NaN.
+	 * index[min(k, n)]; scratch as above. */
+	void (*row_topk)(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch);
 
 	/* One query position over cached keys, for `heads` query heads of one key/value
 	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),

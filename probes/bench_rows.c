@@ -43,7 +43,7 @@ static void mass(void *arg)
 static void topk(void *arg)
 {
 	row_work *w = arg;
-	w->k->row_topk(w->score, w->n, K, w->index, w->scratch);
+	w->k->row_topk(w->score, w->n, K, true, w->index, w->scratch);
 }
 
 /* Gaussian scores of spread 2: neither flat nor one-hot. */

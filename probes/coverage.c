@@ -151,7 +151,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 	if (!c->best)
 		return;
 	int n = c->best < row->n ? c->best : row->n;
-	c->kernels->row_topk(row->score, row->n, n, s->index, s->select);
+	c->kernels->row_topk(row->score, row->n, n, true, s->index, s->select);
 	if (c->axes.n_rank)
 		store_best(c, row, at, s->index, n < c->axes.n_rank ? n : c->axes.n_rank);
 	if (c->field[AM_FIELD_OUTPUT_ERROR])

@@ -4,8 +4,8 @@
  * largest score from below, since k groups hold a score at least as large. So one
  * vector pass takes maxima, and only groups that reach the bound are looked into.
  * Candidates become integers that order as wanted (score, then lower index; all
- * different), and a quicksort that leaves alone what lies beyond the first k puts
- * them in order. */
+ * different); the k largest are split off by partitioning, then sorted where their
+ * order is wanted. */
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -65,35 +65,68 @@ static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
 	return a < c ? a : b < c ? c : b;
 }
 
-/* Puts the k largest of x[n] first, in falling order; the rest in any. `depth` bounds
- * unlucky splits. */
-static void sort_first(uint64_t *x, int n, int k, int depth)
+/* Splits x[n] about a pivot: x[0 .. *left) >= pivot >= x[*right .. n), and what lies
+ * between equals it. */
+static void split(uint64_t *x, int n, int *left, int *right)
 {
-	while (n > TOPK_SORTED && k > 0) {
+	uint64_t pivot = median(x[0], x[n / 2], x[n - 1]);
+	int i = 0, j = n - 1;
+	while (i <= j) {
+		while (x[i] > pivot)
+			i++;
+		while (x[j] < pivot)
+			j--;
+		if (i <= j) {
+			uint64_t t = x[i];
+			x[i++] = x[j];
+			x[j--] = t;
+		}
+	}
+	*left = j + 1;
+	*right = i;
+}
+
+/* Puts the k largest of x[n] first, in any order. `depth` bounds unlucky splits. */
+static void select_first(uint64_t *x, int n, int k, int depth)
+{
+	while (k > 0 && k < n) {
+		int left, right;
+		if (n <= TOPK_SORTED) {
+			insertion_sort(x, n);
+			return;
+		}
 		if (depth-- == 0) {
 			heap_sort(x, n);
 			return;
 		}
-		uint64_t pivot = median(x[0], x[n / 2], x[n - 1]);
-		int i = 0, j = n - 1;
-		while (i <= j) {
-			while (x[i] > pivot)
-				i++;
-			while (x[j] < pivot)
-				j--;
-			if (i <= j) {
-				uint64_t t = x[i];
-				x[i++] = x[j];
-				x[j--] = t;
-			}
+		split(x, n, &left, &right);
+		if (k <= left) {
+			n = left;
+		} else if (k < right) {
+			return;
+		} else {
+			x += right;
+			n -= right;
+			k -= right;
 		}
-		sort_first(x, j + 1, k, depth); /* the larger ones */
-		x += i;
-		n -= i;
-		k -= i;
 	}
-	if (k > 0)
-		insertion_sort(x, n);
+}
+
+/* Sorts x[n] in falling order. */
+static void sort_all(uint64_t *x, int n, int depth)
+{
+	while (n > TOPK_SORTED) {
+		int left, right;
+		if (depth-- == 0) {
+			heap_sort(x, n);
+			return;
+		}
+		split(x, n, &left, &right);
+		sort_all(x, left, depth);
+		x += right;
+		n -= right;
+	}
+	insertion_sort(x, n);
 }
 
 static int sort_depth(int n)
@@ -133,8 +166,11 @@ static float kth_largest(const float *x, int n, int k, uint64_t *room)
 {
 	for (int i = 0; i < n; i++)
 		room[i] = topk_candidate(x[i], i);
-	sort_first(room, n, k, sort_depth(n));
-	return x[0xffffffffu - (uint32_t)room[k - 1]];
+	select_first(room, n, k, sort_depth(n));
+	uint64_t least = room[0];
+	for (int i = 1; i < k; i++)
+		least = room[i] < least ? room[i] : least;
+	return x[0xffffffffu - (uint32_t)least];
 }
 
 /* Every score in a group that reaches `bound`, if it does itself. */
@@ -152,13 +188,10 @@ static int reaching(const float *score, int n, int rows, const float *maxima, in
 	return m;
 }
 
-static void row_topk(const float *score, int n, int k, int32_t *index, void *scratch)
+/* The k largest as candidates, first in `p`, in any order; k in 1 .. n. */
+static void find_topk(const float *score, int n, int k, uint64_t *p)
 {
-	uint64_t *p = scratch;
 	int m = n, rows = k <= n / 64 ? 16 : k <= n / 16 ? 4 : 0;
-	k = k < n ? k : n;
-	if (k <= 0)
-		return;
 	if (rows && n >= 256) {
 		float *maxima = (float *)(p + n);
 		int groups = group_maxima(score, n, rows, maxima);
@@ -168,7 +201,18 @@ static void row_topk(const float *score, int n, int k, int32_t *index, void *scr
 		for (int j = 0; j < n; j++)
 			p[j] = topk_candidate(score[j], j);
 	}
-	sort_first(p, m, k, sort_depth(m));
+	select_first(p, m, k, sort_depth(m));
+}
+
+static void row_topk(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch)
+{
+	uint64_t *p = scratch;
+	k = k < n ? k : n;
+	if (k <= 0)
+		return;
+	find_topk(score, n, k, p);
+	if (sorted)
+		sort_all(p, k, sort_depth(k));
 	for (int i = 0; i < k; i++)
 		index[i] = (int32_t)(0xffffffffu - (uint32_t)p[i]);
 }

@@ -46,26 +46,27 @@ static void score_part(void *ctx, int task, int worker)
 	                          row_of(s, s->decode_score, g * group) + at, s->capacity);
 }
 
-/* Output over the selected keys alone, renormalised over them. */
+/* Output over the selected keys alone, renormalised over them. Their values are
+ * brought together first, so that one call sums them. */
 static void select_output(const decode_step *step, int head, int worker)
 {
 	am_session *s = step->s;
 	const am_config *c = &s->model->config;
 	struct am_worker_scratch *w = &s->worker[worker];
 	const float *weight = row_of(s, s->decode_weight, head);
-	int group = c->heads / c->kv_heads, k = s->decode_topk, d = c->head_dim;
-	s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, w->index, w->select);
-	float *out = w->out_tile;
-	memset(out, 0, (size_t)d * sizeof *out);
-	double z = 0;
+	int k = s->decode_topk;
+	size_t d = (size_t)c->head_dim;
+	const float *values = cache_of(s, s->values, step->layer, head / (c->heads / c->kv_heads), step->lo);
+	s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, false, w->index, w->select);
 	for (int i = 0; i < k; i++) {
-		float e = weight[w->index[i]];
-		z += (double)e;
-		s->kernels->decode_values(&e, 1, 1, d,
-		                          cache_of(s, s->values, step->layer, head / group, step->lo + w->index[i]), 1, out);
+		w->picked_weight[i] = weight[w->index[i]];
+		memcpy(w->picked_value + (size_t)i * d, values + (size_t)w->index[i] * d, d * sizeof *values);
 	}
-	for (int i = 0; i < d; i++)
-		s->att[(size_t)head * (size_t)d + (size_t)i] = (float)((double)out[i] / z);
+	memset(w->out_tile, 0, d * sizeof *w->out_tile);
+	s->kernels->decode_values(w->picked_weight, k, 1, c->head_dim, w->picked_value, k, w->out_tile);
+	double z = s->kernels->sum(w->picked_weight, k);
+	for (size_t i = 0; i < d; i++)
+		s->att[(size_t)head * d + i] = (float)((double)w->out_tile[i] / z);
 }
 
 /* Task: one head's row of scores. */

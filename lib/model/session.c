@@ -52,6 +52,8 @@ static bool allocate_workers(am_session *s)
 		if (s->decode_topk) {
 			w->select = take(s, &ok, AM_SELECT_SCRATCH(s->capacity), 1);
 			w->index = take(s, &ok, (size_t)s->decode_topk, sizeof *w->index);
+			w->picked_weight = take(s, &ok, (size_t)s->decode_topk, sizeof(float));
+			w->picked_value = take(s, &ok, (size_t)s->decode_topk * (size_t)c->head_dim, sizeof(float));
 		}
 		w->logits = take(s, &ok, (size_t)s->block * AM_VOCAB_PANEL, sizeof(float));
 	}
@@ -182,7 +184,7 @@ void am_session_free(am_session *s)
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits,
-		               w->select, w->index, w->part_tile, w->stream, w->kept};
+		               w->select, w->index, w->picked_weight, w->picked_value, w->part_tile, w->stream, w->kept};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}

@@ -66,6 +66,7 @@ struct am_session {
 		float *logits;
 		void *select;   /* of row_topk, with decode_topk */
 		int32_t *index; /* [decode_topk] */
+		float *picked_weight, *picked_value; /* [decode_topk], [decode_topk][head_dim] */
 	} *worker; /* [threads] */
 	/* A single token's rows (decode), see decode.c. */
 	int decode_topk;

@@ -64,7 +64,7 @@ static void row_mass(const am_kernels *k, bench *b)
 
 static void row_topk(const am_kernels *k, bench *b)
 {
-	k->row_topk(b->score, b->n, TOP_K, b->index, b->scratch);
+	k->row_topk(b->score, b->n, TOP_K, true, b->index, b->scratch);
 	b->sink += b->index[0];
 }
 

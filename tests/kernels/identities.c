@@ -109,7 +109,7 @@ static void curve(const am_kernels *k, int n)
 /* H = h_b(M) + M H_head + (1 - M) H_tail, head = the k best of row_topk. */
 static void grouping(const am_kernels *k, const measured *whole, int n, int head, double mass)
 {
-	k->row_topk(m.score, n, head, m.index, m.scratch);
+	k->row_topk(m.score, n, head, true, m.index, m.scratch);
 	memcpy(m.other, m.score, sizeof m.other);
 	float best[N];
 	for (int i = 0; i < head; i++) {

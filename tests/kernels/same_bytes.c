@@ -59,7 +59,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 	if (x->stats.z > 0)
 		k->row_mass(x->weight, n, k->sum(x->weight, n), ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
 	if (!has_nan)
-		k->row_topk(score, n, n / 2 + 1, x->index, x->scratch);
+		k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
 }
 
 static int same_float(const float *a, const float *b, int n)
