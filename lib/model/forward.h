@@ -28,7 +28,7 @@ typedef struct am_session_options {
 	int decode_topk; /* blocks of one token attend to the exact top-k keys of each query
 	                    head alone (higher score first, then lower index); 0: to all */
 	size_t tile_floats; /* scores held at a time by one thread; rows that do not fit are
-	                       streamed over in chunks of keys; 0: 2 MiB of them */
+	                       streamed over in chunks of keys; 0: 8 MiB of them */
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
 	am_compute dtype;

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-enum { TILE_FLOATS = 1 << 19 }; /* 2 MiB of scores stay near the cache */
+/* 8 MiB of scores: past the second cache, but to stream over captured rows and reduce
+ * them again costs more (docs/performance.md). */
+enum { TILE_FLOATS = 1 << 21 };
 
 const char *am_compute_name(am_compute dtype)
 {
