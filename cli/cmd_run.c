@@ -179,7 +179,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "STR", .help = "the text itself, one sequence",
 		 .call = add_prompt},
 		{.name = "tokens", .type = AM_OPT_CALL, .target = &inputs,
-		 .value = "FILE", .help = "token ids separated by blanks, one sequence a line",
+		 .value = "FILE", .help = "token ids separated by blanks, one sequence a line, taken as they are (no BOS is added)",
 		 .call = add_tokens},
 		{.name = "tasks", .type = AM_OPT_CALL, .target = &inputs,
 		 .value = "FILE", .help = "JSON lines of tasks, one sequence a line (input, answer_prefix)",
