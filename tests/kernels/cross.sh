@@ -6,7 +6,7 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
 	command -v $tool >/dev/null || { echo "skip: no $tool on this machine"; exit 77; }
 done
 tree=$AM_BINARY_DIR/tests/aarch64
-cmake -S "$AM_SOURCE_DIR" -B "$tree" -DCMAKE_TOOLCHAIN_FILE="$AM_SOURCE_DIR/cmake/aarch64.cmake" -DAM_KERNELS_ONLY=ON \
+cmake -G Ninja -S "$AM_SOURCE_DIR" -B "$tree" -DCMAKE_TOOLCHAIN_FILE="$AM_SOURCE_DIR/cmake/aarch64.cmake" -DAM_KERNELS_ONLY=ON \
 	-DAM_WERROR=ON >/dev/null
 cmake --build "$tree" --parallel 2 >/dev/null
 run() { qemu-aarch64 "$tree/tests/kernels/test_kernels" --longest 1025 "$@"; }
