@@ -4,25 +4,35 @@
 #include "probes/capture_internal.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Weight of every sequence: 1 / (tasks * sequences of its task). */
-static void set_weights(am_capture *c)
+static int by_task(const void *a, const void *b)
 {
-	const am_sequences *s = c->sequences;
+	return strcmp((*(const am_sequence *const *)a)->task, (*(const am_sequence *const *)b)->task);
+}
+
+/* Weight of every sequence: 1 / (tasks * sequences of its task). */
+static bool set_weights(am_capture *c)
+{
+	size_t n = (size_t)c->sequences->n;
 	int tasks = 0;
-	for (int i = 0; i < s->n; i++) {
-		int same = 0, first = i;
-		for (int j = 0; j < s->n; j++)
-			if (!strcmp(s->item[i].task, s->item[j].task)) {
-				same++;
-				first = j < first ? j : first;
-			}
-		tasks += first == i;
-		c->sequence_weight[i] = 1.0 / same;
+	const am_sequence **sorted = am_alloc(n, sizeof *sorted);
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &c->sequences->item[i];
+	qsort(sorted, n, sizeof *sorted, by_task);
+	for (size_t from = 0, to; from < n; from = to, tasks++) {
+		for (to = from + 1; to < n && by_task(&sorted[from], &sorted[to]) == 0;)
+			to++;
+		for (size_t i = from; i < to; i++)
+			c->sequence_weight[sorted[i] - c->sequences->item] = 1.0 / (double)(to - from);
 	}
-	for (int i = 0; i < s->n; i++)
+	for (size_t i = 0; i < n; i++)
 		c->sequence_weight[i] /= tasks;
+	am_free(sorted);
+	return true;
 }
 
 bool am_profile_new(am_capture *c)
@@ -39,9 +49,7 @@ bool am_profile_new(am_capture *c)
 		c->map_weight = am_capture_take(c, &ok, map, sizeof *c->map_weight);
 		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
 	}
-	if (ok)
-		set_weights(c);
-	return ok;
+	return ok && set_weights(c);
 }
 
 void am_profile_free(am_capture *c)
