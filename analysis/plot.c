@@ -23,14 +23,9 @@ static const am_plot_kind kinds[] = {
 	 {AM_FIELD_K_AT_MASS}, 1, am_plot_k_at_mass},
 };
 
-int am_plot_kind_count(void)
+static int kind_count(void)
 {
 	return (int)(sizeof kinds / sizeof *kinds);
-}
-
-const am_plot_kind *am_plot_kind_at(int i)
-{
-	return &kinds[i];
 }
 
 void am_plot_options_init(am_plot_options *o)
@@ -55,11 +50,6 @@ static const am_field *missing_field(const am_plot_kind *kind, const am_run *r)
 		if (!holds_values(r, kind->needs[i]))
 			return &kind->needs[i];
 	return NULL;
-}
-
-bool am_plot_kind_possible(const am_plot_kind *kind, const am_run *r)
-{
-	return !missing_field(kind, r);
 }
 
 static am_status check_options(const am_plot_options *o, am_error *err)
@@ -108,7 +98,7 @@ am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, co
                        am_text *files, am_error *err)
 {
 	const am_plot_kind *found = NULL;
-	for (int i = 0; i < am_plot_kind_count() && !found; i++)
+	for (int i = 0; i < kind_count() && !found; i++)
 		if (strcmp(kinds[i].name, kind) == 0)
 			found = &kinds[i];
 	if (!found)
@@ -131,7 +121,7 @@ static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, 
 	if (s)
 		return s;
 	am_plot_job job = {r, o, dir, files};
-	for (int i = 0; i < am_plot_kind_count(); i++) {
+	for (int i = 0; i < kind_count(); i++) {
 		if (kinds[i].set != set)
 			continue;
 		const am_field *f = missing_field(&kinds[i], r);

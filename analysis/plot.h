@@ -47,12 +47,6 @@ typedef struct am_plot_kind {
 	am_status (*draw)(const struct am_plot_job *job, am_error *err);
 } am_plot_kind;
 
-/* The table: how many kinds, and kind i (0 <= i < count). */
-int am_plot_kind_count(void);
-const am_plot_kind *am_plot_kind_at(int i);
-/* Whether the run holds what the kind needs. */
-bool am_plot_kind_possible(const am_plot_kind *kind, const am_run *r);
-
 /* Draws one kind by name. `files` receives the paths written, a line each, also
  * those written before a failure. AM_ERR_USAGE: unknown kind or option value;
  * AM_ERR_FORMAT: the run lacks a field (named) or has no rows; AM_ERR_IO: the

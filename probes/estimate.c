@@ -244,9 +244,7 @@ static am_status estimate(am_job *job, const am_run_options *o, work *all, sampl
 	am_status s = count_all(job, o, all, err);
 	if (s)
 		return s;
-	am_run_contents contents = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                            .dist_float16 = o->dist_float16, .deflate = 4,
-	                            .threads = am_threads_count(job->threads)};
+	am_run_contents contents = am_job_contents(job);
 	am_run_axes axes = *am_capture_axes(job->capture);
 	axes.n_row = (int64_t)all->captured_rows;
 	am_run_writer *w;

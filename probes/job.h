@@ -25,6 +25,8 @@ typedef struct am_job {
 am_status am_job_open(const am_run_options *o, am_job *job, am_error *err) AM_MUST_CHECK;
 void am_job_close(am_job *job);
 
+/* What the run file will hold, as the options say. */
+am_run_contents am_job_contents(const am_job *job);
 /* Root attributes of the run. */
 am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Fields that describe sequences and prompts; nll_sum[sequences] in nat. */

@@ -92,9 +92,7 @@ static void give_up(capture_run *r, const char *path, am_error *err)
 static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 {
 	const am_run_options *o = job->o;
-	am_run_contents contents = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                            .dist_float16 = o->dist_float16, .deflate = 4,
-	                            .threads = am_threads_count(job->threads)};
+	am_run_contents contents = am_job_contents(job);
 	capture_run r = {.job = job, .nll_sum = am_calloc((size_t)job->sequences.n, sizeof *r.nll_sum)};
 	if (!r.nll_sum)
 		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");

@@ -23,25 +23,28 @@ static am_status embed(am_session *s, const int32_t *ids, int n, am_error *err)
 	return AM_OK;
 }
 
+void am_rms_norm(const float *x, const float *w, int n, double eps, float *y)
+{
+	double sum = 0;
+	for (int i = 0; i < n; i++)
+		sum += (double)x[i] * (double)x[i];
+	float inv = (float)(1.0 / sqrt(sum / n + eps));
+	for (int i = 0; i < n; i++)
+		y[i] = w[i] * (x[i] * inv);
+}
+
 typedef struct norm_step {
 	const am_session *s;
 	const float *w;
 } norm_step;
 
-/* normed <- w * x / sqrt(mean(x^2) + eps); the sum in float64. */
 static void norm_row(void *ctx, int r, int worker)
 {
 	(void)worker;
 	const norm_step *step = ctx;
 	const am_config *c = &step->s->model->config;
-	const float *x = step->s->x + (size_t)r * (size_t)c->hidden;
-	float *y = step->s->normed + (size_t)r * (size_t)c->hidden;
-	double sum = 0;
-	for (int i = 0; i < c->hidden; i++)
-		sum += (double)x[i] * (double)x[i];
-	float inv = (float)(1.0 / sqrt(sum / c->hidden + c->rms_eps));
-	for (int i = 0; i < c->hidden; i++)
-		y[i] = step->w[i] * (x[i] * inv);
+	size_t at = (size_t)r * (size_t)c->hidden;
+	am_rms_norm(step->s->x + at, step->w, c->hidden, c->rms_eps, step->s->normed + at);
 }
 
 static void norm(am_session *s, int rows, const float *w)

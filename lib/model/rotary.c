@@ -23,17 +23,6 @@ void am_rope_block(am_session *s, int rows)
 	}
 }
 
-/* x <- w * x / sqrt(mean(x^2) + eps) */
-static void rms_head(float *x, const float *w, int d, double eps)
-{
-	double sum = 0;
-	for (int i = 0; i < d; i++)
-		sum += (double)x[i] * (double)x[i];
-	float r = (float)(1.0 / sqrt(sum / d + eps));
-	for (int i = 0; i < d; i++)
-		x[i] = w[i] * (x[i] * r);
-}
-
 static void rotate(float *x, const float *cos, const float *sin, int half)
 {
 	for (int i = 0; i < half; i++) {
@@ -61,12 +50,12 @@ static void rotary_row(void *ctx, int r, int worker)
 	float *k = s->k + (size_t)r * (size_t)c->kv_heads * d;
 	for (int h = 0; h < c->heads; h++) {
 		if (v->q_norm)
-			rms_head(q + (size_t)h * d, v->q_norm, c->head_dim, c->rms_eps);
+			am_rms_norm(q + (size_t)h * d, v->q_norm, c->head_dim, c->rms_eps, q + (size_t)h * d);
 		rotate(q + (size_t)h * d, s->cos + table, s->sin + table, (int)half);
 	}
 	for (int g = 0; g < c->kv_heads; g++) {
 		if (v->k_norm)
-			rms_head(k + (size_t)g * d, v->k_norm, c->head_dim, c->rms_eps);
+			am_rms_norm(k + (size_t)g * d, v->k_norm, c->head_dim, c->rms_eps, k + (size_t)g * d);
 		rotate(k + (size_t)g * d, s->cos + table, s->sin + table, (int)half);
 		size_t slot = (((size_t)step->layer * (size_t)c->kv_heads + (size_t)g) * (size_t)s->capacity +
 		               (size_t)(s->position + r)) * d;

@@ -120,6 +120,9 @@ void am_product_nn(const am_kernels *kernels, int m, int n, int k, const float *
  * memory where it can be used as it is, else `panel` filled by conversion. */
 const float *am_weight_rows(const am_kernels *kernels, const am_tensor *w, int first, int count, float *panel);
 
+/* y[n] = w x / sqrt(mean(x^2) + eps), the sum in float64; y may be x. */
+void am_rms_norm(const float *x, const float *w, int n, double eps, float *y);
+
 /* q, k of the block are rotated in place and k, v appended to the cache. */
 void am_rope_block(am_session *s, int rows);
 void am_rotate_store(am_session *s, int layer, int rows);

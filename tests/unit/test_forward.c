@@ -49,7 +49,7 @@ static int close_all(void **state)
 typedef struct outcome {
 	float nll[N], logits[VOCAB];
 	float entropy[LAYERS][HEADS][N], bos[LAYERS][HEADS][N];
-	int rows, visible_wrong;
+	int visible_wrong;
 } outcome;
 
 static unsigned want_all(void *ctx, int layer, int head, int64_t position)
