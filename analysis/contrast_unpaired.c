@@ -143,8 +143,11 @@ static double exchange(const joint *j, strata *s, int n_task, int resamples)
 	for (int i = 0; i < s->first[n_task]; i++)
 		size = fmax(size, fabs(s->x[i]));
 	for (int r = 0; r < resamples; r++) {
-		for (int t = 0; t < n_task; t++)
-			gsl_ran_shuffle(j->rng, s->x + s->first[t], (size_t)(s->first[t + 1] - s->first[t]), sizeof *s->x);
+		for (int t = 0; t < n_task; t++) {
+			size_t n = (size_t)(s->first[t + 1] - s->first[t]);
+			if (n) /* gsl counts down from n - 1 */
+				gsl_ran_shuffle(j->rng, s->x + s->first[t], n, sizeof *s->x);
+		}
 		extreme += fabs(labelled_change(s, n_task)) >= fabs(observed) - 1e-12 * size;
 	}
 	return (1.0 + extreme) / (1.0 + resamples);
