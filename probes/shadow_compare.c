@@ -53,28 +53,34 @@ am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err)
 	return AM_OK;
 }
 
-void am_shadow_keep(am_shadow *s, const am_select_row *row, int n_k, int selector, const am_key_sets *set)
+void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const am_key_sets *set)
 {
+	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
 	const am_shadowed *a = &s->item[selector];
 	if (s->kept_at[row->row] < 0)
 		return;
 	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
-	uint64_t all = ((uint64_t)1 << n_k) - 1;
+	uint32_t from_level[AM_SELECT_BUDGETS + 1] = {0};
+	for (int i = n_k - 1; i >= 0; i--)
+		from_level[i] = from_level[i + 1] | (uint32_t)1 << b->origin[i];
 	for (int i = 0; i < a->sets; i++) {
 		uint32_t *to = k->mask + (size_t)(a->first_set + i) * (size_t)k->n;
-		for (int j = 0; j < k->n; j++)
-			to[j] = set[i].level ? (uint32_t)(all & ~(((uint64_t)1 << set[i].level[j]) - 1)) : set[i].member[j];
+		for (int j = 0; j < k->n; j++) {
+			uint32_t mask = set[i].level ? from_level[set[i].level[j]] : 0;
+			for (int bit = 0; bit < n_k && !set[i].level; bit++)
+				mask |= (set[i].member[j] >> bit & 1) << b->origin[bit];
+			to[j] = mask;
+		}
 	}
 }
 
 /* Share of the smaller set that is in both, under each budget; 0 of an empty one. */
-static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row *y, int set, int n_k, double *out)
+static void overlap(const am_kept_row *x, const am_kept_row *y, int set, int n_k, double *out)
 {
 	const uint32_t *a = x->mask + (size_t)set * (size_t)x->n, *b = y->mask + (size_t)set * (size_t)y->n;
 	int32_t in_a[AM_SELECT_BUDGETS], in_b[AM_SELECT_BUDGETS], both[AM_SELECT_BUDGETS];
 	int first = x->first_key > y->first_key ? x->first_key : y->first_key;
 	int end = x->first_key + x->n < y->first_key + y->n ? x->first_key + x->n : y->first_key + y->n;
-	(void)s;
 	am_mask_counts(a, NULL, x->n, n_k, in_a);
 	am_mask_counts(b, NULL, y->n, n_k, in_b);
 	am_mask_counts(a + (first - x->first_key), b + (first - y->first_key), end > first ? end - first : 0, n_k, both);
@@ -86,15 +92,13 @@ static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row 
 
 static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int slot)
 {
-	am_budgets *b = &s->scratch[0].budgets;
 	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
 	double value[AM_SELECT_BUDGETS];
-	am_budgets_set(s->c, b, x->n);
 	for (int i = 0; i < s->n; i++)
-		for (int set = 0; set < s->item[i].sets; set++) {
-			overlap(s, x, y, s->item[i].first_set + set, n_k, value);
-			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false),
-			              am_shadow_at(s, layer, s->item[i].sets, set, slot), b, value);
+		for (int j = 0, sets = am_stored_sets(s, &s->item[i]); j < sets; j++) {
+			overlap(x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
+			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_at(s, layer, sets, j, slot), NULL,
+			              value);
 		}
 }
 

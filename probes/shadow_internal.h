@@ -49,7 +49,8 @@ typedef struct am_shadow_scratch {
 	void *select;
 } am_shadow_scratch;
 
-/* The sets of one row, kept for comparison: mask[all sets][n]. */
+/* The sets of one row, kept for comparison: mask[all sets][n], bit i for the i-th of -k,
+ * then --ratio, since the order of budgets by size differs from row to row. */
 typedef struct am_kept_row {
 	int position, first_key, n;
 	uint32_t *mask;
@@ -99,7 +100,20 @@ static inline int am_set_of_head(const am_shadow *s, const am_shadowed *a, int h
 	return a->sets == s->heads ? head : a->sets == s->kv_heads ? head / (s->heads / s->kv_heads) : 0;
 }
 
-/* Values of a row, in the order of the budgets, to the arrays over k and over ratio.
+/* Sets of a selector that the run file has values of, and which the i-th is: those of the
+ * captured heads where each has its own. */
+static inline int am_stored_sets(const am_shadow *s, const am_shadowed *a)
+{
+	return a->about.sets == AM_AXIS_HEAD ? s->c->axes.n_head : a->sets;
+}
+
+static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
+{
+	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
+}
+
+/* Values of a row, in the order of the budgets (NULL: -k, then --ratio), to the arrays over
+ * k and over ratio.
  * `first` is the id over k; `at` the row's index before the last axis. */
 void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b, const double *value);
 /* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot. */
@@ -110,7 +124,7 @@ void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_sel
 void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
                                int selector);
 /* shadow_compare.c: sets kept for comparison with other rows and layers. */
-void am_shadow_keep(am_shadow *s, const am_select_row *row, int n_k, int selector, const am_key_sets *set);
+void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const am_key_sets *set);
 am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err) AM_MUST_CHECK;
 void am_shadow_compare(am_shadow *s, int layer);
 /* Keys that both sets hold under each budget; b NULL: a alone. */

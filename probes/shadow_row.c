@@ -22,7 +22,7 @@ void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b,
 	void *k = s->field[first - AM_FIELD_COUNT], *ratio = s->field[first + 1 - AM_FIELD_COUNT];
 	bool count = s->spec[first].type == AM_TYPE_I32;
 	for (size_t i = 0; i < n_k + n_ratio; i++) {
-		size_t from = (size_t)b->origin[i];
+		size_t from = b ? (size_t)b->origin[i] : i;
 		void *to = from < n_k ? k : ratio;
 		size_t j = from < n_k ? at * n_k + from : at * n_ratio + from - n_k;
 		if (count)
@@ -162,9 +162,9 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	int n_k = s->c->axes.n_k + s->c->axes.n_ratio, layer = row->block->layer;
 	double size[AM_SELECT_BUDGETS], value[AM_SELECT_BUDGETS];
 	am_field size_field = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
-	for (int i = 0; i < a->sets; i++) {
-		kept(s, &w->set[i], row->n, n_k, size);
-		am_shadow_put(s, size_field, am_shadow_at(s, layer, a->sets, i, slot), &w->budgets, size);
+	for (int i = 0, sets = am_stored_sets(s, a); i < sets; i++) {
+		kept(s, &w->set[am_stored_set(s, a, i)], row->n, n_k, size);
+		am_shadow_put(s, size_field, am_shadow_at(s, layer, sets, i, slot), &w->budgets, size);
 	}
 	for (int i = 0; i < s->c->axes.n_head; i++) {
 		int h = s->c->heads[i];
@@ -257,12 +257,13 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	int last = 0, ranks = s->c->axes.n_rank;
 	while (w->budgets.origin[last] != s->c->axes.n_k - 1)
 		last++;
-	for (int i = 0; to && i < a->sets; i++) {
-		int32_t *out = to + am_shadow_at(s, row->block->layer, a->sets, i, slot) * (size_t)ranks;
+	for (int i = 0, sets = am_stored_sets(s, a); to && i < sets; i++) {
+		const am_key_sets *set = &w->set[am_stored_set(s, a, i)];
+		int32_t *out = to + am_shadow_at(s, row->block->layer, sets, i, slot) * (size_t)ranks;
 		int m = 0;
-		for (int b = w->set[i].level ? 0 : last; b <= last; b++)
+		for (int b = set->level ? 0 : last; b <= last; b++)
 			for (int j = 0; j < row->n && m < ranks; j++)
-				if (w->set[i].level ? w->set[i].level[j] == b : w->set[i].member[j] >> b & 1)
+				if (set->level ? set->level[j] == b : set->member[j] >> b & 1)
 					out[m++] = row->first_key + j;
 	}
 }
@@ -270,7 +271,7 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 {
 	am_shadow_scratch *w = &s->scratch[worker];
-	int slot = s->c->slot[row->row], n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int slot = s->c->slot[row->row];
 	bool sampled = slot >= 0 && s->sampled[row->position];
 	am_budgets_set(s->c, &w->budgets, row->n);
 	rank_all(s, w, row);
@@ -280,7 +281,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		am_shadow_sample_reference(s, w, row, slot);
 	for (int i = 0; i < s->n; i++) {
 		find_sets(s, w, worker, row, &s->item[i]);
-		am_shadow_keep(s, row, n_k, i, w->set);
+		am_shadow_keep(s, row, &w->budgets, i, w->set);
 		if (slot < 0)
 			continue;
 		put_plain(s, w, row, slot, i);

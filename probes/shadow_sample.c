@@ -144,7 +144,7 @@ static const float *scores_of(am_shadow *s, am_shadow_scratch *w, int worker, co
 
 /* Mean over the pairs of sets of the share of the smaller that is in both; union of the
  * sets of a key/value head. From the masks kept of the row. */
-static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static void put_pairs(am_shadow *s, const am_select_row *row, int slot, int selector)
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
@@ -166,7 +166,7 @@ static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	for (int b = 0; b < n_k && a->sets == 1; b++)
 		sum[b] = 1;
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, 1, 0, slot), &w->budgets, sum);
+	              am_shadow_at(s, row->block->layer, 1, 0, slot), NULL, sum);
 }
 
 static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
@@ -187,7 +187,7 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
-		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), &w->budgets, value);
+		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), NULL, value);
 	}
 }
 
@@ -233,7 +233,7 @@ void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, c
 	if (a->sets == s->heads && a->about.sets == AM_AXIS_HEAD)
 		put_unions(s, w, row, slot, selector);
 	if (a->about.sets != AM_AXIS_LAYER)
-		put_pairs(s, w, row, slot, selector);
+		put_pairs(s, row, slot, selector);
 	for (int i = 0; i < s->c->axes.n_head; i++)
 		put_against(s, w, worker, row, slot, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
 		            am_set_of_head(s, a, s->c->heads[i]), 1);
