@@ -149,3 +149,8 @@ am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir,
 {
 	return draw_set(AM_PLOT_SET_COVERAGE, r, o, dir, files, err);
 }
+
+am_status am_plot_recall(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err)
+{
+	return draw_set(AM_PLOT_SET_RECALL, r, o, dir, files, err);
+}
