@@ -297,7 +297,7 @@ def main():
     check_random(work)
     check_same(work)
     check_chosen(work, heads_of_group)
-    recall_table.check(path, work)
+    recall_table.check(path, work, BOOK, attnmeter)
 
 
 main()
