@@ -63,16 +63,22 @@ static double correlation(const float *x, const float *y, int n)
 /* Least score within and largest beyond, under each budget; NaN beyond where there is none. */
 static void borders(const am_ranking *r, int n, int n_k, float *within, float *beyond)
 {
-	for (int b = 0; b < n_k; b++) {
-		within[b] = INFINITY;
-		beyond[b] = NAN;
-		for (int j = 0; j < n; j++) {
-			float x = r->score[j];
-			if (r->level[j] <= b)
-				within[b] = x < within[b] ? x : within[b];
-			else
-				beyond[b] = x <= beyond[b] ? beyond[b] : x;
-		}
+	float least[AM_SELECT_BUDGETS + 1], most[AM_SELECT_BUDGETS + 1]; /* of a level */
+	for (int l = 0; l <= n_k; l++) {
+		least[l] = INFINITY;
+		most[l] = NAN;
+	}
+	for (int j = 0; j < n; j++) {
+		float x = r->score[j];
+		int l = r->level[j];
+		least[l] = x < least[l] ? x : least[l];
+		most[l] = x <= most[l] ? most[l] : x;
+	}
+	for (int b = 0; b < n_k; b++)
+		within[b] = b && within[b - 1] < least[b] ? within[b - 1] : least[b];
+	for (int b = n_k - 1; b >= 0; b--) {
+		float after = b < n_k - 1 ? beyond[b + 1] : NAN;
+		beyond[b] = after >= most[b + 1] ? after : isnan(most[b + 1]) ? after : most[b + 1];
 	}
 }
 

@@ -1,5 +1,6 @@
 /* Nested top-k sets of a row under several budgets, as one byte a key, and what is
- * counted over them; included by <isa>/row.c after generic/topk.h.
+ * counted over them; included by <isa>/row.c after generic/topk.h, which may define
+ * AM_LEVEL_LANES and bring its own sum_lanes before it.
  *
  * The level of a key is the first budget whose set holds it. Scores fall into buckets
  * by a map that never decreases in the score, so walking the buckets down finds the one
@@ -9,7 +10,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { LEVEL_BUCKETS = 2048, LEVEL_OCTAVES = 14, LEVEL_GROUP = 12, LEVEL_MARK = 0x80 };
+#ifndef LEVEL_GROUP
+#define LEVEL_GROUP 12 /* budgets counted in one pass */
+#endif
+
+enum { LEVEL_BUCKETS = 2048, LEVEL_OCTAVES = 14, LEVEL_MARK = 0x80 };
 
 /* y = clamp(x - low, 0, top), then linear in y, or in its bits down to top 2^-14. */
 typedef struct level_map {
@@ -24,6 +29,7 @@ typedef struct level_row {
 	const int *k; /* those below the length */
 	int n, n_k;
 	level_map map;
+	float high; /* largest score */
 	uint32_t *count; /* [LEVEL_BUCKETS]; of a marked bucket the place of its next key */
 	uint16_t *at;    /* [n] bucket of each score */
 	uint64_t *key;   /* [n] candidates of the marked buckets, one after another */
@@ -36,6 +42,7 @@ typedef struct level_row {
 
 typedef uint8_t vb __attribute__((vector_size(4 * AM_VW)));
 typedef uint16_t vs __attribute__((vector_size(4 * AM_VW)));
+typedef uint16_t vs_half __attribute__((vector_size(2 * AM_VW)));
 typedef uint8_t vb_half __attribute__((vector_size(2 * AM_VW)));
 typedef uint8_t vb_quarter __attribute__((vector_size(AM_VW)));
 
@@ -84,12 +91,11 @@ static int32_t level_bits(float x)
 }
 
 /* False where no map is any use: all equal, or a range beyond float32. */
-static bool level_map_for(const float *x, int n, level_map *m)
+static bool level_map_for(const float *x, int n, level_map *m, float *high)
 {
-	float high;
 	double sum;
-	level_range(x, n, &m->low, &high, &sum);
-	m->top = high - m->low;
+	level_range(x, n, &m->low, high, &sum);
+	m->top = *high - m->low;
 	if (!(m->top >= 0x1p-100f && m->top < 0x1p100f))
 		return false;
 	m->n = n < 128 ? 64 : n < 512 ? 256 : n < 2048 ? 1024 : LEVEL_BUCKETS;
@@ -104,7 +110,7 @@ static bool level_map_for(const float *x, int n, level_map *m)
 }
 
 /* Buckets of 16 scores. */
-static inline void level_buckets(const level_map *m, const float *x, int32_t *at)
+static inline void level_buckets(const level_map *m, const float *x, int32_t *at, uint16_t *narrow)
 {
 	for (int u = 0; u < UNROLL; u++) {
 		vf y = vf_load(x + u * AM_VW) - m->low;
@@ -116,32 +122,47 @@ static inline void level_buckets(const level_map *m, const float *x, int32_t *at
 		} else {
 			b = __builtin_convertvector(y * m->scale, vi);
 		}
+		vs_half h = __builtin_convertvector(b, vs_half);
 		memcpy(at + u * AM_VW, &b, sizeof b);
+		memcpy(narrow + u * AM_VW, &h, sizeof h);
 	}
+	__asm__ volatile("" : : "r"(at) : "memory"); /* read back one by one, not picked out of registers */
 }
 
 static void level_fill(level_row *r)
 {
 	memset(r->count, 0, (size_t)r->map.n * sizeof *r->count);
-	for (int j = 0; j < r->n; j += LANES) {
-		float tail[LANES] = {0};
-		int32_t at[LANES];
-		int m = r->n - j < LANES ? r->n - j : LANES;
-		if (m < LANES)
-			memcpy(tail, r->score + j, (size_t)m * sizeof *tail);
-		level_buckets(&r->map, m < LANES ? tail : r->score + j, at);
-		if (m < LANES) {
-			for (int i = 0; i < m; i++) {
-				r->count[at[i]]++;
-				r->at[j + i] = (uint16_t)at[i];
-			}
-			continue;
-		}
-		for (int i = 0; i < LANES; i++)
-			r->at[j + i] = (uint16_t)at[i];
+	int32_t at[LANES];
+	int j = 0;
+	for (; j + LANES <= r->n; j += LANES) {
+		level_buckets(&r->map, r->score + j, at, r->at + j);
+#pragma GCC unroll 16
 		for (int i = 0; i < LANES; i++)
 			r->count[at[i]]++;
 	}
+	float tail[LANES] = {0};
+	uint16_t narrow[LANES];
+	memcpy(tail, r->score + j, (size_t)(r->n - j) * sizeof *tail);
+	level_buckets(&r->map, tail, at, narrow);
+	for (int i = 0; i < r->n - j; i++) {
+		r->count[at[i]]++;
+		r->at[j + i] = narrow[i];
+	}
+}
+
+/* Goes down over whole groups of buckets that end no set. */
+static int level_skip(const level_row *r, int bucket, int next, int *passed)
+{
+	while ((bucket & 15) == 15) {
+		int sum = 0;
+		for (int i = 0; i < 16; i++)
+			sum += (int)r->count[bucket - i];
+		if (*passed + sum >= next)
+			break;
+		*passed += sum;
+		bucket -= 16;
+	}
+	return bucket;
 }
 
 /* Finds where each set ends, and gives the buckets that are cut room for their keys. */
@@ -150,6 +171,7 @@ static void level_walk(level_row *r)
 	int passed = 0, b = 0, bucket = r->map.n - 1;
 	uint32_t room = 0;
 	for (; b < r->n_k; bucket--) {
+		bucket = level_skip(r, bucket, r->k[b], &passed);
 		int c = (int)r->count[bucket], first = b;
 		bool cut = false;
 		for (; b < r->n_k && r->k[b] <= passed + c; b++) {
@@ -262,26 +284,13 @@ static void level_directly(const level_row *r)
 	level_cut(&all, r->key, r->n, 0, r->n_k);
 }
 
-static int level_best(const float *x, int n)
+/* The first of the largest. */
+static int level_best(const float *x, int n, float most)
 {
-	float most = -INFINITY, best[LANES];
-	vf m[UNROLL];
-	for (int u = 0; u < UNROLL; u++)
-		m[u] = vf_set(-INFINITY);
 	int j = 0;
-	for (; j + LANES <= n; j += LANES)
-		for (int u = 0; u < UNROLL; u++) {
-			vf v = vf_load(x + j + u * AM_VW);
-			m[u] = vf_pick(v > m[u], v, m[u]);
-		}
-	memcpy(best, m, sizeof best);
-	for (int i = 0; i < LANES; i++)
-		most = best[i] > most ? best[i] : most;
-	for (; j < n; j++)
-		most = x[j] > most ? x[j] : most;
-	for (j = 0; j + LANES <= n; j += LANES) {
+	for (; j + 4 * LANES <= n; j += 4 * LANES) {
 		vi found = {0};
-		for (int u = 0; u < UNROLL; u++)
+		for (int u = 0; u < 4 * UNROLL; u++)
 			found |= vf_load(x + j + u * AM_VW) == most;
 		uint64_t word[sizeof found / 8], any = 0;
 		memcpy(word, &found, sizeof found);
@@ -305,11 +314,12 @@ static int row_levels(const float *score, int n, const int *k, int n_k, uint8_t 
 	r.key = scratch;
 	r.count = (uint32_t *)(r.key + n);
 	r.at = (uint16_t *)(r.count + LEVEL_BUCKETS);
-	if (r.n_k == 0) {
+	if (r.n_k == 0)
 		memset(level, 0, (size_t)n);
-	} else if (n < 48 || !level_map_for(score, n, &r.map)) {
+	bool mapped = level_map_for(score, n, &r.map, &r.high);
+	if (r.n_k && (n < 48 || !mapped)) {
 		level_directly(&r);
-	} else {
+	} else if (r.n_k) {
 		level_fill(&r);
 		level_walk(&r);
 		level_of_all(&r);
@@ -321,7 +331,7 @@ static int row_levels(const float *score, int n, const int *k, int n_k, uint8_t 
 				level_cut(&r, r.key + r.start[b], (int)r.count[r.end[b]] - r.start[b], b, last);
 		}
 	}
-	return level_best(score, n);
+	return level_best(score, n, r.high);
 }
 
 static int sum_bytes(vb v)
@@ -373,6 +383,7 @@ static void level_counts(const uint8_t *a, const uint8_t *b, int n, int n_k, int
 		count_group(a, b, n, first, n_k, count);
 }
 
+#ifndef AM_LEVEL_LANES
 /* Adds 512 weights at most to the lanes of one vector in 16: float32 there, float64
  * across, as in every sum of a row. */
 static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
@@ -386,9 +397,11 @@ static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf
 		vf v = vf_load(w + j);
 #pragma GCC unroll 12
 		for (int i = 0; i < LEVEL_GROUP; i++)
-			sum[i] += vf_pick(x <= first + i, v, vf_set(0));
+			sum[i] += (vf)((vi)v & (x <= first + i));
 	}
 }
+
+#endif
 
 static void sum_group(const uint8_t *level, const float *w, int n, int first, int n_k, double *sum)
 {
