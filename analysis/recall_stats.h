@@ -27,6 +27,8 @@ typedef struct am_recall_rows {
 	am_error error;
 } am_recall_rows;
 
+/* Opens the rows of a source with AM_AXIS_RATIO or AM_AXIS_K last; `keep` as am_rows_open. The rows
+ * must stay where they are until closed. */
 am_status am_recall_rows_open(am_run *run, am_recall_source s, bool ratio, double min_ratio, bool keep, am_recall_rows *out,
                               am_error *err) AM_MUST_CHECK;
 void am_recall_rows_close(am_recall_rows *r);

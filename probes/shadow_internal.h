@@ -107,6 +107,7 @@ static inline int am_stored_sets(const am_shadow *s, const am_shadowed *a)
 	return a->about.sets == AM_AXIS_HEAD ? s->c->axes.n_head : a->sets;
 }
 
+/* Index among the row's sets. */
 static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
 {
 	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
