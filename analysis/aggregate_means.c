@@ -156,7 +156,7 @@ am_status am_aggregate_means(am_aggregate *a, am_rows *rows, am_means_kind kind,
 		s = fill(a, rows, factor, &t, &m, err);
 	else
 		s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
-	if (!s && t.nan && !normalise)
+	if (!s && t.nan && kind == AM_MEANS_PLAIN)
 		am_aggregate_warn_nan(a, rows->field, t.nan, t.nan_layer, t.nan_head);
 	am_free(t.sum);
 	am_free(t.count);

@@ -187,6 +187,11 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 	}
 }
 
+bool am_selector_has_scores(const am_selector *s)
+{
+	return s->ops->score != NULL;
+}
+
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)
 {
 	if (!s->ops->score)

@@ -17,7 +17,8 @@ typedef struct result {
 	int32_t *index, count[N_TAU];
 	float mass[N_K];
 	am_row_sums stats, softmax;
-	double total;
+	double total, inside[N_K];
+	uint8_t *level;
 	void *scratch;
 } result;
 
@@ -30,14 +31,16 @@ static void result_open(result *x)
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
+	x->level = calloc(INPUT_MAX_N, 1);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->level || !x->scratch)
 		abort();
 }
 
 static void result_close(result *x)
 {
 	free(x->scratch);
+	free(x->level);
 	free(x->index);
 	free(x->half);
 	free(x->f16);
@@ -60,6 +63,10 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 		k->row_mass(x->weight, n, k->sum(x->weight, n), ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
 	if (!has_nan)
 		k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
+	if (!has_nan) {
+		k->row_levels(score, n, ks, N_K, x->level, x->scratch);
+		k->level_sums(x->level, x->weight, n, N_K, x->inside);
+	}
 }
 
 static int same_float(const float *a, const float *b, int n)
@@ -93,6 +100,7 @@ static void compare(const result *a, const result *b, int n)
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
+	check_ok(!memcmp(a->level, b->level, (size_t)n) && !memcmp(a->inside, b->inside, sizeof a->inside), "levels differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
 	/* Within one table: softmax is row_stats with fewer sums. */
 	check_ok(same_float(a->weight, a->soft, n) && same_double(a->stats.z, a->softmax.z),
