@@ -67,6 +67,9 @@ typedef enum { AM_MEANS_PLAIN, AM_MEANS_NORMALISED, AM_MEANS_QUIET } am_means_ki
 am_status am_aggregate_means(am_aggregate *a, am_rows *rows, am_means_kind kind, am_means *out,
                              am_error *err) AM_MUST_CHECK;
 void am_means_fini(am_means *m);
+/* Fills the cells of layers and of all from those of heads, whose n_rows are set and
+ * whose own are 0. */
+void am_means_average(const am_aggregate *a, am_means *m);
 
 /* out[inner][cells]: intervals of the means (analysis/bootstrap.h); cells below
  * the level asked for stay NaN. The caller frees *out (am_free). */

@@ -6,6 +6,7 @@
 #ifndef ATTNMETER_H
 #define ATTNMETER_H
 
+#include "analysis/compare.h"
 #include "analysis/coverage.h"
 #include "analysis/entropy.h"
 #include "analysis/plot.h"
