@@ -10,6 +10,7 @@
 #include "analysis/coverage.h"
 #include "analysis/entropy.h"
 #include "analysis/plot.h"
+#include "analysis/recall.h"
 #include "analysis/table.h"
 #include "base/datadir.h"
 #include "base/error.h"

@@ -122,6 +122,8 @@ bool am_selector_has_scores(const am_selector *s);
 void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                             uint32_t *member);
 
+/* Whether am_selector_scores gives any. */
+bool am_selector_has_scores(const am_selector *s);
 /* The scores the selector ranks the row's keys by, for one of its sets: out[n]. False
  * (out untouched) for selectors without scores. */
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out);

@@ -24,7 +24,7 @@ def same(got, want, what, tolerance=2e-6):
 
 class Run:
     def __init__(self, path):
-        self.f = h5py.File(path)
+        self.f, self.cache = h5py.File(path), {}
         self.sequence, self.position = self.f["row_sequence"][:], self.f["row_position"][:]
         self.n = self.f["row_visible"][:].astype(float)
         self.layers = self.f["layer"][:]
@@ -37,7 +37,10 @@ class Run:
 
     def field(self, path, kind, i):
         """[layer][heads or 1][row] at a budget, float64."""
-        x = self.f[path.replace("_at_k", "") + "_at_ratio" if kind == "ratio" else path][..., i].astype(float)
+        path = path.replace("_at_k", "") + "_at_ratio" if kind == "ratio" else path
+        if path not in self.cache:
+            self.cache[path] = self.f[path][()].astype(float)
+        x = self.cache[path][..., i]
         return x if x.ndim == 3 else x[:, None]
 
     def used(self, kind, value, min_ratio):
@@ -52,8 +55,9 @@ class Run:
             of_layers = []
             for l in layers:
                 y = np.where(used[l], x[l], np.nan)[np.ix_(heads, mine)]
-                of_heads = [np.nanmean(v) for v in y if not np.isnan(v).all()]
-                of_layers += [np.mean(of_heads)] if of_heads else []
+                count, total = (~np.isnan(y)).sum(1), np.nansum(y, 1)
+                of_heads = total[count > 0] / count[count > 0]
+                of_layers += [np.mean(of_heads)] if len(of_heads) else []
             out += [np.mean(of_layers)] if of_layers else []
         return np.mean(out) if out else np.nan
 
@@ -120,6 +124,7 @@ def check_selectors(path, *arguments, rows=None, min_ratio=0):
                     check_cell(run, got, s, reference, kind, i, value, list(layers), list(heads), rows, min_ratio)
                     count += 1
     assert count == len(at), (count, len(at))
+    run.cache.clear()
     return table, run
 
 
@@ -148,6 +153,24 @@ def check_baselines(path):
             same(r["mass_recall"], 1, r)
 
 
+def check_pictures(path, work):
+    """The numbers under the pictures are those of the table."""
+    folder = os.path.join(work, "plots")
+    assert recall(path, "--plot", folder, "--json").returncode == 0
+    table = json.loads(recall(path, "--json", "--by", "overall").stdout)["table"]
+    want = {(r["selector"], r["k"]): r for r in table if r["reference"] == "head" and "k" in r}
+    for name in ("recall-curves-s0", "recall-curves-s1", "recall-selectors", "recall-position", "recall-mass"):
+        with open(os.path.join(folder, name + ".png"), "rb") as f:
+            assert f.read(8) == b"\x89PNG\r\n\x1a\n", name
+        assert os.path.getsize(os.path.join(folder, name + ".svg")) > 2000, name
+    lines = [line.split("\t") for line in open(os.path.join(folder, "recall-selectors.tsv")).read().splitlines() if line]
+    assert lines[0][:3] == ["selector", "k [keys]", "recall [1]"] and len(lines) == 1 + 2 * 3, lines
+    for selector, k, *values in lines[1:]:
+        r = want[selector, int(k)]
+        for got, key in zip(values, ("recall", "chance", "mass_recall", "retained_mass")):
+            same(float(got), r[key], (selector, k, key), 1e-8)
+
+
 def check_gate(path):
     """Exit code 3 names what falls short; a sound selector passes."""
     assert recall(path, "--selector", "exact-sum", "--min-recall", "1").returncode == 0
@@ -171,6 +194,7 @@ def check(full, work, book, attnmeter):
     check_selectors(path, "--min-ratio", "4", min_ratio=4)
     check_selectors(path, "--min-position", "20", rows=run.position >= 20)
     check_gate(path)
+    check_pictures(path, work)
     assert "random" not in {r["selector"] for r in table if not r["id"]}, "a baseline beside its shadow"
     alone = os.path.join(work, "alone.h5")
     attnmeter("run", "-f", book, "-c", "50", "-k", "1,4", "--ratio", "10%", "--shadow", "exact-sum", "-o", alone)

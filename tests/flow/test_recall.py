@@ -12,7 +12,7 @@ from runs import BOOK, attnmeter, capture, folder, same_bytes
 
 PROMPTS = ["The Time Traveller (for so it will be convenient to speak of him) was expounding a recondite matter to us.",
            "a b a b a b c d", "One two three four five six seven eight nine ten eleven twelve thirteen fourteen."]
-K, RATIO, SAMPLE = [1, 2, 5, 16, 24], [0.1, 0.5], 3
+K, RATIO, SAMPLE = [1, 2, 5, 16, 24], [0.1, 0.5], 6
 SPECS = ["exact,store=index", "random,store=index,seed=7", "exact-sum,store=index", "exact-group,store=index", "exact-max,store=index",
          "random,store=index,sink=2,recent=3", "recent:2+6"]
 OPTIONS = [a for s in SPECS for a in ("--shadow", s)] + ["-k", ",".join(map(str, K)), "--ratio", "10%,50%", "--shadow-sample", str(SAMPLE)]
@@ -289,9 +289,9 @@ def main():
     attnmeter("show", "--check", path)
     run, checked = read(path), {}
     for layer in range(6):
-        for row in range(len(run["row_position"])):
+        for row in range(layer % 3, len(run["row_position"]), 3):
             check_row(run, layer, row, heads_of_group, checked)
-    assert len(checked) == len(SPECS) * 4 and min(checked.values()) > 200, checked
+    assert len(checked) == len(SPECS) * 4 and min(checked.values()) > 60, checked
     check_exact(run)
     check_samples(run, heads_of_group)
     check_random(work)

@@ -26,8 +26,8 @@ static const am_run_selector selectors[] = {
 static double value_of(const sample *s, const am_field_spec *f, int selector, int64_t row, int64_t x)
 {
 	int64_t n = sample_n(s, row);
-	bool is_k = f->axes[f->n_axes - 1] == AM_AXIS_K;
-	double k = is_k ? sample_k[x] : fmax(1, ceil(sample_ratio[x] * (double)n));
+	am_axis last = f->axes[f->n_axes - 1];
+	double k = last == AM_AXIS_K ? sample_k[x] : last != AM_AXIS_RATIO ? 1 : fmax(1, ceil(sample_ratio[x] * (double)n));
 	bool whole = k >= (double)n;
 	if (strstr(f->path, "index"))
 		return x < n ? (double)x : -1;
