@@ -84,6 +84,13 @@ typedef struct am_kernels {
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
 	void (*row_shares)(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
 	                   float *of_group, int64_t group_stride, float *sum, float *largest);
+	/* The same choice under several budgets at once: member[j] |= 1 << b for the min(k[b], n)
+	 * largest scores. k[n_k] ascending and >= 1, n_k <= 32. No NaN. member[n]; scratch as above. */
+	void (*row_member)(const float *score, int n, const int *k, int n_k, uint32_t *member, void *scratch);
+
+	/* out[j] = (add ? out[j] : 0) + sum_i weight[i] x[i * stride + j], j < n, i = 0 .. m - 1 in
+	 * order, rounded at each step: the same bits on every ISA and for any part of a row. */
+	void (*combine_rows)(const float *weight, int m, const float *x, int64_t stride, int n, bool add, float *out);
 
 	/* One query position over cached keys, for `heads` query heads of one key/value
 	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),

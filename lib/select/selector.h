@@ -102,6 +102,10 @@ am_status am_selector_start(am_selector *s, int index, int length, int prompt, a
 /* Forgets positions from `position` on. */
 void am_selector_rewind(am_selector *s, int position);
 
+/* After am_selector_start: a promise that no row before `position` is selected in this
+ * sequence, which may save work (a prompt that runs dense, a run of last rows only). */
+void am_selector_skip(am_selector *s, int position);
+
 /* Takes in a layer's block; its start is where the layer's last block ended. From one
  * thread, before the block's rows are selected. */
 am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads,
@@ -116,16 +120,14 @@ enum { AM_SELECT_BUDGETS = 32 }; /* budgets of one call, at most */
 void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
                         uint32_t *member, int64_t stride);
 
-/* Whether am_selector_scores gives any. */
-bool am_selector_has_scores(const am_selector *s);
 /* The same for one of the row's sets: member[n]. */
 void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                             uint32_t *member);
 
 /* Whether am_selector_scores gives any. */
 bool am_selector_has_scores(const am_selector *s);
-/* The scores the selector ranks the row's keys by, for one of its sets: out[n]. False
- * (out untouched) for selectors without scores. */
+/* The scores the selector ranks the row's keys by, for one of its sets: out[n], before
+ * keys that are always kept come first. False (out untouched) for selectors without scores. */
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out);
 
 #endif
