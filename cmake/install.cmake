@@ -10,7 +10,7 @@ set(public_lib
   runfile/reader.h runfile/schema.h runfile/writer.h)
 set(public_top
   analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/plot.h analysis/table.h
-  kernels/gemm.h kernels/kernels.h
+  kernels/gemm.h kernels/kernels.h kernels/rope.h
   probes/run.h)
 
 function(install_headers root)
