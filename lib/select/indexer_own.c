@@ -78,7 +78,7 @@ static int choice(reader *r, const char *key, const char *otherwise, const char 
 static void read_stretched(reader *r, am_rope_config *rope)
 {
 	rope->factor = real(r, "rope_factor", NULL, 1, 1e6);
-	rope->original_positions = integer(r, "rope_original_positions", NULL, 1, 1 << 30);
+	rope->original_positions = integer(r, "rope_original_positions", rope->type == AM_ROPE_LINEAR ? "1" : NULL, 1, 1 << 30);
 	if (rope->type == AM_ROPE_YARN) {
 		rope->beta_fast = real(r, "rope_beta_fast", "32", 1e-6, 1e6);
 		rope->beta_slow = real(r, "rope_beta_slow", "1", 1e-6, 1e6);
