@@ -114,18 +114,21 @@ size_t am_index_key_floats(int dim, int positions);
 /* Puts k[rows][dim] at positions start .. start + rows - 1. */
 void am_index_keep_keys(int dim, const float *k, int start, int rows, float *chunks);
 
-/* One query's side of a score. */
+/* The side of a score that one query or several following ones bring. */
 typedef struct am_index_query {
-	const float *q;       /* [H_I][d_I] */
-	const float *q_scale; /* [H_I] */
-	const float *w;       /* [H_I] */
+	const float *q;       /* [rows][H_I][d_I] */
+	const float *q_scale; /* [rows][H_I] */
+	const float *w;       /* [rows][H_I] */
 } am_index_query;
 
-/* out[n]: scores of positions first .. first + n - 1 in map `group`:
+/* Scores of positions first .. first + n - 1 in maps group .. group + groups - 1 (several rows: all
+ * maps), out[(row groups + map) stride + j]:
  *   k_scale_s * (sum over heads j in rising order of (w_j q_scale_j) * relu(q_j . k_s)) + 0,
- * each step rounded to float32, so a sum of nothing is +0 whatever the signs of w.
- * chunks and k_scale as kept, from position 0. dots[heads / groups][AM_INDEX_KEYS] is scratch. */
-void am_index_scores(const am_index_form *f, const am_kernels *kernels, const am_index_query *query, int group,
-                     const float *chunks, const float *k_scale, int first, int n, float *dots, float *out);
+ * each step rounded to float32, so a sum of nothing is +0 whatever the signs of w. The bytes do
+ * not depend on what is asked for together. chunks and k_scale as kept, from position 0, filled as
+ * far as asked for. dots[rows][H_I][AM_INDEX_KEYS] is scratch. */
+void am_index_scores(const am_index_form *f, const am_kernels *kernels, const am_index_query *query, int rows,
+                     int group, int groups, const float *chunks, const float *k_scale, int first, int n, float *dots,
+                     float *out, size_t stride);
 
 #endif

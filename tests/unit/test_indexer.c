@@ -139,7 +139,7 @@ static void score_row(const subject *s, int t, float *out)
 	size_t heads = (size_t)s->form.heads;
 	float dots[64 * AM_INDEX_KEYS];
 	am_index_query query = {s->q + (size_t)t * heads * (size_t)s->form.dim, s->q_scale + (size_t)t * heads, s->w + (size_t)t * heads};
-	am_index_scores(&s->form, kernels, &query, 0, s->chunks, s->k_scale, 0, t + 1, dots, out);
+	am_index_scores(&s->form, kernels, &query, 1, 0, 1, s->chunks, s->k_scale, 0, t + 1, dots, out, 0);
 }
 
 static double worst_of(const float *found, const double *expected, int n)
@@ -511,7 +511,7 @@ static void maps_of_groups_add_up(void **state)
 	s->form.groups = 2;
 	am_index_query query = {s->q + 5 * 16, s->q_scale + 10, s->w + 10};
 	for (int g = 0; g < 2; g++)
-		am_index_scores(&s->form, kernels, &query, g, s->chunks, s->k_scale, 0, 6, dots, part[g]);
+		am_index_scores(&s->form, kernels, &query, 1, g, 1, s->chunks, s->k_scale, 0, 6, dots, part[g], 0);
 	for (int i = 0; i < 6; i++)
 		assert_true(part[0][i] + part[1][i] == whole[i]);
 	am_free(s);

@@ -9,6 +9,7 @@
 #include "select/indexer_file.h"
 #include "select/selector.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -214,6 +215,83 @@ static void matrices_of_every_type(void **state)
 	w.data = halves;
 	am_index_matrix_rows(&(am_index_matrix){&w, NULL}, 129, 1, row);
 	assert_true(row[256] == am_bf16_to_f32(halves[129 * COLUMNS + 256]));
+}
+
+/* The folder form: keys of a golden config.json replaced ("KEY": JSON), "" removes one. */
+static void refuse_folder(const char *key, const char *json, am_status status, const char *message)
+{
+	static const char *const golden = AM_SOURCE_DIR "/tests/golden/indexer/glm";
+	char dir[] = "/tmp/test_indexer_folder.XXXXXX", from[600], config[64], weights[64];
+	am_indexer *x = NULL;
+	am_error err = {0};
+	assert_non_null(mkdtemp(dir));
+	snprintf(from, sizeof from, "%s/config.json", golden);
+	snprintf(config, sizeof config, "%s/config.json", dir);
+	snprintf(weights, sizeof weights, "%s/model.safetensors", dir);
+	json_t *root = json_load_file(from, 0, NULL), *v = *json ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
+	assert_non_null(root);
+	if (v)
+		json_object_set_new(root, key, v);
+	else
+		json_object_del(root, key);
+	assert_int_equal(json_dump_file(root, config, 0), 0);
+	json_decref(root);
+	snprintf(from, sizeof from, "%s/model.safetensors", golden);
+	assert_int_equal(symlink(from, weights), 0);
+	assert_int_equal(am_indexer_open(dir, &x, &err), status);
+	if (!strstr(err.text, message) || strncmp(err.text, dir, strlen(dir)) != 0)
+		fail_msg("'%s' is not about '%s'", err.text, message);
+	am_indexer_close(x);
+	unlink(config);
+	unlink(weights);
+	rmdir(dir);
+}
+
+static void breaches_of_a_folder_are_named(void **state)
+{
+	(void)state;
+	refuse_folder("model_type", "\"llama\"", AM_ERR_RANGE, "config.json: model_type: expected \"deepseek_v32\" or \"glm_moe_dsa\", found \"llama\"");
+	refuse_folder("model_type", "", AM_ERR_FORMAT, "model_type: expected \"deepseek_v32\" or \"glm_moe_dsa\", found nothing");
+	refuse_folder("index_n_heads", "", AM_ERR_FORMAT, "config.json: index_n_heads: expected a whole number from 1 to 4096, found nothing");
+	refuse_folder("index_n_heads", "\"8\"", AM_ERR_RANGE, "index_n_heads: expected a whole number from 1 to 4096, found \"8\"");
+	refuse_folder("index_n_heads", "4", AM_ERR_FORMAT, "layers.0.self_attn.indexer.wq_b.weight: expected shape [128,24], found [256,24]");
+	refuse_folder("q_lora_rank", "25", AM_ERR_FORMAT, "wq_b.weight: expected shape [256,25], found [256,24]");
+	refuse_folder("qk_rope_head_dim", "34", AM_ERR_RANGE, "config.json: rope_dims: expected an even number up to head_dim 32, found 34");
+	refuse_folder("num_hidden_layers", "5", AM_ERR_RANGE, "indexer_types: expected full or shared for every layer");
+	refuse_folder("indexer_types", "[\"full\",\"full\",\"full\",\"full\"]", AM_ERR_FORMAT, "tensor model.layers.2.self_attn.indexer.wq_b.weight: expected shape [256,24], found no such tensor");
+	refuse_folder("rope_parameters", "{\"rope_type\":\"longrope\"}", AM_ERR_RANGE, "rope_type: expected default or yarn, found \"longrope\"");
+	refuse_folder("rope_parameters", "{\"rope_type\":\"yarn\"}", AM_ERR_FORMAT, "factor: expected a number from 1 to 1e+06, found nothing");
+}
+
+/* The three ways a config tells which layers share. */
+static void shared_layers_of_a_folder(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *key, *json;
+	} ways[] = {{"indexer_types", "[\"full\",\"full\",\"shared\",\"full\"]"}, {"index_topk_pattern", "\"FFSF\""}, {"index_topk_freq", "2"}};
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		char dir[] = "/tmp/test_indexer_folder.XXXXXX", file[64];
+		am_indexer *x = NULL;
+		json_t *root = json_load_file(AM_SOURCE_DIR "/tests/golden/indexer/glm/config.json", 0, NULL);
+		assert_non_null(mkdtemp(dir));
+		json_object_del(root, "indexer_types");
+		json_object_del(root, "index_topk_freq");
+		json_object_set_new(root, ways[i].key, json_loads(ways[i].json, JSON_DECODE_ANY, NULL));
+		snprintf(file, sizeof file, "%s/config.json", dir);
+		assert_int_equal(json_dump_file(root, file, 0), 0);
+		json_decref(root);
+		snprintf(file, sizeof file, "%s/model.safetensors", dir);
+		assert_int_equal(symlink(AM_SOURCE_DIR "/tests/golden/indexer/glm/model.safetensors", file), 0);
+		assert_int_equal(am_indexer_open(dir, &x, NULL), AM_OK);
+		assert_true(x->owner[0] == 0 && x->owner[1] == 1 && x->owner[2] == 1 && x->owner[3] == 3);
+		assert_true(x->form.pairs == AM_PAIRS_INTERLEAVED && !x->form.hadamard && x->compressed && x->rope.theta == 1e6);
+		am_indexer_close(x);
+		unlink(file);
+		snprintf(file, sizeof file, "%s/config.json", dir);
+		unlink(file);
+		rmdir(dir);
+	}
 }
 
 /* Frequencies of a base model that differ from layer to layer. */
@@ -435,6 +513,8 @@ int main(void)
 		cmocka_unit_test(breaches_are_named),
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(matrices_of_every_type),
+		cmocka_unit_test(breaches_of_a_folder_are_named),
+		cmocka_unit_test(shared_layers_of_a_folder),
 		cmocka_unit_test(attached_to_a_model),
 		cmocka_unit_test(what_does_not_fit_the_model_is_named),
 		cmocka_unit_test(ties_at_zero_go_to_the_lower_position),

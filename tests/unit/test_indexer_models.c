@@ -409,6 +409,54 @@ static void captured_tensors_score_alike(void **state)
 	am_tensors_close(want);
 }
 
+/* A block of so many scores that they are not held: rows scored one by one have the same bytes. */
+static void rows_scored_alone_have_the_same_bytes(void **state)
+{
+	(void)state;
+	enum { ROWS = 4200, DIM = 4, HEADS = 2 };
+	if (!kernels->gemm_nt)
+		return;
+	float *q = am_alloc(ROWS * HEADS * DIM, sizeof *q), *k = am_alloc(ROWS * DIM, sizeof *k), *w = am_alloc(ROWS * HEADS, sizeof *w);
+	float *scores[2] = {am_calloc(ROWS, sizeof(float)), am_calloc(ROWS, sizeof(float))};
+	am_select_spec spec;
+	am_selector *s[2] = {NULL};
+	static const int window[1] = {3000};
+	for (int i = 0; i < ROWS * HEADS * DIM; i++)
+		q[i] = sinf((float)i * 0.7f);
+	for (int i = 0; i < ROWS * DIM; i++)
+		k[i] = cosf((float)i * 1.3f);
+	for (int i = 0; i < ROWS * HEADS; i++)
+		w[i] = sinf((float)i * 0.11f);
+	assert_int_equal(am_select_spec_parse("indexer", &spec, NULL), AM_OK);
+	for (int i = 0; i < 2; i++) {
+		am_select_shape shape = {.layers = 1, .heads = 1, .kv_heads = 1, .head_dim = 4, .capacity = ROWS, .block = i ? 600 : ROWS,
+		                         .workers = 1, .window = window, .kernels = kernels};
+		assert_int_equal(am_selector_open(&spec, &shape, &s[i], NULL), AM_OK);
+		assert_int_equal(am_selector_start(s[i], 0, ROWS, ROWS, NULL), AM_OK);
+	}
+	am_select_block all = {.rows = ROWS, .index_q = q, .index_k = k, .index_w = w, .index_heads = HEADS, .index_dim = DIM};
+	assert_int_equal(am_selector_prepare(s[0], &all, threads, NULL), AM_OK);
+	for (int start = 0; start < ROWS; start += 600) {
+		am_select_block b = {.start = start, .rows = 600, .index_q = q + start * HEADS * DIM, .index_k = k + start * DIM,
+		                     .index_w = w + start * HEADS, .index_heads = HEADS, .index_dim = DIM};
+		assert_int_equal(am_selector_prepare(s[1], &b, threads, NULL), AM_OK);
+		for (int r = 3; r < 600; r += 149) {
+			int t = start + r, first = t >= 3000 ? t - 2999 : 0;
+			am_select_row one = {.block = &all, .row = t, .position = t, .first_key = first, .n = t + 1 - first};
+			am_select_row other = {.block = &b, .row = r, .position = t, .first_key = first, .n = t + 1 - first};
+			am_selector_scores(s[0], 0, &one, 0, scores[0]);
+			am_selector_scores(s[1], 0, &other, 0, scores[1]);
+			assert_memory_equal(scores[0], scores[1], (size_t)one.n * sizeof(float));
+		}
+	}
+	void *own[] = {q, k, w, scores[0], scores[1]};
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		am_free(own[i]);
+	am_selector_close(s[0]);
+	am_selector_close(s[1]);
+	am_select_spec_fini(&spec);
+}
+
 static void missing_inputs_are_named(void **state)
 {
 	const model *m = *state;
@@ -459,6 +507,7 @@ int main(void)
 		WITH(narrow_numbers_keep_most_of_the_sets, 1), WITH(narrow_numbers_keep_most_of_the_sets, 3),
 		WITH(later_tokens_change_nothing_before_them, 0), WITH(later_tokens_change_nothing_before_them, 2),
 		WITH(captured_tensors_score_alike, 0),
+		cmocka_unit_test(rows_scored_alone_have_the_same_bytes),
 		WITH(missing_inputs_are_named, 3),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
