@@ -12,7 +12,7 @@ set(public_lib
 set(public_top
   analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h analysis/metric.h
   analysis/plot.h analysis/rank_tests.h analysis/table.h
-  kernels/gemm.h kernels/kernels.h
+  kernels/gemm.h kernels/kernels.h kernels/rope.h
   probes/run.h)
 
 function(install_headers root)

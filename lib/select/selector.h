@@ -48,6 +48,10 @@ typedef struct am_select_shape {
 typedef struct am_select_block {
 	int layer, start, rows; /* positions start .. start + rows - 1 */
 	const float *x;         /* [rows][hidden] input of the attention, after its norm; may be NULL */
+	/* The compressed query of latent attention, after its norm: [rows][compressed_dim]; NULL
+	 * where the model has none. */
+	const float *compressed;
+	int compressed_dim;
 	const float *q;         /* [rows][H][D] after rotation, not scaled */
 	const float *k;         /* [G][start + rows][D] after rotation, all keys so far */
 	int64_t k_stride;       /* floats from one key/value head to the next */
