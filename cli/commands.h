@@ -8,6 +8,7 @@ int am_cmd_run(int argc, char **argv);
 int am_cmd_show(int argc, char **argv);
 int am_cmd_entropy(int argc, char **argv);
 int am_cmd_coverage(int argc, char **argv);
+int am_cmd_export(int argc, char **argv);
 int am_cmd_bench(int argc, char **argv);
 int am_cmd_info(int argc, char **argv);
 
