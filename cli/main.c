@@ -20,6 +20,7 @@ static const struct command {
 	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
+	{"eval", am_cmd_eval, "task accuracy under an attention mode; sweeps over k and precision"},
 	{"tasks", am_cmd_tasks, "write synthetic long-context tasks"},
 	{"bench", am_cmd_bench, "speed on this machine beside its limits"},
 	{"info", am_cmd_info, "what this build and this machine can do"},

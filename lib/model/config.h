@@ -54,6 +54,9 @@ typedef struct am_config {
 am_status am_config_read(const char *dir, am_config *out, am_error *err) AM_MUST_CHECK;
 void am_config_fini(am_config *c);
 
+/* Positions the model was made for: "dynamic" rope stretches them by its factor. */
+int am_config_context(const am_config *c);
+
 /* Rotary inverse frequencies for one layer, formed in float32 in the order
  * transformers forms them, so that angles agree at long range. inv_freq[head_dim
  * / 2]; *scale multiplies cos and sin (yarn's attention factor, else 1), so
