@@ -96,7 +96,7 @@ static am_status sweep_points(const am_select_spec *base, const char *values, am
 
 static am_status parse_sweep(const char *attention, const char *sweep, am_eval_points *p, am_error *err)
 {
-	const char *values;
+	const char *values = NULL;
 	am_select_spec base;
 	am_status s = parse_kind(sweep, &p->sweep, &values, err);
 	if (s)

@@ -125,6 +125,10 @@ static am_status read_array(reader *r, cursor c, am_error *err)
 	c.at++;
 	skip_blanks(&c);
 	bool more = c.at == c.end || *c.at != ']';
+	if (!more) {
+		c.at++;
+		skip_blanks(&c);
+	}
 	while (more && !full(r)) {
 		am_status status = read_element(r, &c, err);
 		if (status)
