@@ -47,8 +47,6 @@ am_status am_session_start(am_session *s, int length, am_error *err) AM_MUST_CHE
 int am_session_position(const am_session *s);
 /* Forgets all but the first `position` tokens of the current sequence. */
 void am_session_rewind(am_session *s, int position);
-/* Another decode_topk, up to the one the session was made with; 0: dense. */
-void am_session_set_decode_topk(am_session *s, int k);
 /* Sets the position ahead without running, over cache entries as they are. For
  * cost estimates: the results of later rows are meaningless. */
 void am_session_skip(am_session *s, int position);

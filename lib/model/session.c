@@ -205,11 +205,6 @@ void am_session_rewind(am_session *s, int position)
 		s->position = position < 0 ? 0 : position;
 }
 
-void am_session_set_decode_topk(am_session *s, int k)
-{
-	s->decode_topk = k < s->capacity ? k : 0;
-}
-
 /* Gives a position the key and value of an earlier one, so that later rows have
  * plausible scores: without the first, mostly a sink, and no two of them equal. */
 static void repeat_position(am_session *s, size_t head, int p)

@@ -39,7 +39,7 @@ static am_status prefill(evaluation *e, int index, int point, am_error *err)
 {
 	const am_eval_item *item = &e->set->item[index];
 	int block = e->o->session.block;
-	am_status s = am_session_start(e->session, item->n + item->max_new, err);
+	am_status s = am_session_start(e->session, index, item->n + item->max_new, item->n, err);
 	if (!s)
 		s = am_eval_attention_begin(&e->attention, point, err);
 	for (int at = 0; at < item->n && !s; at += block) {
@@ -127,7 +127,6 @@ static am_status open_evaluation(evaluation *e, am_error *err)
 	am_session_options so = e->o->session;
 	e->config = am_model_config(e->o->model);
 	so.capacity = e->set->longest;
-	so.decode_topk = am_eval_attention_most(e->o, so.capacity);
 	e->logits = am_alloc((size_t)e->config->vocab, sizeof *e->logits);
 	e->first = am_alloc((size_t)e->config->vocab, sizeof *e->first);
 	e->ids = am_alloc((size_t)e->set->longest, sizeof *e->ids);
