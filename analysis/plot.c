@@ -92,6 +92,12 @@ static am_status make_directory(const char *dir, am_error *err)
 	return am_fail(err, AM_ERR_IO, "%s: cannot make the directory: %s", dir, strerror(e));
 }
 
+am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error *err)
+{
+	am_status s = check_options(o, err);
+	return s ? s : make_directory(dir, err);
+}
+
 static am_status prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
 {
 	am_status s = check_options(o, err);

@@ -20,6 +20,8 @@ static const struct command {
 	{"recall", am_cmd_recall, "how much of what attention looks at selectors find"},
 	{"compare", am_cmd_compare, "what changed between two runs, with intervals and tests"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
+	{"eval", am_cmd_eval, "task accuracy under an attention mode; sweeps over k and precision"},
+	{"tasks", am_cmd_tasks, "write synthetic long-context tasks"},
 	{"bench", am_cmd_bench, "speed on this machine beside its limits"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 	{"doctor", am_cmd_doctor, "whether all that attnmeter uses is there"},

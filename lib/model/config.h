@@ -37,4 +37,7 @@ typedef struct am_config {
 am_status am_config_read(const char *dir, am_config *out, am_error *err) AM_MUST_CHECK;
 void am_config_fini(am_config *c);
 
+/* Positions the model was made for: "dynamic" rope stretches them by its factor. */
+int am_config_context(const am_config *c);
+
 #endif
