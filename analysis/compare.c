@@ -50,6 +50,22 @@ static am_status compare_controls(am_run *a, am_run *b, const am_compare_options
 	return s;
 }
 
+/* Sequences of the smallest task that both runs have. */
+static int smallest_task(const am_compare_job *j)
+{
+	int least = j->a.n_sequence;
+	for (int t = 0; t < j->n_task; t++) {
+		int in_a = 0, in_b = 0;
+		for (int i = 0; i < j->a.n_sequence; i++)
+			in_a += j->a.task[i] == t;
+		for (int i = 0; i < j->b.n_sequence; i++)
+			in_b += j->task_b[i] == t;
+		int fewer = in_a < in_b ? in_a : in_b;
+		least = fewer && fewer < least ? fewer : least;
+	}
+	return least;
+}
+
 static void describe(const am_compare_job *j, am_comparison *c)
 {
 	c->paired = !j->o->unpaired;
@@ -57,8 +73,8 @@ static void describe(const am_compare_job *j, am_comparison *c)
 	c->n_sequences[1] = j->b.n_sequences_used;
 	c->n_rows[0] = j->a.n_rows_used;
 	c->n_rows[1] = j->b.n_rows_used;
-	int64_t n = c->n_sequences[0] + (c->paired ? 0 : c->n_sequences[1]);
-	c->interval = am_bootstrap_method(j->o->interval, n > 1 << 20 ? 1 << 20 : (int)n);
+	int n = j->a.n_sequence + (c->paired ? 0 : j->b.n_sequence);
+	c->interval = am_bootstrap_method(j->o->interval, n, smallest_task(j));
 }
 
 static am_status compare_runs(am_compare_job *j, am_comparison *c, am_error *err)

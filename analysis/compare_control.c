@@ -191,7 +191,7 @@ static am_status put_row(const control *c, int metric, int layer, am_table *t, a
 		x[1].i = (int64_t)am_run_axis_values(c->a.run, AM_AXIS_LAYER)[layer];
 	double change = r->mean_b - k->mean_a;
 	const double values[] = {k->mean_a, r->mean_b, k->mean_b, change, k->change, k->ci.low, k->ci.high,
-	                         change != 0 ? k->change / change : NAN, r->change, r->ci.low, r->ci.high,
+	                         change != 0 ? k->change / change + 0.0 : NAN, r->change, r->ci.low, r->ci.high,
 	                         r->p_wilcoxon, r->q_bh};
 	for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
 		x[2 + i].x = values[i];

@@ -13,6 +13,8 @@
 static am_status same_bins(const am_compare_job *j, am_error *err)
 {
 	const am_aggregate *a = &j->a, *b = &j->b;
+	if (j->o->aggregate.position_bins <= 0)
+		return AM_OK;
 	if (a->n_bin == b->n_bin && !memcmp(a->bin_edge, b->bin_edge, ((size_t)a->n_bin + 1) * sizeof *a->bin_edge))
 		return AM_OK;
 	return am_fail(err, AM_ERR_RANGE,

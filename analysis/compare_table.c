@@ -168,6 +168,7 @@ static am_status put_rows(const family *f, const am_metric *m, am_table *t, am_e
 {
 	const am_aggregate *a = &f->j->a;
 	am_status s = AM_OK;
+	bool any = false;
 	for (int stratum = 0; stratum < f->n_stratum; stratum++)
 		for (int bin = 0; bin < a->n_bin; bin++)
 			for (int level = (int)a->options.level; level < LEVELS; level++) {
@@ -176,7 +177,10 @@ static am_status put_rows(const family *f, const am_metric *m, am_table *t, am_e
 				for (int i = 0; i < W && !s; i++)
 					if (x[i].n)
 						s = put_row(f, m, stratum, bin, level, i, &x[i], t, err);
+				any = any || x[0].n;
 			}
+	if (!any)
+		am_text_printf(f->j->warnings, "%s: no sequence has a value in both runs\n", m->name);
 	return s;
 }
 

@@ -227,7 +227,7 @@ static am_status open_all(const request *q, am_run **run, am_error *err)
 static void note_incomplete(am_run *const *run, am_comparison *c)
 {
 	for (int i = 0; i < 3; i++)
-		if (run[i] && !am_run_complete(run[i]))
+		if (run[i] && !am_run_complete(run[i]) && !(i && !strcmp(am_run_path(run[i]), am_run_path(run[i - 1]))))
 			am_text_printf(&c->warnings, "%s: the run did not finish; this is what it had written\n",
 			               am_run_path(run[i]));
 }
