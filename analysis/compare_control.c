@@ -83,12 +83,13 @@ static double *upper_cells(const control *c, const double *value)
 static am_status read_rows(control *c, int first, int n, am_error *err)
 {
 	const am_metric *m = &c->metric[first];
-	am_paired_field f = {.n_run = RUNS, .field = m->field, .n_inner = n,
-	                     .kind = m->kind == AM_METRIC_NORMALISED ? AM_MEANS_NORMALISED : AM_MEANS_PLAIN};
+	am_means_kind kind[AM_COMPARE_METRICS];
+	am_paired_field f = {.n_run = RUNS, .field = m->field, .n_inner = n, .kind = kind};
 	int *inner[RUNS] = {NULL};
 	am_means means[RUNS] = {{0}};
 	int64_t n_nan;
 	am_status s = AM_OK;
+	am_compare_kinds(m, n, kind);
 	for (int r = 0; r < RUNS && !s; r++) {
 		f.run[r] = c->run[r];
 		s = am_compare_inner(m, n, c->run[r], &inner[r], err);
