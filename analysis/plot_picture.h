@@ -90,5 +90,9 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err) AM_MUS
 am_status am_plot_attention_map(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_curves(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
 #endif

@@ -10,6 +10,8 @@ int am_cmd_show(int argc, char **argv);
 int am_cmd_entropy(int argc, char **argv);
 int am_cmd_coverage(int argc, char **argv);
 int am_cmd_export(int argc, char **argv);
+int am_cmd_compare(int argc, char **argv);
+int am_cmd_recall(int argc, char **argv);
 int am_cmd_eval(int argc, char **argv);
 int am_cmd_tasks(int argc, char **argv);
 int am_cmd_bench(int argc, char **argv);
