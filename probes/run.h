@@ -43,11 +43,15 @@ typedef struct am_run_options {
 	const double *mass;  int n_mass;
 	int sink, recent, map;
 	bool output_error;
+	const char *const *shadows; int n_shadows; /* specs of selectors scored beside the attention */
+	int shadow_sample; /* their costly statistics on every so many captured rows; 0: 64 */
 	am_dist_kind dist; int dist_k; bool dist_float16;
 	int block;         /* query rows a block; 0: chosen */
 	int threads;       /* 0: all available */
 	const char *kernels; /* NULL: best */
 	am_compute dtype;  /* of the linear layers */
+	const char *attention; /* a selector with its budget (select/spec.h); NULL or "dense": all keys */
+	bool sparse_decode; /* only rows of answers are sparse, those of prompts are dense */
 	uint64_t seed;
 	const char *output;
 	bool force;

@@ -79,6 +79,28 @@ static int mass_gather(const float *x, int n, int32_t low, int shift, const uint
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
 
+/* Sums over nested sets (generic/levels.h): additions under a mask. */
+#define LEVEL_GROUP 12
+#define AM_LEVEL_LANES
+static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
+{
+	__m512 in[LEVEL_GROUP];
+	__m512i last[LEVEL_GROUP];
+	for (int i = 0; i < LEVEL_GROUP; i++) {
+		in[i] = _mm512_setzero_ps();
+		last[i] = _mm512_set1_epi32(first + i);
+	}
+	for (int j = 0; j + LANES <= n; j += LANES) {
+		__m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(level + j)));
+		__m512 v = _mm512_loadu_ps(w + j);
+#pragma GCC unroll 12
+		for (int i = 0; i < LEVEL_GROUP; i++)
+			in[i] = _mm512_mask_add_ps(in[i], _mm512_cmple_epi32_mask(x, last[i]), in[i], v);
+	}
+	memcpy(sum, in, sizeof in);
+}
+
+#include "kernels/generic/levels.h"
 /* Compressed in a register: a compressing store is slow on some processors. */
 static int member_reach(const float *score, int n, float bound, int32_t *index)
 {

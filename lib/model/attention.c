@@ -138,7 +138,7 @@ static am_tile tile_of(const am_attention_step *a, int task, int worker)
 	return t;
 }
 
-static void attention_task(void *ctx, int task, int worker)
+void am_attention_task(void *ctx, int task, int worker)
 {
 	const am_attention_step *a = ctx;
 	am_session *s = a->s;
@@ -156,15 +156,18 @@ static void attention_task(void *ctx, int task, int worker)
 		am_attention_long(a, &t);
 }
 
-am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err)
+am_status am_attention(am_session *s, const am_select_block *block, const am_tap *tap, am_error *err)
 {
+	int rows = block->rows;
+	am_attention_step a = {s, block->layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap, block};
 	if (rows == 1) {
-		am_decode_attention(s, layer, tap);
+		am_decode_attention(&a);
 		return AM_OK;
 	}
-	am_attention_step a = {s, layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap};
 	am_status status = am_attention_long_room(&a, err);
+	if (!status && am_attention_rows_wanted(&a))
+		return am_attention_rows(&a, err);
 	if (!status)
-		am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, attention_task, &a);
+		am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, am_attention_task, &a);
 	return status;
 }

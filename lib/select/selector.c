@@ -10,7 +10,7 @@
 static const am_selector_ops *const all[] = {
 	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
 	&am_select_precision, &am_select_topp, &am_select_random, &am_select_recent, &am_select_quest,
-	&am_select_blockmean, &am_select_loki, &am_select_doublesparse, &am_select_snapkv,
+	&am_select_blockmean, &am_select_loki, &am_select_doublesparse, &am_select_snapkv, &am_select_indexer,
 };
 
 const char *am_set_scope_name(am_set_scope scope)
@@ -146,6 +146,11 @@ bool am_selector_own_budget(const am_selector *s)
 	return s->ops->own_budget;
 }
 
+bool am_selector_is_topk(const am_selector *s)
+{
+	return s->ops == &am_select_exact && s->sink == 0 && s->recent == 0;
+}
+
 am_status am_selector_start(am_selector *s, int index, int length, int prompt, am_error *err)
 {
 	s->index = index;
@@ -171,8 +176,8 @@ am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_t
 	return s->ops->prepare ? s->ops->prepare(s, block, threads, err) : AM_OK;
 }
 
-void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
-                        uint32_t *member, int64_t stride)
+void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
+                            uint32_t *member)
 {
 	int inside = 0; /* budgets below n; all others take every key */
 	while (inside < n_k && (k[inside] < row->n || s->ops->own_budget))
@@ -180,20 +185,29 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 	uint32_t whole = 0;
 	for (int b = inside; b < n_k; b++)
 		whole |= (uint32_t)1 << b;
-	for (int set = 0; set < am_selector_sets(s); set++) {
-		uint32_t *m = member + set * stride;
-		for (int j = 0; j < row->n; j++)
-			m[j] = whole;
-		if (inside == 0)
-			continue;
-		if (s->ops->select) {
-			s->ops->select(s, worker, row, set, k, inside, m);
-		} else {
-			float *score = s->scratch[worker].score;
-			s->ops->score(s, worker, row, set, score);
-			am_member_mark(s, worker, score, row->n, am_selector_forced(s, row), k, inside, m);
-		}
+	for (int j = 0; j < row->n; j++)
+		member[j] = whole;
+	if (inside == 0)
+		return;
+	if (s->ops->select) {
+		s->ops->select(s, worker, row, set, k, inside, member);
+		return;
 	}
+	float *score = s->scratch[worker].score;
+	s->ops->score(s, worker, row, set, score);
+	am_member_mark(s, worker, score, row->n, am_selector_forced(s, row), k, inside, member);
+}
+
+void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
+                        uint32_t *member, int64_t stride)
+{
+	for (int set = 0; set < am_selector_sets(s); set++)
+		am_selector_select_set(s, worker, row, set, k, n_k, member + set * stride);
+}
+
+bool am_selector_has_scores(const am_selector *s)
+{
+	return s->ops->score != NULL;
 }
 
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)

@@ -19,7 +19,8 @@ typedef struct result {
 	float combined[COMBINED];
 	float mass[N_K];
 	am_row_sums stats, softmax;
-	double total;
+	double total, inside[N_K];
+	uint8_t *level;
 	void *scratch;
 } result;
 
@@ -32,15 +33,17 @@ static void result_open(result *x)
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
+	x->level = calloc(INPUT_MAX_N, 1);
 	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->member || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->level || !x->member || !x->scratch)
 		abort();
 }
 
 static void result_close(result *x)
 {
 	free(x->scratch);
+	free(x->level);
 	free(x->member);
 	free(x->index);
 	free(x->half);
@@ -67,6 +70,8 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 	if (has_nan)
 		return;
 	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
+	k->row_levels(score, n, ks, N_K, x->level, x->scratch);
+	k->level_sums(x->level, x->weight, n, N_K, x->inside);
 	memset(x->member, 0, (size_t)n * sizeof *x->member);
 	k->row_member(score, n, ks, N_K, x->member, x->scratch);
 }
@@ -102,6 +107,7 @@ static void compare(const result *a, const result *b, int n)
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
+	check_ok(!memcmp(a->level, b->level, (size_t)n) && !memcmp(a->inside, b->inside, sizeof a->inside), "levels differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
 	check_ok(!memcmp(a->member, b->member, (size_t)n * sizeof *a->member), "members differ");
 	check_ok(same_float(a->combined, b->combined, COMBINED), "combined rows differ");
