@@ -3,6 +3,7 @@
 #include "analysis/compare_job.h"
 
 #include "analysis/equivalence.h"
+#include "analysis/proportion.h"
 #include "base/mem.h"
 
 #include <inttypes.h>

@@ -18,7 +18,7 @@ static const char *const rows_names[] = {"all", "last:N", "every:N", "sample:N",
 static const char *const dist_names[] = {"none", "topk:N", "full", NULL};
 static const char *const dtype_names[] = {"f32", "bf16", NULL};
 static const char *const device_names[] = {"cpu", NULL};
-static const char *const attention_names[] = {"dense", NULL};
+static const char *const sparse_names[] = {"all", "decode", NULL};
 
 /* Inputs in the order given, whatever their kind. */
 typedef struct input_list {
@@ -168,7 +168,7 @@ int am_cmd_run(int argc, char **argv)
 	am_opt_doubles ratio = {(double *)o.ratio, o.n_ratio}, mass = {(double *)o.mass, o.n_mass};
 	am_opt_choice rows = {0}, dist = {0};
 	am_opt_strings shadows = {0};
-	int dtype = 0, device = 0, attention = 0;
+	int dtype = 0, device = 0, sparse = -1;
 	bool dry = false, quiet = false, json = false, float16 = false;
 	const am_option table[] = {
 		{.short_name = 'm', .name = "model", .type = AM_OPT_STRING, .target = &o.model,
@@ -231,9 +231,13 @@ int am_cmd_run(int argc, char **argv)
 		 .names = dist_names},
 		{.name = "float16", .type = AM_OPT_FLAG, .target = &float16,
 		 .help = "store --dist full as float16"},
-		{.name = "attention", .type = AM_OPT_ENUM, .target = &attention,
-		 .value = "MODE", .help = "attention the model runs with: dense [dense]",
-		 .names = attention_names},
+		{.name = "attention", .type = AM_OPT_STRING, .target = &o.attention,
+		 .value = "SPEC", .help = "attention the model runs with: dense, topk:64, topk:1%, or a selector "
+		                          "with its budget as exact-sum,k=64 or exact-sum,ratio=1% [dense]"},
+		{.name = "sparse", .type = AM_OPT_ENUM, .target = &sparse,
+		 .value = "ROWS", .help = "rows a selector decides on: all, or decode: those of answers "
+		                          "(--with-answer), prompts stay dense [all]",
+		 .names = sparse_names},
 		{.name = "shadow", .type = AM_OPT_STRINGS, .target = &shadows,
 		 .value = "SPEC", .help = "score a selector's sets at every -k and --ratio without changing the attention; may be given again"},
 		{.name = "shadow-sample", .type = AM_OPT_INT, .target = &o.shadow_sample,
@@ -254,7 +258,7 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "DEV", .help = "where it runs: cpu [cpu]",
 		 .names = device_names},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &o.seed,
-		 .value = "N", .help = "seed of --rows sample [0]"},
+		 .value = "N", .help = "seed of --rows sample, and of selectors that draw [0]"},
 		{.name = "dry-run", .type = AM_OPT_FLAG, .target = &dry,
 		 .help = "estimate memory, disk and time, write nothing"},
 		{.name = "json", .type = AM_OPT_FLAG, .target = &json,
@@ -269,6 +273,10 @@ int am_cmd_run(int argc, char **argv)
 		         "  attnmeter run -f book.txt -c 2048 --split --limit 8 -o run.h5\n"
 		         "  attnmeter run -m MODEL --tasks niah.jsonl --rows last:32 -k 16,64 -o run.h5\n"
 		         "\n"
+		         "Under --attention SPEC a row's output is softmax over the selected keys alone; a row with no\n"
+		         "more visible keys than the budget is dense. What is stored of a row stays that of all its\n"
+		         "visible keys, given the hidden states of the sparse model.\n"
+		         "\n"
 		         "While it runs, rows gather in RUN.h5.part. Ctrl-C (or SIGTERM) ends the run after the\n"
 		         "block at hand with exit code 130 (143); the part keeps the rows before. A second one\n"
 		         "ends it at once; the part then keeps what was flushed, within the last second.\n",
@@ -282,6 +290,8 @@ int am_cmd_run(int argc, char **argv)
 		code = am_report_usage("run", "no output given: -o RUN.h5");
 	if (code < 0 && float16 && dist.index != AM_DIST_FULL)
 		code = am_report_usage("run", "--float16 is for --dist full");
+	if (code < 0 && sparse >= 0 && (!o.attention || !strcmp(o.attention, "dense")))
+		code = am_report_usage("run", "--sparse is for an --attention with a selector");
 	if (code < 0 && inputs.n == 0)
 		code = am_report_usage("run", "no input given: -f TEXT, -p STR, --tokens FILE or --tasks FILE");
 	if (code < 0 && !o.model) {
@@ -302,6 +312,7 @@ int am_cmd_run(int argc, char **argv)
 		o.rows = (am_rows_kind)rows.index, o.rows_n = rows.n;
 		o.shadows = shadows.items, o.n_shadows = shadows.n;
 		o.dtype = (am_compute)dtype;
+		o.sparse_decode = sparse == 1;
 		o.dist = (am_dist_kind)dist.index, o.dist_k = dist.n, o.dist_float16 = float16;
 		code = dry ? dry_run(&o, json) : capture(&o, quiet, json);
 	}

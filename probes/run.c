@@ -32,7 +32,7 @@ static am_status run_sequence(capture_run *r, int index, am_error *err)
 {
 	am_job *job = r->job;
 	const am_sequence *q = &job->sequences.item[index];
-	am_status s = am_session_start(job->session, index, q->n, q->n, err);
+	am_status s = am_job_start(job, index, err);
 	for (int start = 0; start < q->n && !s; start += job->block) {
 		int n = q->n - start < job->block ? q->n - start : job->block;
 		s = am_job_block(job, index, start, n, r->writer, &r->rows, err);

@@ -13,6 +13,7 @@ typedef struct am_sequence {
 	char *task;   /* "" when it belongs to none */
 	int32_t *ids; /* [n] */
 	int n;
+	int answer;   /* the last ids, that follow the prompt of a task */
 } am_sequence;
 
 typedef struct am_sequences {
