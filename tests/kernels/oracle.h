@@ -56,7 +56,7 @@ void oracle_prefix(const float *weight, int n, const int32_t *order, long double
 /* Mass of the k largest, k >= 1. */
 oracle_sum oracle_mass(const long double *prefix, int n, int k);
 /* Whether `count` is the smallest k with mass >= tau - 1e-12, up to the error of the
- * fixed-point sums. */
+ * sums. */
 int oracle_count_ok(const long double *prefix, int n, double tau, int count);
 
 /* The value of 16 bits, by exact arithmetic. NaN for NaN. */
