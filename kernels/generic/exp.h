@@ -22,7 +22,7 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 }
 #endif
 
-/* exp(u) for u in EXP_MIN .. 0, at most 1 ulp (measured in docs/numerics-bounds.md); exactly
+/* exp(u) for u in EXP_MIN .. 0, at most 1.02 ulp (measured in docs/numerics-bounds.md); exactly
  * 0 at EXP_MIN, NaN for NaN. u = k ln 2 + r with |r| <= ln2/2; exp(r) = 1 + r + r^2 q(r), q a
  * minimax fit of degree 4 (relative error 3e-9). In three steps, so that a loop may have
  * several on their way. */
