@@ -2,6 +2,7 @@
  * keys themselves and the output they give. */
 #include "base/mem.h"
 #include "probes/capture_internal.h"
+#include "select/spec.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,19 +60,11 @@ void am_coverage_free(am_capture *c)
 	}
 }
 
-/* k = max(1, ceil(ratio * n)); a product that is an integer but for rounding (0.07 *
- * 100) is not rounded up. */
-static int budget_of_ratio(double ratio, int n)
-{
-	int k = (int)ceil(ratio * n - 1e-9);
-	return k < 1 ? 1 : k;
-}
-
 static void set_budgets(const am_capture *c, am_budgets *b, int n)
 {
 	const am_run_axes *a = &c->axes;
 	for (int i = 0; i < n_budgets(c); i++) {
-		int k = i < a->n_k ? a->k[i] : budget_of_ratio(a->ratio[i - a->n_k], n);
+		int k = i < a->n_k ? a->k[i] : am_budget_of_ratio(a->ratio[i - a->n_k], n);
 		int j = i;
 		for (; j > 0 && b->k[j - 1] > k; j--) {
 			b->k[j] = b->k[j - 1];

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "kernels/kernels.h"
+#include "select/selector.h"
 
 #include <stdint.h>
 
@@ -45,6 +46,14 @@ typedef struct am_tap {
 	void (*observe)(void *ctx, int worker, const am_attn_row *row);
 	/* May be NULL. A failure stops the forward pass. */
 	am_status (*layer_done)(void *ctx, int layer, am_error *err);
+	/* Rows of all heads together, for what sets of keys are shared by or compared over: NULL
+	 * all three, or none. `layer_begin` is called once a layer and block, from the caller's
+	 * thread, before its rows; `observe_layer` for each row that `wants_layer` asked for,
+	 * from worker threads, when the scores of all its heads are there (dense weights,
+	 * also where the forward pass itself keeps only some keys). */
+	am_status (*layer_begin)(void *ctx, const am_select_block *block, am_threads *threads, am_error *err);
+	bool (*wants_layer)(void *ctx, int layer, int64_t position);
+	void (*observe_layer)(void *ctx, int worker, const am_select_row *row);
 } am_tap;
 
 #endif

@@ -11,11 +11,13 @@ TABLE = {
     "kernels/blas": (["lib/base", "kernels"], ["openblas"]),
     "lib/store": (["lib/base"], ["jansson"]),
     "lib/runfile": (["lib/base"], ["hdf5", "libdeflate"]),
-    "lib/model": (["lib/base", "kernels", "lib/store"], ["jansson", "pcre2", "utf8proc"]),
+    "lib/select": (["lib/base", "kernels", "lib/store"], ["jansson"]),
+    "lib/model": (["lib/base", "kernels", "lib/store", "lib/select"], ["jansson", "pcre2", "utf8proc"]),
     "lib/task": (["lib/base", "lib/model"], ["jansson"]),
-    "probes": (["lib/base", "kernels", "lib/runfile", "lib/model", "lib/task"], []),
+    "probes": (["lib/base", "kernels", "lib/runfile", "lib/select", "lib/model", "lib/task"], []),
     "analysis": (["lib/base", "lib/runfile"], ["gsl"]),
-    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/model", "lib/task", "probes", "analysis"], []),
+    "notebooks-export": (["lib/base", "lib/runfile"], ["libdeflate"]),
+    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/select", "lib/model", "lib/task", "probes", "analysis", "notebooks-export"], []),
 }
 # The umbrella of the public headers stands above all layers; nobody includes it.
 UMBRELLA = "lib/attnmeter.h"

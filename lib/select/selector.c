@@ -1,0 +1,196 @@
+#include "select/selector.h"
+
+#include "base/mem.h"
+#include "select/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* In the order of docs/selectors.md. */
+static const am_selector_ops *const all[] = {
+	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
+	&am_select_random, &am_select_recent,
+};
+
+const char *am_set_scope_name(am_set_scope scope)
+{
+	static const char *const names[] = {"head", "group", "layer"};
+	return names[scope];
+}
+
+bool am_selector_name_at(int i, const char **usage, const char **help)
+{
+	if (i < 0 || (size_t)i >= sizeof all / sizeof all[0])
+		return false;
+	*usage = all[i]->usage;
+	*help = all[i]->help;
+	return true;
+}
+
+static const am_selector_ops *find(const char *name)
+{
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	return NULL;
+}
+
+static am_status check_names(const am_select_spec *spec, const am_selector_ops *ops, am_error *err)
+{
+	if (!ops) {
+		char names[512] = "";
+		for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+			size_t n = strlen(names);
+			snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", all[i]->name);
+		}
+		return am_fail(err, AM_ERR_USAGE, "expected one of %s, found '%s'", names, spec->name);
+	}
+	if (spec->argument && !strchr(ops->usage, ':'))
+		return am_fail(err, AM_ERR_USAGE, "%s: expected no argument, found '%s'", ops->name, spec->argument);
+	for (int i = 0; i < spec->n_settings; i++) {
+		const char *const *name = ops->settings;
+		while (name && *name && strcmp(*name, spec->setting[i].key) != 0)
+			name++;
+		if (!name || !*name)
+			return am_fail(err, AM_ERR_USAGE, "%s: unknown setting '%s'", ops->name, spec->setting[i].key);
+	}
+	return AM_OK;
+}
+
+static bool allocate(am_selector *s)
+{
+	size_t n = (size_t)s->shape.capacity;
+	s->scratch = am_calloc((size_t)s->shape.workers, sizeof *s->scratch);
+	for (int i = 0; s->scratch && i < s->shape.workers; i++) {
+		am_select_scratch *w = &s->scratch[i];
+		w->score = am_alloc(n + 16, sizeof *w->score);
+		w->part = am_alloc(n + 16, sizeof *w->part);
+		w->index = am_alloc(n, sizeof *w->index);
+		w->at = am_alloc(n, sizeof *w->at);
+		w->select = am_alloc(AM_SELECT_SCRATCH(n), 1);
+		if (!w->score || !w->part || !w->index || !w->at || !w->select)
+			return false;
+	}
+	return s->scratch != NULL;
+}
+
+am_status am_selector_open(const am_select_spec *spec, const am_select_shape *shape, am_selector **out,
+                           am_error *err)
+{
+	const am_selector_ops *ops = find(spec->name);
+	am_status status = check_names(spec, ops, err);
+	if (status)
+		return status;
+	am_selector *s = am_calloc(1, sizeof *s);
+	if (!s)
+		return am_fail(err, AM_ERR_MEMORY, "selector: out of memory");
+	s->ops = ops;
+	s->spec = spec;
+	s->shape = *shape;
+	s->scope = ops->scope;
+	s->needs = ops->needs;
+	s->sink = spec->sink;
+	s->recent = spec->recent;
+	s->seed = spec->seed;
+	if (!allocate(s))
+		status = am_fail(err, AM_ERR_MEMORY, "selector: out of memory");
+	if (!status && ops->open)
+		status = ops->open(s, err);
+	s->spec = NULL;
+	if (status) {
+		am_selector_close(s);
+		return status;
+	}
+	*out = s;
+	return AM_OK;
+}
+
+void am_selector_close(am_selector *s)
+{
+	if (!s)
+		return;
+	if (s->ops->close)
+		s->ops->close(s);
+	else
+		am_free(s->state);
+	for (int i = 0; s->scratch && i < s->shape.workers; i++) {
+		am_select_scratch *w = &s->scratch[i];
+		void *own[] = {w->score, w->part, w->index, w->at, w->select};
+		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
+			am_free(own[j]);
+	}
+	am_free(s->scratch);
+	am_free(s);
+}
+
+am_set_scope am_selector_scope(const am_selector *s)
+{
+	return s->scope;
+}
+
+unsigned am_selector_needs(const am_selector *s)
+{
+	return s->needs;
+}
+
+int am_selector_sets(const am_selector *s)
+{
+	return s->scope == AM_SCOPE_HEAD ? s->shape.heads : s->scope == AM_SCOPE_GROUP ? s->shape.kv_heads : 1;
+}
+
+bool am_selector_own_budget(const am_selector *s)
+{
+	return s->ops->own_budget;
+}
+
+am_status am_selector_start(am_selector *s, int index, int length, int prompt, am_error *err)
+{
+	s->index = index;
+	s->length = length;
+	s->prompt = prompt;
+	return s->ops->start ? s->ops->start(s, err) : AM_OK;
+}
+
+void am_selector_rewind(am_selector *s, int position)
+{
+	if (s->ops->rewind)
+		s->ops->rewind(s, position);
+}
+
+am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads, am_error *err)
+{
+	return s->ops->prepare ? s->ops->prepare(s, block, threads, err) : AM_OK;
+}
+
+void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
+                        uint32_t *member, int64_t stride)
+{
+	int inside = 0; /* budgets below n; all others take every key */
+	while (inside < n_k && (k[inside] < row->n || s->ops->own_budget))
+		inside++;
+	uint32_t whole = 0;
+	for (int b = inside; b < n_k; b++)
+		whole |= (uint32_t)1 << b;
+	for (int set = 0; set < am_selector_sets(s); set++) {
+		uint32_t *m = member + set * stride;
+		for (int j = 0; j < row->n; j++)
+			m[j] = whole;
+		if (inside == 0)
+			continue;
+		if (s->ops->select) {
+			s->ops->select(s, worker, row, set, k, inside, m);
+		} else {
+			float *score = s->scratch[worker].score;
+			s->ops->score(s, worker, row, set, score);
+			am_member_mark(s, worker, score, row->n, k, inside, m);
+		}
+	}
+}
+
+bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)
+{
+	if (!s->ops->score)
+		return false;
+	s->ops->score(s, worker, row, set, out);
+	return true;
+}
