@@ -96,7 +96,7 @@ READING = [
     "- A few exact keys are enough: with dense prompts, accuracy is that of dense attention from 1 to 2 % of the keys on, at half the attention mass or less.",
     "- Precision is dear here: with a tenth of the exact keys replaced at random, in every head, layer and step, the needle tasks fall to almost nothing, although "
     "little mass is lost. A share of the set says less than which keys are lost.",
-    "- Retained mass does not rank the selectors: the last keys alone hold half of it and answer nothing.",
+    "- Retained mass does not rank the selectors: the last keys alone hold half of it and answer next to nothing.",
     "- One model of 4.7 M parameters, three tasks of exact copying and one seed: shapes to expect, not figures for others.", ""]
 
 
