@@ -29,10 +29,25 @@ int am_first_key(const am_config *c, int layer, int position)
 	return w > 0 && position >= w ? position - w + 1 : 0;
 }
 
-void am_scaled_queries(const am_session *s, int row, int g, float *out)
+size_t am_cache_at(const am_session *s, int layer, int g, int key)
 {
 	const am_config *c = &s->model->config;
-	float scale = 1.0f / sqrtf((float)c->head_dim);
+	size_t slot = (size_t)(s->cache_slot ? s->cache_slot[layer] : layer);
+	return ((slot * (size_t)c->kv_heads + (size_t)g) * (size_t)s->capacity + (size_t)key) * (size_t)c->head_dim;
+}
+
+void am_soft_cap(const am_session *s, int layer, float *score, int n)
+{
+	float cap = s->rules ? s->rules[layer].soft_cap : 0;
+	if (cap > 0)
+		for (int i = 0; i < n; i++)
+			score[i] = cap * tanhf(score[i] / cap);
+}
+
+void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out)
+{
+	const am_config *c = &s->model->config;
+	float scale = s->rules ? s->rules[layer].scale : 1.0f / sqrtf((float)c->head_dim);
 	size_t n = (size_t)(c->heads / c->kv_heads) * (size_t)c->head_dim;
 	const float *q = s->q + (size_t)row * (size_t)c->heads * (size_t)c->head_dim + (size_t)g * n;
 	for (size_t i = 0; i < n; i++)
@@ -62,12 +77,11 @@ void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, in
 {
 	const am_config *c = &s->model->config;
 	size_t d = (size_t)c->head_dim, g = (size_t)(head / (c->heads / c->kv_heads));
-	size_t cache = ((size_t)layer * (size_t)c->kv_heads + g) * (size_t)s->capacity + (size_t)lo;
 	am_attn_row r = {
 		.layer = layer, .head = head, .kv_head = (int)g, .row = row,
 		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
 		.score = score, .weight = weight, .sums = sums,
-		.value = s->values + cache * d, .value_stride = c->head_dim,
+		.value = s->values + am_cache_at(s, layer, (int)g, lo), .value_stride = c->head_dim,
 		.output = s->att + ((size_t)row * (size_t)c->heads + (size_t)head) * d, .head_dim = c->head_dim,
 	};
 	tap->observe(tap->ctx, worker, &r);
@@ -102,6 +116,7 @@ static void whole_tile(const am_attention_step *a, const am_tile *t, const unsig
 	am_product_nt(s->kernels, t->m, t->keys, t->d, t->scratch->q_tile, t->d, t->k, t->d, score, (int)stride);
 	for (int i = 0; i < t->m; i++) {
 		int position = am_tile_position(s, t, i), lo = am_first_key(c, a->layer, position);
+		am_soft_cap(s, a->layer, score + (size_t)i * stride + (lo - t->key0), position - lo + 1);
 		reduce_row(s, t, score + (size_t)i * stride, weight + (size_t)i * stride, lo, position - lo + 1,
 		           wanted[i] != 0, &sums[i]);
 	}
@@ -132,9 +147,8 @@ static am_tile tile_of(const am_attention_step *a, int task, int worker)
 	int from = s->position + t.first;
 	t.key0 = am_first_key(c, a->layer, from);
 	t.keys = from + t.count - t.key0;
-	size_t head = ((size_t)a->layer * (size_t)c->kv_heads + (size_t)t.g) * (size_t)s->capacity;
-	t.k = s->keys + (head + (size_t)t.key0) * (size_t)t.d;
-	t.v = s->values + (head + (size_t)t.key0) * (size_t)t.d;
+	t.k = s->keys + am_cache_at(s, a->layer, t.g, t.key0);
+	t.v = s->values + am_cache_at(s, a->layer, t.g, t.key0);
 	return t;
 }
 
@@ -149,7 +163,7 @@ static void attention_task(void *ctx, int task, int worker)
 		any |= wanted[i];
 	}
 	for (int r = 0; r < t.count; r++)
-		am_scaled_queries(s, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
+		am_scaled_queries(s, a->layer, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
 	if ((size_t)t.m * (size_t)am_attention_stride(t.keys) <= s->tile_floats)
 		whole_tile(a, &t, wanted, any);
 	else

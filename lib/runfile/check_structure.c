@@ -139,7 +139,11 @@ static void check_field(am_checker *c, am_field f)
 static bool required(const am_run *r, am_field f)
 {
 	const am_field_spec *spec = &am_fields[f];
-	if (f == AM_FIELD_OUTPUT_ERROR)
+	const char *capture;
+	bool told = f == AM_FIELD_ROW_TOKEN || f == AM_FIELD_ROW_NLL || f == AM_FIELD_SEQUENCE_NLL ||
+	            f == AM_FIELD_TOKEN_ID || f == AM_FIELD_TOKEN_OFFSET;
+	/* A capture need not know tokens and likelihoods. */
+	if (f == AM_FIELD_OUTPUT_ERROR || f == AM_FIELD_DEFICIT || (told && am_run_attr_str(r, "capture", &capture)))
 		return false;
 	if (am_field_row_axis(f) < 0 && !r->complete)
 		return false;

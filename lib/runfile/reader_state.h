@@ -13,6 +13,10 @@ typedef struct am_value {
 	double x;
 } am_value;
 
+/* The attribute of an object, in memory of its own (name and text) whatever the result;
+ * AM_ERR_MEMORY alone. */
+am_status am_value_read(hid_t object, const char *name, am_value *out) AM_MUST_CHECK;
+
 typedef struct am_dist_files {
 	hid_t prob, offset; /* negative when the layer has none */
 	int64_t elements;

@@ -11,7 +11,8 @@
 
 static bool held(const am_run_writer *w, am_field f, const am_run_contents *c)
 {
-	if (f == AM_FIELD_OUTPUT_ERROR && !c->output_error)
+	if ((f == AM_FIELD_OUTPUT_ERROR && !c->output_error) || (f == AM_FIELD_DEFICIT && !c->deficit) ||
+	    (f == AM_FIELD_ROW_TOKEN && c->no_tokens) || (f == AM_FIELD_ROW_NLL && c->no_nll))
 		return false;
 	for (int a = 0; a < am_fields[f].n_axes; a++)
 		if (am_fields[f].axes[a] != AM_AXIS_ROW && w->length[am_fields[f].axes[a]] <= 0)
