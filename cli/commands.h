@@ -5,6 +5,7 @@
 #define AM_CLI_COMMANDS_H
 
 int am_cmd_run(int argc, char **argv);
+int am_cmd_replay(int argc, char **argv);
 int am_cmd_show(int argc, char **argv);
 int am_cmd_entropy(int argc, char **argv);
 int am_cmd_coverage(int argc, char **argv);

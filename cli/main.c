@@ -16,6 +16,7 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"run", am_cmd_run, "run a model over texts and write a run file"},
+	{"replay", am_cmd_replay, "the same from tensors captured in another framework"},
 	{"show", am_cmd_show, "what is in a run file; --check validates it"},
 	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
