@@ -62,4 +62,7 @@ am_status am_plot_entropy(am_run *r, const am_plot_options *o, const char *dir, 
 am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
                            am_error *err) AM_MUST_CHECK;
 
+/* Has gnuplot draw a small picture as SVG and PNG into a temporary folder. Fails as the others. */
+am_status am_plot_check(am_error *err) AM_MUST_CHECK;
+
 #endif

@@ -35,7 +35,7 @@ static void fill(am_text *t, const char *words, int at, int indent)
 	am_text_puts(t, "\n");
 }
 
-static void value_name(const am_option *opt, am_text *t)
+void am_option_value_name(const am_option *opt, am_text *t)
 {
 	static const char *const by_type[] = {
 		[AM_OPT_INT] = "N", [AM_OPT_UINT64] = "N", [AM_OPT_DOUBLE] = "X", [AM_OPT_STRING] = "TEXT",
@@ -62,7 +62,7 @@ static void option_line(const am_option *opt, am_text *t)
 		am_text_printf(t, "  -%c", opt->short_name);
 	if (opt->type != AM_OPT_FLAG) {
 		am_text_puts(t, " ");
-		value_name(opt, t);
+		am_option_value_name(opt, t);
 	}
 	int at = (int)(t->size - start);
 	if (at + 2 > COLUMN)

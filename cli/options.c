@@ -131,6 +131,10 @@ int am_options_parse(am_options *o, int argc, char **argv)
 	o->operand = am_alloc((size_t)argc, sizeof *o->operand);
 	if (!o->operand)
 		return am_report_error(o->command, AM_ERR_MEMORY, NULL);
+	if (argc > 1 && !strcmp(argv[1], "--help=man"))
+		return am_option_man(o);
+	if (argc > 1 && !strcmp(argv[1], "--help=complete"))
+		return am_option_complete(o, argc - 2, argv + 2);
 	while (c.next < argc) {
 		const char *word = argv[c.next++];
 		int code = -1;

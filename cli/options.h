@@ -4,7 +4,8 @@
  * `-kVALUE`, flags may be joined (`-ab`), `--` ends the options and operands
  * may stand anywhere. A bad value is refused with the option, what was expected
  * and what was found; an unknown option with the nearest name. `-h`, `--help`
- * is added to every table and prints a page made from it. */
+ * is added to every table and prints a page made from it; `--help=man` gives it as a
+ * manual page, `--help=complete WORD...` what may come next. */
 #ifndef AM_CLI_OPTIONS_H
 #define AM_CLI_OPTIONS_H
 

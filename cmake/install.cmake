@@ -7,7 +7,8 @@ set(public_lib
   attnmeter.h
   base/datadir.h base/error.h base/mem.h base/progress.h base/text.h base/threads.h
   model/config.h model/forward.h model/model.h model/tap.h model/tokenizer.h
-  runfile/reader.h runfile/schema.h runfile/writer.h)
+  runfile/reader.h runfile/schema.h runfile/writer.h
+  select/selector.h select/spec.h)
 set(public_top
   analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/plot.h analysis/table.h
   kernels/gemm.h kernels/kernels.h
@@ -24,12 +25,22 @@ install_headers(${PROJECT_SOURCE_DIR} ${public_top})
 install_headers(${PROJECT_BINARY_DIR}/generated base/version.h)
 
 install(TARGETS attnmeter EXPORT attnmeter ARCHIVE)
-if(TARGET am_program)
-  install(TARGETS am_program RUNTIME)
+# What the Debian package holds is the component "program"; all else is for building against it.
+install(TARGETS am_program RUNTIME COMPONENT program)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/base DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter/models
+        COMPONENT program)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/data DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter COMPONENT program)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT program)
+
+set(completion ${PROJECT_SOURCE_DIR}/cli/completion)
+install(FILES ${completion}/attnmeter.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+        RENAME attnmeter COMPONENT program)
+install(FILES ${completion}/_attnmeter DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT program)
+install(FILES ${completion}/attnmeter.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+        COMPONENT program)
+if(NOT CMAKE_CROSSCOMPILING)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/base DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter/models)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/data DESTINATION ${CMAKE_INSTALL_DATADIR}/attnmeter)
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/attnmeter)
 configure_package_config_file(cmake/attnmeterConfig.cmake.in attnmeterConfig.cmake INSTALL_DESTINATION ${package})
@@ -44,3 +55,5 @@ file(RELATIVE_PATH pc_to_prefix ${pc_folder} /prefix)
 string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 configure_file(cmake/attnmeter.pc.in attnmeter.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/attnmeter.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+include(cmake/package.cmake)

@@ -32,3 +32,15 @@ function(am_layer name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   set_property(GLOBAL APPEND PROPERTY AM_LAYERS ${name})
 endfunction()
+
+# am_embed(name PATTERN glob FUNCTION name HEADER file): text files as strings in a layer.
+function(am_embed name)
+  cmake_parse_arguments(A "" "PATTERN;FUNCTION;HEADER" "" ${ARGN})
+  file(GLOB files CONFIGURE_DEPENDS ${A_PATTERN})
+  set(embedded ${CMAKE_CURRENT_BINARY_DIR}/${A_FUNCTION}.c)
+  add_custom_command(OUTPUT ${embedded}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${embedded} -DPATTERN=${A_PATTERN} -DFUNCTION=${A_FUNCTION} -DHEADER=${A_HEADER}
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed_templates.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/embed_templates.cmake VERBATIM)
+  target_sources(${name} PRIVATE ${embedded})
+endfunction()

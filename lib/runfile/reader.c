@@ -123,3 +123,14 @@ bool am_run_has_dist(const am_run *r)
 {
 	return r->dist;
 }
+
+am_status am_run_filters(am_error *err)
+{
+	am_h5_quiet q = am_h5_begin();
+	bool deflate = H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0, shuffle = H5Zfilter_avail(H5Z_FILTER_SHUFFLE) > 0;
+	am_h5_end(&q);
+	if (deflate && shuffle)
+		return AM_OK;
+	return am_fail(err, AM_ERR_UNSUPPORTED, "the HDF5 library has no filter %s; install one built with zlib",
+	               deflate ? "shuffle" : "deflate");
+}

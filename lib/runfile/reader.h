@@ -64,4 +64,7 @@ const char *am_run_attr_text(const am_run *r, int i);
  * AM_ERR_CHECK when there is any. */
 am_status am_run_check(am_run *r, am_text *report, am_error *err) AM_MUST_CHECK;
 
+/* Whether the HDF5 library has the filters that run files need; AM_ERR_UNSUPPORTED names what it lacks. */
+am_status am_run_filters(am_error *err) AM_MUST_CHECK;
+
 #endif

@@ -16,7 +16,8 @@ TABLE = {
     "lib/task": (["lib/base", "lib/model"], ["jansson"]),
     "probes": (["lib/base", "kernels", "lib/runfile", "lib/select", "lib/model", "lib/task"], []),
     "analysis": (["lib/base", "lib/runfile"], ["gsl"]),
-    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/select", "lib/model", "lib/task", "probes", "analysis"], []),
+    "notebooks-export": (["lib/base", "lib/runfile"], ["libdeflate"]),
+    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/select", "lib/model", "lib/task", "probes", "analysis", "notebooks-export"], []),
 }
 # The umbrella of the public headers stands above all layers; nobody includes it.
 UMBRELLA = "lib/attnmeter.h"
