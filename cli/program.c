@@ -19,6 +19,7 @@ static const struct command {
 	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
+	{"overlap", am_cmd_overlap, "how far two index dumps of serving engines agree"},
 	{"bench", am_cmd_bench, "speed on this machine beside its limits"},
 	{"info", am_cmd_info, "what this build and this machine can do"},
 	{"doctor", am_cmd_doctor, "whether all that attnmeter uses is there"},

@@ -47,7 +47,7 @@ struct am_selector {
 };
 
 extern const am_selector_ops am_select_exact, am_select_exact_group, am_select_exact_sum, am_select_exact_max,
-	am_select_random, am_select_recent;
+	am_select_random, am_select_recent, am_select_indices;
 
 /* Marks the sets of the k[b] best of score[n] (higher first, then lower index), k[n_k - 1] < n,
  * after `sink` first and `recent` last keys, which come before all others and count. score

@@ -9,7 +9,7 @@
 /* In the order of docs/selectors.md. */
 static const am_selector_ops *const all[] = {
 	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
-	&am_select_random, &am_select_recent,
+	&am_select_random, &am_select_recent, &am_select_indices,
 };
 
 const char *am_set_scope_name(am_set_scope scope)
