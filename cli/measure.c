@@ -61,6 +61,11 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 		 .names = dist_names},
 		{.name = "float16", .type = AM_OPT_FLAG, .target = &m->float16,
 		 .help = "store --dist full as float16"},
+		{.name = "shadow", .type = AM_OPT_STRINGS, .target = &m->shadows,
+		 .value = "SPEC", .help = "score a selector's sets at every -k and --ratio without changing the attention; may be given again"},
+		{.name = "shadow-sample", .type = AM_OPT_INT, .target = &m->o.shadow_sample,
+		 .value = "N", .help = "take the costly statistics of shadows on every N-th captured row [64]",
+		 .min = 1},
 		{.name = "block", .type = AM_OPT_INT, .target = &m->o.block,
 		 .value = "N", .help = "query rows a block [512, fewer where memory asks]",
 		 .min = 1, .max = 65536},
@@ -114,6 +119,7 @@ void am_measure_settle(am_measure *m, int argc, char **argv)
 	o->k = m->k.items, o->n_k = m->k.n;
 	o->ratio = m->ratio.items, o->n_ratio = m->ratio.n;
 	o->mass = m->mass.items, o->n_mass = m->mass.n;
+	o->shadows = m->shadows.items, o->n_shadows = m->shadows.n;
 	o->rows = (am_rows_kind)m->rows.index, o->rows_n = m->rows.n;
 	o->dist = (am_dist_kind)m->dist.index, o->dist_k = m->dist.n, o->dist_float16 = m->float16;
 }

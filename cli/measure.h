@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { AM_MEASURE_OPTIONS = 24 }; /* room for the common options in a table */
+enum { AM_MEASURE_OPTIONS = 28 }; /* room for the common options in a table */
 
 typedef struct am_measure {
 	const char *command;
@@ -18,6 +18,7 @@ typedef struct am_measure {
 	am_opt_ints layers, heads, k;
 	am_opt_doubles ratio, mass;
 	am_opt_choice rows, dist;
+	am_opt_strings shadows;
 	bool float16, quiet, json;
 	am_text line; /* the command line */
 } am_measure;

@@ -6,9 +6,11 @@
 #ifndef ATTNMETER_H
 #define ATTNMETER_H
 
+#include "analysis/compare.h"
 #include "analysis/coverage.h"
 #include "analysis/entropy.h"
 #include "analysis/plot.h"
+#include "analysis/recall.h"
 #include "analysis/table.h"
 #include "base/datadir.h"
 #include "base/error.h"

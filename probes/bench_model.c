@@ -46,20 +46,23 @@ static double block_seconds(model_work *w, double *attention)
 	return best;
 }
 
-static am_status open_session(model_work *w, int topk)
+/* Real keys for one block, repeated up to where the measured one begins; the last token is
+ * decoded. */
+static am_status fill_cache(model_work *w)
 {
-	am_session_options so = {.capacity = w->b->tokens, .block = BLOCK, .decode_topk = topk, .threads = w->b->threads,
-	                         .kernels = w->b->kernels};
-	am_session_free(w->session);
-	w->session = NULL;
-	am_status s = am_session_new(w->b->model, &so, &w->session, w->err);
-	if (s)
-		return s;
-	/* Real keys for one block, repeated up to where the measured one begins. */
 	am_forward_io io = {.ids = w->sequence.ids};
-	s = am_session_forward(w->session, &io, w->n, w->err);
-	am_session_skip(w->session, w->start);
-	return s;
+	am_status s = am_session_start(w->session, 0, w->b->tokens, w->b->tokens - 1, w->err);
+	if (!s)
+		s = am_session_forward(w->session, &io, w->n < w->b->tokens ? w->n : w->b->tokens - 1, w->err);
+	return s ? s : am_session_skip(w->session, w->start, w->err);
+}
+
+static am_status open_session(model_work *w)
+{
+	am_session_options so = {.capacity = w->b->tokens, .block = BLOCK, .threads = w->b->threads,
+	                         .kernels = w->b->kernels};
+	am_status s = am_session_new(w->b->model, &so, &w->session, w->err);
+	return s ? s : fill_cache(w);
 }
 
 static am_status open_capture(model_work *w, bool everything)
@@ -134,13 +137,39 @@ static double decode_seconds(model_work *w)
 {
 	double attention;
 	int start = w->start, n = w->n;
-	am_session_skip(w->session, w->b->tokens - 1);
+	w->status = am_session_skip(w->session, w->b->tokens - 1, w->err);
+	if (w->status)
+		return 1;
 	w->start = w->b->tokens - 1;
 	w->n = 1;
 	block_seconds(w, &attention);
 	w->start = start;
 	w->n = n;
 	return attention;
+}
+
+static am_status measure_topk(model_work *w, double dense)
+{
+	am_select_spec spec;
+	am_select_shape shape;
+	am_attention_policy policy = {.budget = {.k = TOPK}};
+	am_session_shape(w->session, &shape);
+	am_status s = am_select_spec_parse("exact", &spec, w->err);
+	if (s)
+		return s;
+	s = am_selector_open(&spec, &shape, &policy.selector, w->err);
+	am_select_spec_fini(&spec);
+	if (!s)
+		s = am_session_set_attention(w->session, &policy, w->err);
+	if (!s)
+		s = fill_cache(w);
+	double topk = s ? 1 : decode_seconds(w);
+	s = s ? s : w->status;
+	if (!s)
+		am_bench_say(w->b, "decode", "exact top-256 against dense", dense / topk, "x as fast", "dense", dense / topk);
+	am_session_forget(w->session, NULL);
+	am_selector_close(policy.selector);
+	return s;
 }
 
 static am_status measure_decode(model_work *w)
@@ -153,13 +182,7 @@ static am_status measure_decode(model_work *w)
 		return w->status;
 	am_bench_say(b, "decode", "dense, keys and values read", 2 * keys / dense / 1e9, "GB/s", "memory read",
 	             2 * keys / dense / 1e9 / b->read_gbs);
-	am_status s = open_session(w, TOPK);
-	if (s || b->tokens <= TOPK)
-		return s;
-	double topk = decode_seconds(w);
-	if (!w->status)
-		am_bench_say(b, "decode", "exact top-256 against dense", dense / topk, "x as fast", "dense", dense / topk);
-	return w->status;
+	return b->tokens > TOPK ? measure_topk(w, dense) : AM_OK;
 }
 
 am_status am_bench_model(am_bench *b, am_error *err)
@@ -181,7 +204,7 @@ am_status am_bench_model(am_bench *b, am_error *err)
 	for (int i = 0; !s && i < b->tokens; i++)
 		w.sequence.ids[i] = (int32_t)am_rng_below(&rng, (uint64_t)vocab);
 	if (!s)
-		s = open_session(&w, 0);
+		s = open_session(&w);
 	if (!s)
 		s = measure_blocks(&w);
 	if (!s && am_bench_wants(b, "decode"))

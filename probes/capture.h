@@ -7,6 +7,7 @@
 #include "model/tap.h"
 #include "probes/run.h"
 #include "probes/sequences.h"
+#include "runfile/shadow_fields.h"
 #include "runfile/writer.h"
 
 typedef struct am_capture am_capture;
@@ -25,6 +26,8 @@ const am_tap *am_capture_tap(am_capture *c);
 /* Learned logits in the denominators of the softmax, sink[model layer][query head], a layer's
  * NULL where it has none: what they take is stored as the deficit. Borrowed. */
 am_status am_capture_set_sinks(am_capture *c, const float *const *sink, am_error *err) AM_MUST_CHECK;
+/* The selectors whose fields the capture fills, [*n]; valid until free. */
+const am_run_selector *am_capture_selectors(const am_capture *c, int *n);
 /* Full distributions go to this writer as layers finish. */
 void am_capture_set_writer(am_capture *c, am_run_writer *w);
 

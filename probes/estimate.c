@@ -102,12 +102,13 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *err)
 {
 	int length = job->sequences.item[m->sequence].n, at = length - m->n;
-	am_status s = am_session_start(job->session, length, err);
+	am_status s = am_session_start(job->session, m->sequence, length, length, err);
 	m->bytes[0] = (double)am_run_writer_bytes(w);
 	if (!s)
 		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);
 	m->bytes[1] = (double)am_run_writer_bytes(w);
-	am_session_skip(job->session, at);
+	if (!s)
+		s = am_session_skip(job->session, at, err);
 	am_session_rewind(job->session, at);
 	if (!s)
 		s = timed_block(job, m->sequence, at, m->n, NULL, &m->plain, err);

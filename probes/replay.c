@@ -28,6 +28,10 @@ struct am_replay {
 	/* Per slot what it holds. */
 	struct { int sequence, layer; } *held; /* [n_slots] */
 	float *q;     /* [block][H][head_dim] */
+	/* What selectors take beside: read where a tap wants it. */
+	float *extra[AM_CAPTURED_COUNT]; /* [block][...]; NULL where it was not captured */
+	int *told;    /* [model layers] position up to which the tap was told of keys */
+	int sequence; /* that it was told of */
 	float *rows;  /* one piece of a tensor as it is read */
 	int piece;    /* positions a piece */
 };
@@ -145,6 +149,38 @@ static am_status set_slots(am_job *job, am_error *err)
 	return AM_OK;
 }
 
+static const am_captured_tensor extras[] = {AM_CAPTURED_X, AM_CAPTURED_CQ, AM_CAPTURED_INDEX_Q, AM_CAPTURED_INDEX_K,
+                                            AM_CAPTURED_INDEX_W};
+enum { EXTRAS = sizeof extras / sizeof extras[0] };
+
+/* Values a position or row of an extra tensor, 0 where the capture has none. */
+static size_t extra_width(const am_capture_info *i, am_captured_tensor t)
+{
+	switch (t) {
+	case AM_CAPTURED_X: return (size_t)i->hidden;
+	case AM_CAPTURED_CQ: return (size_t)i->query_rank;
+	case AM_CAPTURED_INDEX_Q: return (size_t)i->index_heads * (size_t)i->index_dim;
+	case AM_CAPTURED_INDEX_K: return (size_t)i->index_dim;
+	case AM_CAPTURED_INDEX_W: return (size_t)i->index_heads;
+	default: return 0;
+	}
+}
+
+/* Room for what shadowed selectors may take. */
+static am_status extra_room(am_job *job, am_error *err)
+{
+	am_replay *r = job->replay;
+	r->sequence = -1;
+	r->told = am_calloc((size_t)r->info->model_layers, sizeof *r->told);
+	bool ok = r->told;
+	for (int e = 0; job->o->n_shadows && e < EXTRAS; e++) {
+		size_t width = extra_width(r->info, extras[e]);
+		if (width && !(r->extra[extras[e]] = am_calloc((size_t)job->block, width * sizeof(float))))
+			ok = false;
+	}
+	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "replay: out of memory");
+}
+
 static am_status open_session(am_job *job, am_error *err)
 {
 	enum { PIECE = 4096 };
@@ -159,6 +195,9 @@ static am_status open_session(am_job *job, am_error *err)
 	r->rows = am_alloc(floats, sizeof *r->rows);
 	if (!r->q || !r->rows)
 		return am_fail(err, AM_ERR_MEMORY, "replay: out of memory");
+	am_status room = extra_room(job, err);
+	if (room)
+		return room;
 	am_session_options so = {.capacity = job->sequences.longest, .block = job->block, .threads = job->threads,
 	                         .kernels = job->kernels, .rules = r->rules, .cache_slot = r->slot,
 	                         .cache_layers = r->n_slots};
@@ -204,7 +243,9 @@ void am_replay_close(am_replay *r)
 	if (!r)
 		return;
 	am_capture_file_close(r->file);
-	void *own[] = {r->layers, r->index, r->slot, r->rules, r->sink_logit, r->held, r->q, r->rows};
+	for (int t = 0; t < AM_CAPTURED_COUNT; t++)
+		am_free(r->extra[t]);
+	void *own[] = {r->told, r->layers, r->index, r->slot, r->rules, r->sink_logit, r->held, r->q, r->rows};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 	am_free(r);
@@ -266,6 +307,58 @@ static am_status hold(am_job *job, int sequence, int layer, am_error *err)
 	return AM_OK;
 }
 
+/* The extra tensors of positions start .. start + n - 1. Those of query rows are 0 where
+ * `first` is negative, else those of recorded rows first .. first + n - 1. */
+static am_status read_extras(am_job *job, int sequence, int layer, int start, int n, int first, am_attend_input *in,
+                             am_error *err)
+{
+	am_replay *r = job->replay;
+	const am_captured_layer *l = &r->info->layer[r->index[layer]];
+	am_status s = AM_OK;
+	for (int e = 0; !s && e < EXTRAS; e++) {
+		am_captured_tensor t = extras[e];
+		bool by_row = t != AM_CAPTURED_X && t != AM_CAPTURED_INDEX_K;
+		if (!r->extra[t] || !l->has[t])
+			continue;
+		if (by_row && first < 0)
+			memset(r->extra[t], 0, (size_t)n * extra_width(r->info, t) * sizeof(float));
+		else
+			s = am_capture_file_read(r->file, sequence, r->index[layer], t, by_row ? first : start, n, r->extra[t], err);
+	}
+	in->x = l->has[AM_CAPTURED_X] ? r->extra[AM_CAPTURED_X] : NULL;
+	in->compressed = l->has[AM_CAPTURED_CQ] ? r->extra[AM_CAPTURED_CQ] : NULL;
+	in->compressed_dim = r->info->query_rank;
+	if (l->has[AM_CAPTURED_INDEX_Q]) {
+		in->index_q = r->extra[AM_CAPTURED_INDEX_Q];
+		in->index_k = r->extra[AM_CAPTURED_INDEX_K];
+		in->index_w = r->extra[AM_CAPTURED_INDEX_W];
+		in->index_heads = r->info->index_heads;
+		in->index_dim = r->info->index_dim;
+	}
+	return s;
+}
+
+/* Selectors follow all keys of a sequence: those between recorded rows are told to the tap
+ * without queries. */
+static am_status tell_keys(am_job *job, int sequence, int layer, int until, const am_tap *tap, am_error *err)
+{
+	am_replay *r = job->replay;
+	if (r->sequence != sequence) {
+		r->sequence = sequence;
+		memset(r->told, 0, (size_t)r->info->model_layers * sizeof *r->told);
+	}
+	am_status s = AM_OK;
+	for (int *at = &r->told[layer]; !s && tap->layer_begin && *at < until;) {
+		am_attend_input in = {0};
+		int n = until - *at < job->block ? until - *at : job->block;
+		s = read_extras(job, sequence, layer, *at, n, -1, &in, err);
+		if (!s)
+			s = am_session_attend(job->session, layer, *at, n, &in, tap, err);
+		*at += n;
+	}
+	return s;
+}
+
 am_status am_replay_block(am_job *job, int sequence, int start, int n, const am_tap *tap, am_error *err)
 {
 	am_replay *r = job->replay;
@@ -276,14 +369,20 @@ am_status am_replay_block(am_job *job, int sequence, int start, int n, const am_
 	am_status s = AM_OK;
 	for (int l = 0; tap && !s && l < job->o->n_layers; l++) {
 		int layer = job->o->layers[l];
+		am_attend_input in = {.q = r->q};
 		s = hold(job, sequence, layer, err);
+		if (!s)
+			s = tell_keys(job, sequence, layer, start, tap, err);
+		if (!s)
+			s = read_extras(job, sequence, layer, start, n, first, &in, err);
 		if (!s)
 			s = am_capture_file_read(r->file, sequence, r->index[layer], AM_CAPTURED_Q, first, n, r->rows, err);
 		for (int row = 0; !s && row < n * i->heads; row++)
 			memcpy(r->q + (size_t)row * (size_t)common, r->rows + (size_t)row * (size_t)i->head_dim,
 			       (size_t)i->head_dim * sizeof *r->q);
 		if (!s)
-			s = am_session_attend(job->session, layer, start, n, r->q, tap, err);
+			s = am_session_attend(job->session, layer, start, n, &in, tap, err);
+		r->told[layer] = start + n;
 	}
 	return s;
 }

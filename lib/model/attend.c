@@ -30,7 +30,21 @@ float *am_session_values(am_session *s, int layer, int g)
 	return s->values + am_cache_at(s, layer, g, 0);
 }
 
-am_status am_session_attend(am_session *s, int layer, int start, int rows, const float *q, const am_tap *tap,
+static am_select_block block_of(const am_session *s, int layer, int start, int rows, const am_attend_input *in)
+{
+	am_select_block b = am_select_block_of(s, layer, start, rows);
+	b.x = in->x;
+	b.compressed = in->compressed;
+	b.compressed_dim = in->compressed_dim;
+	b.index_q = in->index_q;
+	b.index_k = in->index_k;
+	b.index_w = in->index_w;
+	b.index_heads = in->index_heads;
+	b.index_dim = in->index_dim;
+	return b;
+}
+
+am_status am_session_attend(am_session *s, int layer, int start, int rows, const am_attend_input *in, const am_tap *tap,
                             am_error *err)
 {
 	const am_config *c = &s->model->config;
@@ -45,11 +59,19 @@ am_status am_session_attend(am_session *s, int layer, int start, int rows, const
 		return status;
 	atomic_store(&s->bad, false);
 	s->position = start;
-	memcpy(s->q, q, (size_t)rows * (size_t)c->heads * (size_t)c->head_dim * sizeof *q);
-	status = am_attention(s, layer, rows, tap, err);
+	size_t bytes = (size_t)rows * (size_t)c->heads * (size_t)c->head_dim * sizeof *s->q;
+	if (in->q)
+		memcpy(s->q, in->q, bytes);
+	else
+		memset(s->q, 0, bytes);
+	am_select_block block = block_of(s, layer, start, rows, in);
+	if (tap && tap->layer_begin)
+		status = tap->layer_begin(tap->ctx, &block, s->threads, err);
+	if (!status && in->q)
+		status = am_attention(s, &block, tap, err);
 	if (!status && atomic_load(&s->bad))
 		status = am_fail(err, AM_ERR_NUMERIC, "layer %d: attention scores are not finite", layer);
-	if (!status && tap && tap->layer_done)
+	if (!status && in->q && tap && tap->layer_done)
 		status = tap->layer_done(tap->ctx, layer, err);
 	double taken = am_now() - begin;
 	s->attention_seconds += taken;

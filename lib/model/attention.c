@@ -36,6 +36,11 @@ size_t am_cache_at(const am_session *s, int layer, int g, int key)
 	return ((slot * (size_t)c->kv_heads + (size_t)g) * (size_t)s->capacity + (size_t)key) * (size_t)c->head_dim;
 }
 
+float am_score_scale(const am_session *s, int layer)
+{
+	return s->rules ? s->rules[layer].scale : 1.0f / sqrtf((float)s->model->config.head_dim);
+}
+
 void am_soft_cap(const am_session *s, int layer, float *score, int n)
 {
 	float cap = s->rules ? s->rules[layer].soft_cap : 0;
@@ -47,7 +52,7 @@ void am_soft_cap(const am_session *s, int layer, float *score, int n)
 void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out)
 {
 	const am_config *c = &s->model->config;
-	float scale = s->rules ? s->rules[layer].scale : 1.0f / sqrtf((float)c->head_dim);
+	float scale = am_score_scale(s, layer);
 	size_t n = (size_t)(c->heads / c->kv_heads) * (size_t)c->head_dim;
 	const float *q = s->q + (size_t)row * (size_t)c->heads * (size_t)c->head_dim + (size_t)g * n;
 	for (size_t i = 0; i < n; i++)
@@ -152,7 +157,7 @@ static am_tile tile_of(const am_attention_step *a, int task, int worker)
 	return t;
 }
 
-static void attention_task(void *ctx, int task, int worker)
+void am_attention_task(void *ctx, int task, int worker)
 {
 	const am_attention_step *a = ctx;
 	am_session *s = a->s;
@@ -170,15 +175,18 @@ static void attention_task(void *ctx, int task, int worker)
 		am_attention_long(a, &t);
 }
 
-am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err)
+am_status am_attention(am_session *s, const am_select_block *block, const am_tap *tap, am_error *err)
 {
+	int rows = block->rows;
+	am_attention_step a = {s, block->layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap, block};
 	if (rows == 1) {
-		am_decode_attention(s, layer, tap);
+		am_decode_attention(&a);
 		return AM_OK;
 	}
-	am_attention_step a = {s, layer, rows, (rows + s->tile_rows - 1) / s->tile_rows, tap};
 	am_status status = am_attention_long_room(&a, err);
+	if (!status && am_attention_rows_wanted(&a))
+		return am_attention_rows(&a, err);
 	if (!status)
-		am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, attention_task, &a);
+		am_threads_run(s->threads, a.tiles * s->model->config.kv_heads, am_attention_task, &a);
 	return status;
 }

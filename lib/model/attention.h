@@ -1,6 +1,6 @@
-/* Attention of a block, shared by its three forms: tiles whose rows fit the cache
- * (attention.c), tiles that stream over longer rows (attention_long.c), and a single
- * row (decode.c). */
+/* Attention of a block, shared by its forms: tiles whose rows fit the cache
+ * (attention.c), tiles that stream over longer rows (attention_long.c), tiles of all
+ * heads together (attention_rows.c), and a single row (decode.c). */
 #ifndef AM_MODEL_ATTENTION_H
 #define AM_MODEL_ATTENTION_H
 
@@ -10,6 +10,7 @@ typedef struct am_attention_step {
 	am_session *s;
 	int layer, rows, tiles;
 	const am_tap *tap;
+	const am_select_block *block;
 } am_attention_step;
 
 /* One tile: query rows first .. first + count - 1 of the block, KV head g. Tile row
@@ -28,12 +29,16 @@ int am_first_key(const am_config *c, int layer, int position);
 size_t am_cache_at(const am_session *s, int layer, int g, int key);
 /* out[heads of the group][head_dim]: a row's queries of KV head g, times the layer's scale. */
 void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out);
+/* Factor of the layer's scores. */
+float am_score_scale(const am_session *s, int layer);
 /* The layer's soft cap on n scores; leaves them alone where there is none. */
 void am_soft_cap(const am_session *s, int layer, float *score, int n);
 /* Position and head of a tile row. */
 int am_tile_position(const am_session *s, const am_tile *t, int i);
 int am_tile_head(const am_tile *t, int i);
 
+/* Task: one tile of one KV head, dense; task % kv_heads is the head, the last tile comes first. */
+void am_attention_task(void *step, int task, int worker);
 /* att of one tile row <- out / z. */
 void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, double z);
 
@@ -48,8 +53,16 @@ size_t am_tile_floats(const am_session *s, size_t m);
 am_status am_attention_long_room(const am_attention_step *a, am_error *err) AM_MUST_CHECK;
 void am_attention_long(const am_attention_step *a, const am_tile *t);
 
+/* The form for sparse rows, and for taps that want rows of all heads together. */
+bool am_attention_rows_wanted(const am_attention_step *a);
+am_status am_attention_rows(const am_attention_step *a, am_error *err) AM_MUST_CHECK;
+
+/* Fewest kept weights, in sum, that are exact enough as they are: below, they are formed anew
+ * against the largest kept score. */
+#define AM_KEPT_LEAST 1e-25
+
 /* The form for a block of one row. */
-void am_decode_attention(am_session *s, int layer, const am_tap *tap);
+void am_decode_attention(const am_attention_step *a);
 /* Parts the keys are split into. */
 int am_decode_parts(int capacity);
 

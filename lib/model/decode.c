@@ -3,6 +3,7 @@
  * that the threads share the reading and results do not depend on their number. */
 #include "model/attention.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PART = 2048 };
@@ -18,6 +19,9 @@ typedef struct decode_step {
 	const am_tap *tap;
 	unsigned *wants;     /* [heads] */
 	am_row_sums *sums;   /* [heads] */
+	bool observed;       /* the tap wants some head's row */
+	bool topk;           /* the row is sparse, its sets the best scores of each head */
+	am_select_row row;
 } decode_step;
 
 static float *row_of(const am_session *s, float *rows, int head)
@@ -46,27 +50,75 @@ static void score_part(void *ctx, int task, int worker)
 		am_soft_cap(s, step->layer, row_of(s, s->decode_score, g * group + h) + at, n);
 }
 
-/* Output over the selected keys alone, renormalised over them. Their values are
+/* Sums the weighted values of k keys into the worker's out_tile and returns the sum of their
+ * weights: those of the row, or anew against `max` where that is a number. The values are
  * brought together first, so that one call sums them. */
-static void select_output(const decode_step *step, int head, int worker)
+static double gather(const decode_step *step, int head, int worker, const int32_t *index, int k, float max)
 {
 	am_session *s = step->s;
 	const am_config *c = &s->model->config;
 	struct am_worker_scratch *w = &s->worker[worker];
-	const float *weight = row_of(s, s->decode_weight, head);
-	int k = s->decode_topk;
-	size_t d = (size_t)c->head_dim;
+	const float *weight = row_of(s, s->decode_weight, head), *score = row_of(s, s->decode_score, head);
 	const float *values = cache_of(s, s->values, step->layer, head / (c->heads / c->kv_heads), step->lo);
-	s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, false, w->index, w->select);
-	for (int i = 0; i < k; i++) {
-		w->picked_weight[i] = weight[w->index[i]];
-		memcpy(w->picked_value + (size_t)i * d, values + (size_t)w->index[i] * d, d * sizeof *values);
-	}
+	size_t d = (size_t)c->head_dim;
+	double z = 0;
 	memset(w->out_tile, 0, d * sizeof *w->out_tile);
-	s->kernels->decode_values(w->picked_weight, k, 1, c->head_dim, w->picked_value, k, w->out_tile);
-	double z = s->kernels->sum(w->picked_weight, k);
+	for (int at = 0; at < k; at += AM_PICKED) {
+		int n = k - at < AM_PICKED ? k - at : AM_PICKED;
+		for (int i = 0; i < n; i++) {
+			int32_t j = index[at + i];
+			w->picked_weight[i] = isnan(max) ? weight[j] : expf(score[j] - max);
+			memcpy(w->picked_value + (size_t)i * d, values + (size_t)j * d, d * sizeof *values);
+		}
+		s->kernels->decode_values(w->picked_weight, n, 1, c->head_dim, w->picked_value, n, w->out_tile);
+		z += s->kernels->sum(w->picked_weight, n);
+	}
+	return z;
+}
+
+/* Output over k selected keys alone, renormalised over them. */
+static void sparse_output(const decode_step *step, int head, int worker, const int32_t *index, int k)
+{
+	am_session *s = step->s;
+	size_t d = (size_t)s->model->config.head_dim;
+	const float *score = row_of(s, s->decode_score, head);
+	double z = gather(step, head, worker, index, k, NAN);
+	s->retained_row[head] = z / step->sums[head].z;
+	if (!(z >= AM_KEPT_LEAST)) {
+		float max = -INFINITY;
+		for (int i = 0; i < k; i++)
+			max = score[index[i]] > max ? score[index[i]] : max;
+		z = gather(step, head, worker, index, k, max);
+	}
 	for (size_t i = 0; i < d; i++)
-		s->att[(size_t)head * d + i] = (float)((double)w->out_tile[i] / z);
+		s->att[(size_t)head * d + i] = (float)((double)s->worker[worker].out_tile[i] / z);
+}
+
+/* Task: one head of a sparse row. */
+static void sparse_head(void *ctx, int head, int worker)
+{
+	const decode_step *step = ctx;
+	am_session *s = step->s;
+	int32_t *index = s->worker[worker].index;
+	int k = 0;
+	if (step->topk) {
+		k = am_policy_budget(s, step->n);
+		s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, false, index, s->worker[worker].select);
+	} else {
+		const uint32_t *member = s->decode_member + (size_t)am_policy_set(s, head) * (size_t)s->capacity;
+		for (int j = 0; j < step->n; j++)
+			if (member[j])
+				index[k++] = j;
+	}
+	sparse_output(step, head, worker, index, k);
+}
+
+/* Task: one set of a sparse row. */
+static void select_set(void *ctx, int set, int worker)
+{
+	const decode_step *step = ctx;
+	am_session *s = step->s;
+	am_policy_select_set(s, worker, &step->row, set, s->decode_member + (size_t)set * (size_t)s->capacity);
 }
 
 /* Task: one head's row of scores. */
@@ -83,8 +135,8 @@ static void reduce_head(void *ctx, int head, int worker)
 		s->kernels->row_softmax(score, step->n, weight, sums);
 	if (!(sums->z > 0))
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
-	else if (s->decode_topk && s->decode_topk < step->n)
-		select_output(step, head, worker);
+	else if (step->topk && !step->observed)
+		sparse_head(ctx, head, worker);
 }
 
 /* Task: the weighted values of one part for the heads of one KV head. */
@@ -115,24 +167,58 @@ static void join_parts(const decode_step *step, int parts)
 	}
 }
 
-void am_decode_attention(am_session *s, int layer, const am_tap *tap)
+static void decode_dense(decode_step *step)
 {
+	int parts = am_decode_parts(step->n);
+	am_threads_run(step->s->threads, parts * step->s->model->config.kv_heads, sum_part, step);
+	join_parts(step, parts);
+}
+
+static void decode_sparse(decode_step *step)
+{
+	am_session *s = step->s;
+	if (!step->topk)
+		am_threads_run(s->threads, am_selector_sets(s->policy.selector), select_set, step);
+	am_threads_run(s->threads, s->model->config.heads, sparse_head, step);
+}
+
+/* The tap sees the dense row, whatever is kept of it afterwards. */
+static void hand_over(const decode_step *step)
+{
+	am_session *s = step->s;
+	const am_tap *tap = step->tap;
+	for (int h = 0; h < s->model->config.heads; h++)
+		if (step->wants[h])
+			am_hand_over(s, tap, step->layer, 0, h, step->lo,
+			             step->wants[h] & AM_TAP_SCORES ? row_of(s, s->decode_score, h) : NULL,
+			             row_of(s, s->decode_weight, h), &step->sums[h], 0);
+	if (tap && tap->wants_layer && tap->wants_layer(tap->ctx, step->layer, s->position))
+		tap->observe_layer(tap->ctx, 0, &step->row);
+}
+
+void am_decode_attention(const am_attention_step *a)
+{
+	am_session *s = a->s;
 	const am_config *c = &s->model->config;
-	int lo = am_first_key(c, layer, s->position);
-	decode_step step = {s, layer, lo, s->position + 1 - lo, tap, s->decode_wants, s->decode_sums};
-	for (int h = 0; h < c->heads; h++)
-		step.wants[h] = tap ? tap->wants(tap->ctx, layer, h, s->position) : 0;
-	int parts = am_decode_parts(step.n);
-	am_threads_run(s->threads, parts * c->kv_heads, score_part, &step);
+	int lo = am_first_key(c, a->layer, s->position), n = s->position + 1 - lo;
+	decode_step step = {
+		.s = s, .layer = a->layer, .lo = lo, .n = n, .tap = a->tap, .wants = s->decode_wants, .sums = s->decode_sums,
+		.row = {.block = a->block, .position = s->position, .first_key = lo, .n = n, .score = s->decode_score,
+		        .weight = s->decode_weight, .sums = s->decode_sums, .stride = s->capacity},
+	};
+	bool sparse = am_policy_sparse(s, a->layer, s->position);
+	step.topk = sparse && am_selector_is_topk(s->policy.selector);
+	for (int h = 0; h < c->heads; h++) {
+		step.wants[h] = a->tap ? a->tap->wants(a->tap->ctx, a->layer, h, s->position) : 0;
+		step.observed |= step.wants[h] != 0;
+	}
+	am_threads_run(s->threads, am_decode_parts(n) * c->kv_heads, score_part, &step);
 	am_threads_run(s->threads, c->heads, reduce_head, &step);
 	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
-		return;
-	if (!s->decode_topk || s->decode_topk >= step.n) {
-		am_threads_run(s->threads, parts * c->kv_heads, sum_part, &step);
-		join_parts(&step, parts);
-	}
-	for (int h = 0; h < c->heads; h++)
-		if (step.wants[h])
-			am_hand_over(s, tap, layer, 0, h, lo, step.wants[h] & AM_TAP_SCORES ? row_of(s, s->decode_score, h) : NULL,
-			             row_of(s, s->decode_weight, h), &step.sums[h], 0);
+		return; /* nothing non-finite reaches a probe */
+	if (!sparse || step.observed)
+		decode_dense(&step);
+	hand_over(&step);
+	if (sparse && !(step.topk && !step.observed))
+		decode_sparse(&step);
 }

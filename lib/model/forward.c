@@ -72,6 +72,15 @@ static bool finite_rows(const float *x, size_t n)
 	return sum == 0;
 }
 
+static am_status attend(am_session *s, int layer, int n, const am_tap *tap, am_error *err)
+{
+	am_select_block block = am_select_block_of(s, layer, s->position, n);
+	am_status status = am_followed_prepare(s, &block, err);
+	if (!status && tap && tap->layer_begin)
+		status = tap->layer_begin(tap->ctx, &block, s->threads, err);
+	return status ? status : am_attention(s, &block, tap, err);
+}
+
 static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, am_error *err)
 {
 	const am_config *c = &s->model->config;
@@ -85,12 +94,13 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	                         {w->v, v->v_bias, s->v, kv, false}}, 3);
 	am_rotate_store(s, layer, n);
 	double start = am_now();
-	am_status status = am_attention(s, layer, n, tap, err);
+	am_status status = attend(s, layer, n, tap, err);
 	s->attention_seconds += am_now() - start;
 	if (status)
 		return status;
 	if (atomic_load(&s->bad))
 		return am_report_nonfinite(s, layer, "attention scores are", err);
+	am_policy_account(s, layer, n);
 	if (tap && tap->layer_done)
 		status = tap->layer_done(tap->ctx, layer, err);
 	if (status)
@@ -142,6 +152,8 @@ am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_e
 		status = am_gemm_room(am_threads_count(s->threads) - 1, err);
 	if (!status)
 		status = embed(s, io->ids, n, err);
+	if (!status)
+		status = am_followed_begin(s, err);
 	if (status)
 		return status;
 	am_rope_block(s, n);
@@ -149,6 +161,7 @@ am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_e
 		status = run_layer(s, layer, n, io->tap, err);
 	if (!status)
 		status = output(s, io, n, err);
+	am_followed_end(s, n, !status);
 	if (!status)
 		s->position += n;
 	s->total_seconds += am_now() - start;

@@ -35,7 +35,7 @@ static bool allocate_workers(am_session *s)
 	bool ok = true;
 	size_t stride = (size_t)am_attention_stride(s->capacity);
 	size_t tile = (size_t)s->tile_rows * (size_t)(c->heads / c->kv_heads);
-	size_t scores = am_tile_floats(s, tile);
+	size_t scores = am_tile_floats(s, tile), rows = (size_t)s->tile_rows * (size_t)c->heads;
 	size_t panel = (size_t)AM_PANEL * widest(c), vocab = (size_t)AM_VOCAB_PANEL * (size_t)c->hidden;
 	s->worker = am_calloc((size_t)am_threads_count(s->threads), sizeof *s->worker);
 	if (!s->worker)
@@ -51,12 +51,12 @@ static bool allocate_workers(am_session *s)
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
 		w->wants = take(s, &ok, tile, sizeof *w->wants);
 		w->panel = take(s, &ok, panel > vocab ? panel : vocab, sizeof(float));
-		if (s->decode_topk) {
-			w->select = take(s, &ok, AM_SELECT_SCRATCH(s->capacity), 1);
-			w->index = take(s, &ok, (size_t)s->decode_topk, sizeof *w->index);
-			w->picked_weight = take(s, &ok, (size_t)s->decode_topk, sizeof(float));
-			w->picked_value = take(s, &ok, (size_t)s->decode_topk * (size_t)c->head_dim, sizeof(float));
-		}
+		w->row_sums = take(s, &ok, rows, sizeof *w->row_sums);
+		w->kept_z = take(s, &ok, rows, sizeof *w->kept_z);
+		w->row_wants = take(s, &ok, rows, sizeof *w->row_wants);
+		w->rows = take(s, &ok, (size_t)s->tile_rows, sizeof *w->rows);
+		w->score_floats = scores;
+		w->weight_floats = scores > stride ? scores : stride;
 		w->logits = take(s, &ok, (size_t)s->block * AM_VOCAB_PANEL, sizeof(float));
 	}
 	return ok;
@@ -95,6 +95,11 @@ static bool allocate(am_session *s)
 	s->decode_partial = take(s, &ok, (size_t)am_decode_parts(s->capacity) * heads * d, sizeof(float));
 	s->decode_wants = take(s, &ok, heads, sizeof *s->decode_wants);
 	s->decode_sums = take(s, &ok, heads, sizeof *s->decode_sums);
+	s->retained_row = take(s, &ok, b * heads, sizeof *s->retained_row);
+	s->retained = take(s, &ok, (size_t)c->layers, sizeof *s->retained);
+	s->tile_plan = take(s, &ok, b, 1);
+	if (s->retained)
+		memset(s->retained, 0, (size_t)c->layers * sizeof *s->retained);
 	return ok && allocate_workers(s);
 }
 
@@ -125,11 +130,14 @@ static bool set_ropes(am_session *s)
 	return true;
 }
 
-am_status am_session_start(am_session *s, int length, am_error *err)
+am_status am_session_start(am_session *s, int index, int length, int prompt, am_error *err)
 {
 	const am_config *c = &s->model->config;
 	size_t half = (size_t)c->head_dim / 2;
 	s->position = 0;
+	s->index = index;
+	s->length = length;
+	s->prompt = prompt;
 	for (int l = 0; l < c->layers; l++) {
 		size_t r = (size_t)s->rope_of_layer[l];
 		am_status status = am_rope_frequencies(&c->rope[l], c->head_dim, c->max_positions, length,
@@ -137,15 +145,14 @@ am_status am_session_start(am_session *s, int length, am_error *err)
 		if (status)
 			return status;
 	}
-	return AM_OK;
+	return am_followed_start(s, err);
 }
 
 am_status am_session_new(const am_model *m, const am_session_options *o, am_session **out, am_error *err)
 {
-	if (o->capacity < 1 || o->block < 1 || o->decode_topk < 0)
+	if (o->capacity < 1 || o->block < 1)
 		return am_fail(err, AM_ERR_USAGE,
-		               "session: expected capacity and block from 1 and decode_topk from 0, found %d, %d and %d",
-		               o->capacity, o->block, o->decode_topk);
+		               "session: expected capacity and block from 1, found %d and %d", o->capacity, o->block);
 	am_session *s = am_calloc(1, sizeof *s);
 	if (!s)
 		return am_fail(err, AM_ERR_MEMORY, "session: out of memory");
@@ -157,7 +164,6 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 	s->cache_slot = o->cache_slot;
 	s->cache_layers = o->cache_slot ? o->cache_layers : m->config.layers;
 	s->capacity = o->capacity;
-	s->decode_topk = o->decode_topk < o->capacity ? o->decode_topk : 0;
 	s->block = o->block < o->capacity ? o->block : o->capacity;
 	s->tile_floats = o->tile_floats ? o->tile_floats : TILE_FLOATS;
 	s->tile_rows = am_attention_tile_rows(&m->config, s->block);
@@ -167,7 +173,7 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 		                 "session: out of memory for %d positions (KV cache %zu MB, scratch %zu MB)",
 		                 s->capacity, s->cache_bytes >> 20, s->scratch_bytes >> 20);
 	if (!status)
-		status = am_session_start(s, s->capacity, err);
+		status = am_session_start(s, 0, s->capacity, s->capacity, err);
 	if (status) {
 		am_session_free(s);
 		return status;
@@ -183,13 +189,14 @@ void am_session_free(am_session *s)
 	void *blocks[] = {s->keys, s->values, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
 	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->rounded, s->panel_max, s->panel_sum,
 	                  s->target_logit, s->decode_score, s->decode_weight, s->decode_partial, s->decode_wants,
-	                  s->decode_sums};
+	                  s->decode_sums, s->decode_member, s->followed, s->retained_row, s->retained, s->tile_plan};
 	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
 		am_free(blocks[i]);
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->panel, w->logits,
-		               w->select, w->index, w->picked_weight, w->picked_value, w->part_tile, w->stream, w->kept};
+		               w->select, w->index, w->picked_weight, w->picked_value, w->part_tile, w->stream, w->kept,
+		               w->row_sums, w->kept_z, w->row_wants, w->rows, w->member};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}
@@ -204,8 +211,10 @@ int am_session_position(const am_session *s)
 
 void am_session_rewind(am_session *s, int position)
 {
-	if (position < s->position)
-		s->position = position < 0 ? 0 : position;
+	if (position >= s->position)
+		return;
+	s->position = position < 0 ? 0 : position;
+	am_followed_rewind(s);
 }
 
 /* Gives a position the key and value of an earlier one, so that later rows have
@@ -222,16 +231,16 @@ static void repeat_position(am_session *s, size_t head, int p)
 	}
 }
 
-void am_session_skip(am_session *s, int position)
+am_status am_session_skip(am_session *s, int position, am_error *err)
 {
 	if (position <= s->position)
-		return;
+		return AM_OK;
 	const am_config *c = &s->model->config;
 	size_t heads = (size_t)s->cache_layers * (size_t)c->kv_heads;
 	for (size_t h = 0; h < heads; h++)
 		for (int p = s->position; p < position; p++)
 			repeat_position(s, h, p);
-	s->position = position;
+	return am_followed_skip(s, position, err);
 }
 
 void am_session_times(const am_session *s, double *attention, double *total)

@@ -67,16 +67,37 @@ struct am_session {
 		unsigned *wants;
 		float *panel; /* converted weight panel */
 		float *logits;
-		void *select;   /* of row_topk, with decode_topk */
-		int32_t *index; /* [decode_topk] */
-		float *picked_weight, *picked_value; /* [decode_topk], [decode_topk][head_dim] */
+		/* Of rows of all heads together, see attention_rows.c: room of score and weight, the
+		 * rows' sums and masses kept, [tile_rows][heads] each, flags of the tap, block rows. */
+		size_t score_floats, weight_floats;
+		am_row_sums *row_sums;
+		double *kept_z;
+		unsigned *row_wants;
+		int *rows; /* [tile_rows] */
+		/* Sparse rows; NULL before the first policy. */
+		uint32_t *member; /* [sets][capacity] */
+		void *select;     /* of row_topk */
+		int32_t *index;   /* [capacity] */
+		float *picked_weight, *picked_value; /* [AM_PICKED], [AM_PICKED][head_dim] */
 	} *worker; /* [threads] */
+	/* Sparse attention, see policy.c. */
+	am_attention_policy policy;
+	struct am_followed {
+		am_selector *selector;
+		int position; /* what it has taken in */
+		bool fed;     /* it takes in the block at hand */
+	} *followed;
+	int n_followed;
+	int index, length, prompt; /* of the sequence */
+	double *retained_row;      /* [block][heads] of the layer at hand */
+	am_retained *retained;     /* [layers] */
+	unsigned char *tile_plan;  /* [block], see attention_rows.c */
 	/* A single token's rows (decode), see decode.c. */
-	int decode_topk;
 	float *decode_score, *decode_weight; /* [heads][capacity] */
 	float *decode_partial;               /* [parts][heads * head_dim] */
 	unsigned *decode_wants;              /* [heads] */
 	am_row_sums *decode_sums;            /* [heads] */
+	uint32_t *decode_member;             /* [sets][capacity]; NULL before the first policy */
 	size_t tile_floats;
 	int tile_rows; /* most query rows of one attention tile */
 	atomic_bool bad; /* a non-finite score was seen */
@@ -132,11 +153,38 @@ void am_rotate_store(am_session *s, int layer, int rows);
 
 /* att = attention output of the block for one layer; hands rows to the tap. Fails
  * for want of memory only; non-finite scores set s->bad. */
-am_status am_attention(am_session *s, int layer, int rows, const am_tap *tap, am_error *err) AM_MUST_CHECK;
+am_status am_attention(am_session *s, const am_select_block *block, const am_tap *tap, am_error *err) AM_MUST_CHECK;
 /* Query positions of one tile. */
 int am_attention_tile_rows(const am_config *c, int block);
 /* Floats from one row of scores over `keys` keys to the next. */
 int am_attention_stride(int keys);
+
+/* Values gathered at a time for a sparse row. */
+enum { AM_PICKED = 1024 };
+
+/* A layer's block as selectors take it in. */
+am_select_block am_select_block_of(const am_session *s, int layer, int start, int rows);
+/* Before a block: which selectors take it in. After its last layer, or when it failed: where they stand. */
+am_status am_followed_begin(am_session *s, am_error *err) AM_MUST_CHECK;
+am_status am_followed_prepare(am_session *s, const am_select_block *block, am_error *err) AM_MUST_CHECK;
+void am_followed_end(am_session *s, int rows, bool ok);
+/* As the session's rewind and skip; the latter moves the session's position on. */
+void am_followed_rewind(am_session *s);
+am_status am_followed_skip(am_session *s, int position, am_error *err) AM_MUST_CHECK;
+/* The selectors begin the session's sequence. */
+am_status am_followed_start(am_session *s, am_error *err) AM_MUST_CHECK;
+/* Whether the policy decides on a row, and whether it then drops any key. */
+bool am_policy_applies(const am_session *s, int position);
+bool am_policy_sparse(const am_session *s, int layer, int position);
+/* Bits of the row's sets; `stride` from set to set. */
+void am_policy_select(const am_session *s, int worker, const am_select_row *row, uint32_t *member, int64_t stride);
+void am_policy_select_set(const am_session *s, int worker, const am_select_row *row, int set, uint32_t *member);
+/* The budget of a row with n visible keys. */
+int am_policy_budget(const am_session *s, int n);
+/* The set of a query head. */
+int am_policy_set(const am_session *s, int head);
+/* Adds up s->retained_row of the layer's rows. */
+void am_policy_account(am_session *s, int layer, int rows);
 
 /* nll[rows] from the normed hidden state. */
 void am_nll(am_session *s, int rows, const int32_t *target, float *nll);

@@ -82,8 +82,10 @@ static am_status load_axis(am_run *r, am_axis a, am_error *err)
 
 static am_status load_field(am_run *r, am_field f, am_error *err)
 {
-	const am_field_spec *spec = &am_fields[f];
+	const am_field_spec *spec = &r->spec[f];
 	int64_t *shape = r->shape[f];
+	if (!spec->n_axes)
+		return AM_OK;
 	am_status s = open_dataset(r, spec->path, spec->type, spec->n_axes, &r->field[f], shape, err);
 	if (s || r->field[f] < 0)
 		return s;
@@ -159,15 +161,17 @@ am_status am_run_load_datasets(am_run *r, am_error *err)
 			s = am_fail(err, AM_ERR_FORMAT, "%s: there is no axis /%s", r->path,
 			            am_axes[needed[i]].name);
 	r->rows = r->length[AM_AXIS_ROW];
-	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
+	if (!s)
+		s = am_run_load_selectors(r, err);
+	for (int f = 0; f < r->n_fields && !s; f++)
 		s = load_field(r, (am_field)f, err);
 	if (!s)
 		s = load_dist(r, err);
 	if (s)
 		return s;
 	r->length[AM_AXIS_ROW] = r->rows;
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
-		if (r->field[f] >= 0 && am_field_row_axis((am_field)f) >= 0)
-			r->shape[f][am_field_row_axis((am_field)f)] = r->rows;
+	for (int f = 0; f < r->n_fields; f++)
+		if (r->field[f] >= 0 && am_spec_row_axis(&r->spec[f]) >= 0)
+			r->shape[f][am_spec_row_axis(&r->spec[f])] = r->rows;
 	return AM_OK;
 }

@@ -9,7 +9,9 @@
 /* In the order of docs/selectors.md. */
 static const am_selector_ops *const all[] = {
 	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
-	&am_select_random, &am_select_recent, &am_select_indices,
+	&am_select_precision, &am_select_topp, &am_select_random, &am_select_recent, &am_select_quest,
+	&am_select_blockmean, &am_select_loki, &am_select_doublesparse, &am_select_snapkv, &am_select_indexer,
+	&am_select_indices,
 };
 
 const char *am_set_scope_name(am_set_scope scope)
@@ -67,8 +69,10 @@ static bool allocate(am_selector *s)
 		w->part = am_alloc(n + 16, sizeof *w->part);
 		w->index = am_alloc(n, sizeof *w->index);
 		w->at = am_alloc(n, sizeof *w->at);
+		w->place = am_alloc(n, sizeof *w->place);
+		w->query = am_alloc(4 * (size_t)s->shape.head_dim, sizeof *w->query);
 		w->select = am_alloc(AM_SELECT_SCRATCH(n), 1);
-		if (!w->score || !w->part || !w->index || !w->at || !w->select)
+		if (!w->score || !w->part || !w->index || !w->at || !w->place || !w->query || !w->select)
 			return false;
 	}
 	return s->scratch != NULL;
@@ -115,7 +119,7 @@ void am_selector_close(am_selector *s)
 		am_free(s->state);
 	for (int i = 0; s->scratch && i < s->shape.workers; i++) {
 		am_select_scratch *w = &s->scratch[i];
-		void *own[] = {w->score, w->part, w->index, w->at, w->select};
+		void *own[] = {w->score, w->part, w->index, w->at, w->place, w->query, w->select};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}
@@ -143,11 +147,17 @@ bool am_selector_own_budget(const am_selector *s)
 	return s->ops->own_budget;
 }
 
+bool am_selector_is_topk(const am_selector *s)
+{
+	return s->ops == &am_select_exact && s->sink == 0 && s->recent == 0;
+}
+
 am_status am_selector_start(am_selector *s, int index, int length, int prompt, am_error *err)
 {
 	s->index = index;
 	s->length = length;
 	s->prompt = prompt;
+	s->first_row = 0;
 	return s->ops->start ? s->ops->start(s, err) : AM_OK;
 }
 
@@ -157,13 +167,18 @@ void am_selector_rewind(am_selector *s, int position)
 		s->ops->rewind(s, position);
 }
 
+void am_selector_skip(am_selector *s, int position)
+{
+	s->first_row = position;
+}
+
 am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads, am_error *err)
 {
 	return s->ops->prepare ? s->ops->prepare(s, block, threads, err) : AM_OK;
 }
 
-void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
-                        uint32_t *member, int64_t stride)
+void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
+                            uint32_t *member)
 {
 	int inside = 0; /* budgets below n; all others take every key */
 	while (inside < n_k && (k[inside] < row->n || s->ops->own_budget))
@@ -171,20 +186,29 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 	uint32_t whole = 0;
 	for (int b = inside; b < n_k; b++)
 		whole |= (uint32_t)1 << b;
-	for (int set = 0; set < am_selector_sets(s); set++) {
-		uint32_t *m = member + set * stride;
-		for (int j = 0; j < row->n; j++)
-			m[j] = whole;
-		if (inside == 0)
-			continue;
-		if (s->ops->select) {
-			s->ops->select(s, worker, row, set, k, inside, m);
-		} else {
-			float *score = s->scratch[worker].score;
-			s->ops->score(s, worker, row, set, score);
-			am_member_mark(s, worker, score, row->n, k, inside, m);
-		}
+	for (int j = 0; j < row->n; j++)
+		member[j] = whole;
+	if (inside == 0)
+		return;
+	if (s->ops->select) {
+		s->ops->select(s, worker, row, set, k, inside, member);
+		return;
 	}
+	float *score = s->scratch[worker].score;
+	s->ops->score(s, worker, row, set, score);
+	am_member_mark(s, worker, score, row->n, am_selector_forced(s, row), k, inside, member);
+}
+
+void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
+                        uint32_t *member, int64_t stride)
+{
+	for (int set = 0; set < am_selector_sets(s); set++)
+		am_selector_select_set(s, worker, row, set, k, n_k, member + set * stride);
+}
+
+bool am_selector_has_scores(const am_selector *s)
+{
+	return s->ops->score != NULL;
 }
 
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)

@@ -48,6 +48,10 @@ typedef struct am_select_shape {
 typedef struct am_select_block {
 	int layer, start, rows; /* positions start .. start + rows - 1 */
 	const float *x;         /* [rows][hidden] input of the attention, after its norm; may be NULL */
+	/* The compressed query of latent attention, after its norm: [rows][compressed_dim]; NULL
+	 * where the model has none. */
+	const float *compressed;
+	int compressed_dim;
 	const float *q;         /* [rows][H][D] after rotation, not scaled */
 	const float *k;         /* [G][start + rows][D] after rotation, all keys so far */
 	int64_t k_stride;       /* floats from one key/value head to the next */
@@ -92,11 +96,19 @@ int am_selector_sets(const am_selector *s); /* sets a row: H, G or 1 */
  * says how many of the exact keys are asked for. */
 bool am_selector_own_budget(const am_selector *s);
 
+/* Whether a set is nothing but the k largest scores of its query head, so that whoever has the
+ * scores can choose the keys without the selector. */
+bool am_selector_is_topk(const am_selector *s);
+
 /* Begins sequence `index` (from 0) of `length` tokens, of which positions from `prompt` on
  * are decoded one by one; prompt = length when none are known. */
 am_status am_selector_start(am_selector *s, int index, int length, int prompt, am_error *err) AM_MUST_CHECK;
 /* Forgets positions from `position` on. */
 void am_selector_rewind(am_selector *s, int position);
+
+/* After am_selector_start: a promise that no row before `position` is selected in this
+ * sequence, which may save work (a prompt that runs dense, a run of last rows only). */
+void am_selector_skip(am_selector *s, int position);
 
 /* Takes in a layer's block; its start is where the layer's last block ended. From one
  * thread, before the block's rows are selected. */
@@ -112,8 +124,14 @@ enum { AM_SELECT_BUDGETS = 32 }; /* budgets of one call, at most */
 void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
                         uint32_t *member, int64_t stride);
 
-/* The scores the selector ranks the row's keys by, for one of its sets: out[n]. False
- * (out untouched) for selectors without scores. */
+/* The same for one of the row's sets: member[n]. */
+void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
+                            uint32_t *member);
+
+/* Whether am_selector_scores gives any. */
+bool am_selector_has_scores(const am_selector *s);
+/* The scores the selector ranks the row's keys by, for one of its sets: out[n], before
+ * keys that are always kept come first. False (out untouched) for selectors without scores. */
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out);
 
 #endif

@@ -204,6 +204,38 @@ def check_same_as_run():
         assert (a["row_position"] == b["row_position"]).all() and len(a["row"]), rows
 
 
+def check_selectors():
+    """Selectors beside replayed rows: sets from an index dump and from captured index tensors, both known, and
+    the exact ones; also where rows have gaps, so that keys are taken in between."""
+    n, width, kinds = 60, 6, {"full": list(range(60)), "gaps": [0, 7, 8, 9, 30, 31, 58]}
+    for name, rows in kinds.items():
+        x = draw(n, rows, 4, 2, 8)
+        index = {"index_q": RNG.normal(size=(len(rows), 3, 4)), "index_k": RNG.normal(size=(n, 4)), "index_w": RNG.normal(size=(len(rows), 3))}
+        path = os.path.join(DIR, name + ".h5")
+        captures.write(path, {2: {"scale": 0.4}}, [{"length": n, "row_position": rows, 2: x | index}], model_layers=3)
+        x = captures.tensors(path, 0, 2)
+        dump = np.full((n, 1, width), -1, np.int32)
+        for t in range(n):
+            dump[t, 0, :min(t + 1, width)] = RNG.permutation(t + 1)[:width]
+        np.save(os.path.join(DIR, "dump.npy"), dump)
+        run = replay(name, path, "--shadow", f"indices:{DIR}/dump.npy,layers=2", "--shadow", "indexer", "--shadow", "exact")
+        same_bytes(run, replay(name + "-again", path, "--shadow", f"indices:{DIR}/dump.npy,layers=2", "--shadow", "indexer",
+                               "--shadow", "exact", "-t", 3), name)
+        for r, (first, scores) in enumerate(captures.scores(x["q"], x["k"], rows, 0.4)):
+            p, m = np.stack([softmax(h) for h in scores]), rows[r] + 1
+            ranked = np.argsort(-(np.maximum(0, x["index_k"][:m] @ x["index_q"][r].T) @ x["index_w"][r]), kind="stable")
+            for j, k in enumerate(K):
+                if k >= m:
+                    continue
+                kept = [set(dump[rows[r], 0].tolist()) - {-1}, set(ranked[:k].tolist())]
+                for s, keys in enumerate(kept):
+                    near(run[f"selector/s{s}/retained_mass"][0, :, r, j], p[:, list(keys)].sum(1), 1e-5, (name, s, r, k))
+                    for h in range(4):
+                        best = set(np.argsort(-p[h], kind="stable")[:k].tolist())
+                        near(run[f"selector/s{s}/head/recall_at_k"][0, h, r, j], len(best & keys) / k, 1e-6, (name, s, r, h, k))
+                near(run["selector/s2/head/recall_at_k"][0, :, r, j], 1, 0, (name, "exact", r))
+
+
 def change(path, source, edit):
     """A copy with one thing different."""
     with h5py.File(source, "r") as a, h5py.File(path, "w") as b:
@@ -286,6 +318,7 @@ def check_refusals(path):
 check_same_as_run()
 check_kinds()
 check_long()
+check_selectors()
 capped = os.path.join(DIR, "capped.h5")
 with h5py.File(capped) as f:
     sequence = {"row_position": f["sequences/0/row_position"][()]}

@@ -1,0 +1,153 @@
+#include "analysis/compare.h"
+
+#include "analysis/compare_job.h"
+
+#include <string.h>
+
+static const am_metric entropy_metric = {.name = "entropy", .kind = AM_METRIC_ROWS, .field = AM_FIELD_ENTROPY,
+                                         .unit = "nat"};
+
+void am_compare_options_init(am_compare_options *o)
+{
+	*o = (am_compare_options){.metric = &entropy_metric, .n_metric = 1};
+	am_aggregate_options_init(&o->aggregate);
+}
+
+am_contrast_options am_compare_contrast_options(const am_compare_options *o)
+{
+	return (am_contrast_options){.resamples = o->aggregate.resamples, .seed = o->aggregate.seed,
+	                             .interval = o->interval, .zeros = o->zeros, .margin = o->margin,
+	                             .margin_relative = o->margin_relative};
+}
+
+/* A claim about entropy beside the likelihood and the length of the rows, overall.
+ * A run without one of them has no row for it. */
+static am_status compare_controls(am_run *a, am_run *b, const am_compare_options *o, am_table *out,
+                                  am_text *warnings, am_error *err)
+{
+	static const char *const names[] = {"nll", "normalised"};
+	am_metric metric[2];
+	am_compare_options plain = *o;
+	plain.aggregate.position_bins = 0;
+	plain.aggregate.level = AM_LEVEL_OVERALL;
+	plain.by_task = false;
+	plain.margin = 0;
+	plain.metric = metric;
+	plain.n_metric = 0;
+	for (int i = 0; i < 2; i++) {
+		am_metric m;
+		am_status s = am_metric_parse(names[i], &m, err);
+		if (s)
+			return s;
+		if (am_metric_has(&m, a) && am_metric_has(&m, b))
+			metric[plain.n_metric++] = m;
+	}
+	am_compare_job j;
+	am_status s = am_compare_job_open(&j, a, b, &plain, warnings, err);
+	if (!s)
+		s = am_compare_table(&j, out, NULL, err);
+	am_compare_job_close(&j);
+	return s;
+}
+
+static void describe(const am_compare_job *j, am_comparison *c)
+{
+	c->paired = !j->o->unpaired;
+	c->n_sequences[0] = j->a.n_sequences_used;
+	c->n_sequences[1] = j->b.n_sequences_used;
+	c->n_rows[0] = j->a.n_rows_used;
+	c->n_rows[1] = j->b.n_rows_used;
+	int64_t n = c->n_sequences[0] + (c->paired ? 0 : c->n_sequences[1]);
+	c->interval = am_bootstrap_method(j->o->interval, n > 1 << 20 ? 1 << 20 : (int)n);
+}
+
+static am_status compare_runs(am_compare_job *j, am_comparison *c, am_error *err)
+{
+	am_status s = am_compare_table(j, &c->table, &c->corrected, err);
+	if (!s && c->paired)
+		s = am_compare_warn_visible(j, err);
+	if (!s && c->paired)
+		s = am_compare_accuracy(j, &c->accuracy, err);
+	if (!s)
+		s = am_compare_differences(j, &c->differences, err);
+	c->table.n_sequences = c->n_sequences[0];
+	c->table.n_source_rows = c->n_rows[0];
+	return s;
+}
+
+static am_status check_request(am_run *a, am_run *b, const am_run *control, const am_compare_options *o,
+                               am_error *err)
+{
+	if (control && o->unpaired)
+		return am_fail(err, AM_ERR_USAGE, "--control: runs of different sequences have no common control");
+	am_run *run[] = {a, b};
+	for (int i = 0; i < o->n_metric; i++)
+		for (int r = 0; r < 2; r++) {
+			am_metric m = o->metric[i];
+			am_status s = am_metric_find(&m, run[r], err);
+			if (s)
+				return s;
+		}
+	return AM_OK;
+}
+
+/* Each line once: the same runs are gone through for several tables. */
+static void keep_lines_once(am_text *t)
+{
+	am_text out = {0};
+	for (const char *line = am_text_str(t), *end; *line; line = end) {
+		end = strchr(line, '\n') + 1;
+		am_text one = {0};
+		am_text_append(&one, line, (size_t)(end - line));
+		if (!strstr(am_text_str(&out), am_text_str(&one)))
+			am_text_append(&out, line, (size_t)(end - line));
+		am_text_free(&one);
+	}
+	am_text_free(t);
+	*t = out;
+}
+
+static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_compare_options *o,
+                             am_comparison *c, am_error *err)
+{
+	am_compare_job j;
+	am_status s = am_compare_job_open(&j, a, b, o, &c->warnings, err);
+	if (!s) {
+		describe(&j, c);
+		s = compare_runs(&j, c, err);
+	}
+	am_compare_job_close(&j);
+	if (!s)
+		s = compare_controls(a, b, o, &c->controls, &c->warnings, err);
+	if (!s && control) {
+		c->has_control = true;
+		s = am_compare_control(a, b, control, o, &c->control, err);
+	}
+	return s;
+}
+
+am_status am_compare(am_run *a, am_run *b, am_run *control, const am_compare_options *o, am_comparison *out,
+                     am_error *err)
+{
+	am_comparison c = {0};
+	am_status s = check_request(a, b, control, o, err);
+	if (!s)
+		s = compare_all(a, b, control, o, &c, err);
+	keep_lines_once(&c.warnings);
+	if (s)
+		am_comparison_fini(&c);
+	else
+		*out = c;
+	return s;
+}
+
+void am_comparison_fini(am_comparison *c)
+{
+	am_table_fini(&c->table);
+	am_table_fini(&c->corrected);
+	am_table_fini(&c->controls);
+	am_table_fini(&c->control);
+	am_table_fini(&c->differences);
+	am_text_free(&c->warnings);
+	*c = (am_comparison){0};
+}

@@ -1,0 +1,403 @@
+/* Attention with the scores of all heads of a query row at hand: what sparse selectors and a
+ * tap for whole rows need. The query rows of a tile are those of the dense form, so that dense
+ * rows come out with the same bytes:
+ *
+ *   joint   A tile is scored head group by head group, each with the dense form's products,
+ *           and all groups stay until its rows are observed and selected. Products whose bits
+ *           do not depend on their size let a tile be cut into fewer rows that fit memory.
+ *   split   Where that cannot be, the dense form makes what is dense of the tile, and
+ *           the rows that need it are scored once more.
+ *
+ * In either, a sparse row's weights are cleared outside its sets and summed like dense ones. */
+#include "base/mem.h"
+#include "model/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What is done with a tile of query rows. */
+enum { PLAN_DENSE = 1, PLAN_JOINT = 2, PLAN_SPLIT = 4 };
+
+typedef struct rows_step {
+	const am_attention_step *a;
+	int height; /* query rows of a task */
+	int slots;  /* tasks of a tile */
+} rows_step;
+
+/* Query rows w->rows[0 .. count - 1] of a tile, all heads: head h of row i is row h * count + i
+ * of the scores and weights. */
+typedef struct rows_tile {
+	const am_attention_step *a;
+	am_session *s;
+	struct am_worker_scratch *w;
+	int worker, count, group;
+	int key0, keys; /* as of the dense tile */
+	int dense_rows; /* query rows of the dense tile */
+	bool joint;
+	size_t stride;
+} rows_tile;
+
+static int tile_count(const am_attention_step *a, int tile)
+{
+	int left = a->rows - tile * a->s->tile_rows;
+	return left < a->s->tile_rows ? left : a->s->tile_rows;
+}
+
+static void tile_keys(const am_attention_step *a, int tile, int *key0, int *keys)
+{
+	int from = a->s->position + tile * a->s->tile_rows;
+	*key0 = am_first_key(&a->s->model->config, a->layer, from);
+	*keys = from + tile_count(a, tile) - *key0;
+}
+
+static bool layer_wanted(const am_attention_step *a, int row)
+{
+	return a->tap && a->tap->wants_layer && a->tap->wants_layer(a->tap->ctx, a->layer, a->s->position + row);
+}
+
+static unsigned head_wanted(const am_attention_step *a, int row, int head)
+{
+	return a->tap ? a->tap->wants(a->tap->ctx, a->layer, head, a->s->position + row) : 0;
+}
+
+static bool row_observed(const am_attention_step *a, int row)
+{
+	for (int h = 0; h < a->s->model->config.heads; h++)
+		if (head_wanted(a, row, h))
+			return true;
+	return false;
+}
+
+bool am_attention_rows_wanted(const am_attention_step *a)
+{
+	for (int r = 0; r < a->rows; r++)
+		if (am_policy_sparse(a->s, a->layer, a->s->position + r) || layer_wanted(a, r))
+			return true;
+	return false;
+}
+
+/* ---- one tile ------------------------------------------------------------------ */
+
+static size_t row_at(const rows_tile *t, int head, int i)
+{
+	return ((size_t)head * (size_t)t->count + (size_t)i) * t->stride;
+}
+
+static float *att_of(const rows_tile *t, int head, int i)
+{
+	const am_config *c = &t->s->model->config;
+	return t->s->att + ((size_t)t->w->rows[i] * (size_t)c->heads + (size_t)head) * (size_t)c->head_dim;
+}
+
+static void visible(const rows_tile *t, int i, int *lo, int *n)
+{
+	int position = t->s->position + t->w->rows[i];
+	*lo = am_first_key(&t->s->model->config, t->a->layer, position);
+	*n = position - *lo + 1;
+}
+
+/* Keys and values of the tile. */
+static const float *cache_of(const rows_tile *t, const float *cache, int g)
+{
+	return cache + am_cache_at(t->s, t->a->layer, g, t->key0);
+}
+
+static void score_group(const rows_tile *t, int g)
+{
+	am_session *s = t->s;
+	const am_config *c = &s->model->config;
+	size_t d = (size_t)c->head_dim;
+	float scale = am_score_scale(s, t->a->layer), *to = t->w->q_tile;
+	int m = t->group * t->count;
+	for (int h = 0; h < t->group; h++)
+		for (int i = 0; i < t->count; i++, to += d) {
+			const float *q = s->q + ((size_t)t->w->rows[i] * (size_t)c->heads + (size_t)(g * t->group + h)) * d;
+			for (size_t j = 0; j < d; j++)
+				to[j] = q[j] * scale;
+		}
+	/* A product of one row has other bits; the dense tile had more, so a second one is put beside. */
+	if (m == 1 && t->dense_rows > 1 && t->s->tile_rows > 1) {
+		memcpy(to, t->w->q_tile, d * sizeof *to);
+		m = 2;
+	}
+	am_product_nt(s->kernels, m, t->keys, c->head_dim, t->w->q_tile, c->head_dim, cache_of(t, s->keys, g), c->head_dim,
+	              t->w->score + row_at(t, g * t->group, 0), (int)t->stride);
+}
+
+/* Reduces one row to weights and sums and clears what it does not see. */
+static void reduce_row(const rows_tile *t, int head, int i)
+{
+	am_session *s = t->s;
+	int lo, n, heads = s->model->config.heads;
+	visible(t, i, &lo, &n);
+	int skip = lo - t->key0;
+	float *score = t->w->score + row_at(t, head, i) + skip, *weight = t->w->weight + row_at(t, head, i);
+	am_row_sums *sums = &t->w->row_sums[i * heads + head];
+	am_soft_cap(s, t->a->layer, score, n);
+	if (t->joint && t->w->row_wants[i * heads + head])
+		s->kernels->row_stats(score, n, weight + skip, sums);
+	else
+		s->kernels->row_softmax(score, n, weight + skip, sums);
+	memset(weight, 0, (size_t)skip * sizeof *weight);
+	memset(weight + skip + n, 0, (size_t)(t->keys - skip - n) * sizeof *weight);
+	if (!(sums->z > 0))
+		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
+}
+
+/* out_tile = weights of a group's rows times its values. */
+static void sum_values(const rows_tile *t, int g)
+{
+	const am_config *c = &t->s->model->config;
+	am_product_nn(t->s->kernels, t->group * t->count, c->head_dim, t->keys, t->w->weight + row_at(t, g * t->group, 0),
+	              (int)t->stride, cache_of(t, t->s->values, g), c->head_dim, t->w->out_tile, c->head_dim);
+}
+
+static void put_output(const rows_tile *t, int head, int i, double z)
+{
+	int d = t->s->model->config.head_dim;
+	const float *out = t->w->out_tile + ((size_t)(head % t->group) * (size_t)t->count + (size_t)i) * (size_t)d;
+	float *att = att_of(t, head, i);
+	for (int j = 0; j < d; j++)
+		att[j] = (float)((double)out[j] / z);
+}
+
+/* The dense output of a group, and its rows to the tap. */
+static void dense_group(const rows_tile *t, int g)
+{
+	int heads = t->s->model->config.heads;
+	sum_values(t, g);
+	for (int h = g * t->group; h < (g + 1) * t->group; h++)
+		for (int i = 0; i < t->count; i++)
+			put_output(t, h, i, t->w->row_sums[i * heads + h].z);
+	for (int h = g * t->group; h < (g + 1) * t->group; h++)
+		for (int i = 0; i < t->count; i++) {
+			unsigned wanted = t->w->row_wants[i * heads + h];
+			int lo, n;
+			visible(t, i, &lo, &n);
+			size_t at = row_at(t, h, i) + (size_t)(lo - t->key0);
+			if (wanted)
+				am_hand_over(t->s, t->a->tap, t->a->layer, t->w->rows[i], h, lo,
+				             wanted & AM_TAP_SCORES ? t->w->score + at : NULL, t->w->weight + at,
+				             &t->w->row_sums[i * heads + h], t->worker);
+		}
+}
+
+static am_select_row select_row(const rows_tile *t, int i)
+{
+	am_select_row r = {.block = t->a->block, .row = t->w->rows[i], .position = t->s->position + t->w->rows[i],
+	                   .sums = t->w->row_sums + (size_t)i * (size_t)t->s->model->config.heads,
+	                   .stride = (int64_t)((size_t)t->count * t->stride)};
+	visible(t, i, &r.first_key, &r.n);
+	size_t at = row_at(t, 0, i) + (size_t)(r.first_key - t->key0);
+	r.score = t->w->score + at;
+	r.weight = t->w->weight + at;
+	return r;
+}
+
+/* Weights against the largest kept score, for a set that holds next to nothing of its row. */
+static double weights_anew(const float *score, float *weight, int n, const uint32_t *member)
+{
+	float max = -INFINITY;
+	double z = 0;
+	for (int j = 0; j < n; j++)
+		max = member[j] && score[j] > max ? score[j] : max;
+	for (int j = 0; j < n; j++) {
+		weight[j] = member[j] ? expf(score[j] - max) : 0;
+		z += (double)weight[j];
+	}
+	return z;
+}
+
+static void select_keys(const rows_tile *t, int i)
+{
+	am_session *s = t->s;
+	am_select_row row = select_row(t, i);
+	int heads = s->model->config.heads;
+	am_policy_select(s, t->worker, &row, t->w->member, s->capacity);
+	for (int h = 0; h < heads; h++) {
+		const uint32_t *member = t->w->member + (size_t)am_policy_set(s, h) * (size_t)s->capacity;
+		const float *score = row.score + h * row.stride;
+		float *weight = t->w->weight + (row.weight - t->w->weight) + h * row.stride;
+		for (int j = 0; j < row.n; j++)
+			weight[j] = member[j] ? weight[j] : 0.0f;
+		double z = s->kernels->sum(weight, row.n);
+		s->retained_row[(size_t)row.row * (size_t)heads + (size_t)h] = z / row.sums[h].z;
+		t->w->kept_z[i * heads + h] = z >= AM_KEPT_LEAST ? z : weights_anew(score, weight, row.n, member);
+	}
+}
+
+static bool is_sparse(const rows_tile *t, int i)
+{
+	return am_policy_sparse(t->s, t->a->layer, t->s->position + t->w->rows[i]);
+}
+
+static void sparse_rows(const rows_tile *t)
+{
+	const am_config *c = &t->s->model->config;
+	for (int i = 0; i < t->count; i++)
+		if (is_sparse(t, i))
+			select_keys(t, i);
+	for (int g = 0; g < c->kv_heads; g++) {
+		sum_values(t, g);
+		for (int h = g * t->group; h < (g + 1) * t->group; h++)
+			for (int i = 0; i < t->count; i++)
+				if (is_sparse(t, i))
+					put_output(t, h, i, t->w->kept_z[i * c->heads + h]);
+	}
+}
+
+/* Scores, weights and, jointly, what is dense of the tile. */
+static bool score_rows(const rows_tile *t)
+{
+	const am_config *c = &t->s->model->config;
+	bool dense = false;
+	for (int i = 0; i < t->count; i++)
+		dense |= !is_sparse(t, i);
+	for (int i = 0; i < t->count; i++)
+		for (int h = 0; h < c->heads; h++) {
+			t->w->row_wants[i * c->heads + h] = t->joint ? head_wanted(t->a, t->w->rows[i], h) : 0;
+			dense |= t->w->row_wants[i * c->heads + h] != 0;
+		}
+	for (int g = 0; g < c->kv_heads; g++) {
+		score_group(t, g);
+		for (int h = g * t->group; h < (g + 1) * t->group; h++)
+			for (int i = 0; i < t->count; i++)
+				reduce_row(t, h, i);
+		if (atomic_load_explicit(&t->s->bad, memory_order_relaxed))
+			return false; /* nothing non-finite reaches a probe */
+		if (t->joint && dense)
+			dense_group(t, g);
+	}
+	return true;
+}
+
+static void run_tile(const rows_tile *t)
+{
+	bool sparse = false;
+	if (t->count == 0 || !score_rows(t))
+		return;
+	for (int i = 0; i < t->count; i++) {
+		sparse |= is_sparse(t, i);
+		if (layer_wanted(t->a, t->w->rows[i])) {
+			am_select_row row = select_row(t, i);
+			t->a->tap->observe_layer(t->a->tap->ctx, t->worker, &row);
+		}
+	}
+	if (sparse)
+		sparse_rows(t);
+}
+
+/* ---- the block ----------------------------------------------------------------- */
+
+/* Task: one slot of a tile; in a split one, a share of the rows that need it. */
+static void rows_task(void *ctx, int task, int worker)
+{
+	const rows_step *step = ctx;
+	const am_attention_step *a = step->a;
+	am_session *s = a->s;
+	int tile = a->tiles - 1 - task / step->slots, slot = task % step->slots, found = 0;
+	unsigned plan = s->tile_plan[tile];
+	rows_tile t = {.a = a, .s = s, .w = &s->worker[worker], .worker = worker, .joint = plan & PLAN_JOINT,
+	               .group = s->model->config.heads / s->model->config.kv_heads, .dense_rows = tile_count(a, tile)};
+	if (!(plan & (PLAN_JOINT | PLAN_SPLIT)))
+		return;
+	tile_keys(a, tile, &t.key0, &t.keys);
+	t.stride = (size_t)am_attention_stride(t.keys);
+	for (int i = 0; i < t.dense_rows; i++) {
+		int row = tile * s->tile_rows + i;
+		if (!t.joint && !am_policy_sparse(s, a->layer, s->position + row) && !layer_wanted(a, row))
+			continue;
+		if (found / step->height == slot)
+			t.w->rows[t.count++] = row;
+		found++;
+	}
+	run_tile(&t);
+}
+
+static void dense_task(void *ctx, int task, int worker)
+{
+	const rows_step *step = ctx;
+	int tile = step->a->tiles - 1 - task / step->a->s->model->config.kv_heads;
+	if (step->a->s->tile_plan[tile] & PLAN_DENSE)
+		am_attention_task((void *)step->a, task, worker);
+}
+
+static unsigned plan_of(const rows_step *step, int tile)
+{
+	const am_attention_step *a = step->a;
+	am_session *s = a->s;
+	const am_config *c = &s->model->config;
+	bool rows = false, dense = false, observed = false;
+	int key0, keys, count = tile_count(a, tile);
+	for (int i = 0; i < count; i++) {
+		int row = tile * s->tile_rows + i;
+		bool sparse = am_policy_sparse(s, a->layer, s->position + row);
+		rows |= sparse || layer_wanted(a, row);
+		dense |= !sparse;
+		observed |= row_observed(a, row);
+	}
+	if (!rows)
+		return PLAN_DENSE;
+	tile_keys(a, tile, &key0, &keys);
+	size_t floats = (size_t)count * (size_t)(c->heads / c->kv_heads) * (size_t)am_attention_stride(keys);
+	bool whole = floats <= s->tile_floats;
+	if (whole && (step->height >= count || s->kernels->gemm_nt))
+		return PLAN_JOINT;
+	return PLAN_SPLIT | (dense || observed ? PLAN_DENSE : 0);
+}
+
+/* Room for the scores and weights of a task. */
+static am_status make_room(am_session *s, size_t floats, am_error *err)
+{
+	for (int i = 0; i < am_threads_count(s->threads); i++) {
+		struct am_worker_scratch *w = &s->worker[i];
+		struct { float **p; size_t *room; } both[] = {{&w->score, &w->score_floats}, {&w->weight, &w->weight_floats}};
+		for (int j = 0; j < 2; j++) {
+			if (*both[j].room >= floats)
+				continue;
+			float *p = am_alloc(floats, sizeof *p);
+			if (!p)
+				return am_fail(err, AM_ERR_MEMORY, "attention: out of memory for rows of all heads, %zu MB", floats >> 18);
+			am_free(*both[j].p);
+			s->scratch_bytes += (floats - *both[j].room) * sizeof *p;
+			*both[j].p = p;
+			*both[j].room = floats;
+		}
+	}
+	return AM_OK;
+}
+
+/* Query rows of a task: as many as a tile of all heads holds. */
+static size_t choose_height(const am_attention_step *a, rows_step *step)
+{
+	const am_session *s = a->s;
+	size_t row = 0;
+	for (int tile = 0; tile < a->tiles; tile++) {
+		int key0, keys;
+		tile_keys(a, tile, &key0, &keys);
+		size_t floats = (size_t)s->model->config.heads * (size_t)am_attention_stride(keys);
+		row = floats > row ? floats : row;
+	}
+	size_t height = s->tile_floats / row;
+	step->height = height < 1 ? 1 : height < (size_t)s->tile_rows ? (int)height : s->tile_rows;
+	step->slots = (s->tile_rows + step->height - 1) / step->height;
+	/* One more row of one head beside, see score_group. */
+	return row * (size_t)step->height + row / (size_t)s->model->config.heads;
+}
+
+am_status am_attention_rows(const am_attention_step *a, am_error *err)
+{
+	am_session *s = a->s;
+	rows_step step = {.a = a};
+	unsigned any = 0;
+	am_status status = make_room(s, choose_height(a, &step), err);
+	if (status)
+		return status;
+	for (int tile = 0; tile < a->tiles; tile++)
+		any |= s->tile_plan[tile] = (unsigned char)plan_of(&step, tile);
+	if (any & PLAN_DENSE)
+		am_threads_run(s->threads, a->tiles * s->model->config.kv_heads, dense_task, &step);
+	if (!atomic_load_explicit(&s->bad, memory_order_relaxed))
+		am_threads_run(s->threads, a->tiles * step.slots, rows_task, &step);
+	return AM_OK;
+}
