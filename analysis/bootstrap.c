@@ -54,11 +54,11 @@ void am_bootstrap_error(const double *value, const int *task, int n_sequence, in
 	*freedom = spread > 0 ? total * total / spread : per_freedom > 0 ? per_freedom : NAN;
 }
 
-am_interval_method am_bootstrap_method(am_interval_method method, int n_sequence)
+am_interval_method am_bootstrap_method(am_interval_method method, int n_sequence, int least)
 {
 	if (method != AM_INTERVAL_AUTO)
 		return method;
-	return n_sequence < AM_BOOTSTRAP_T_BELOW ? AM_INTERVAL_T : AM_INTERVAL_BCA;
+	return n_sequence < AM_BOOTSTRAP_T_BELOW && least >= AM_BOOTSTRAP_MIN_SEQUENCES ? AM_INTERVAL_T : AM_INTERVAL_BCA;
 }
 
 static void frame_fill(am_boot_frame *f, const double *value, const int *task, int n_sequence, int n_task)
@@ -73,6 +73,14 @@ static void frame_fill(am_boot_frame *f, const double *value, const int *task, i
 			f->first[f->n_group++] = start;
 	}
 	f->first[f->n_group] = f->n;
+}
+
+static int smallest_group(const am_boot_frame *f)
+{
+	int least = f->n;
+	for (int g = 0; g < f->n_group; g++)
+		least = f->first[g + 1] - f->first[g] < least ? f->first[g + 1] - f->first[g] : least;
+	return least;
 }
 
 static bool same_gaps(const double *a, const double *b, int n)
@@ -232,7 +240,7 @@ static void fill_intervals(am_boot *w, am_interval_method method, const double *
 				out[c + lane] = (am_interval){NAN, NAN};
 			continue;
 		}
-		am_interval_method m = am_bootstrap_method(method, w->f.n);
+		am_interval_method m = am_bootstrap_method(method, w->f.n, smallest_group(&w->f));
 		am_boot_load(w, v, n_sequence, n_lane);
 		if (m == AM_INTERVAL_T)
 			am_boot_studentised(w, v, task, n_sequence, n_task, n_lane, resamples, seed, out + c);

@@ -51,8 +51,10 @@ am_status am_bootstrap_intervals(const double *value, int n_cell, const int *tas
 am_status am_bootstrap_intervals_by(am_interval_method method, const double *value, int n_cell,
                                     const int *task, int n_sequence, int n_task, int resamples,
                                     uint64_t seed, am_interval *out, am_error *err) AM_MUST_CHECK;
-/* What AUTO stands for with n sequences; other methods as they are. */
-am_interval_method am_bootstrap_method(am_interval_method method, int n_sequence);
+/* What AUTO stands for with n sequences, the smallest task of `least`; other methods
+ * as they are. T wants AM_BOOTSTRAP_MIN_SEQUENCES in every task: with fewer, resamples
+ * without spread in one of them make its ends wild. */
+am_interval_method am_bootstrap_method(am_interval_method method, int n_sequence, int least);
 
 /* Standard error of the estimate of value[n_sequence] and its degrees of freedom
  * (Welch, Satterthwaite; n - 1 with one task). Tasks of one value add no error;

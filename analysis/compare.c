@@ -20,34 +20,38 @@ am_contrast_options am_compare_contrast_options(const am_compare_options *o)
 	                             .margin_relative = o->margin_relative};
 }
 
-/* A claim about entropy beside the likelihood and the length of the rows, overall.
- * A run without one of them has no row for it. */
+/* The controls of a table by position or task, which are overall all the same. */
 static am_status compare_controls(am_run *a, am_run *b, const am_compare_options *o, am_table *out,
                                   am_text *warnings, am_error *err)
 {
-	static const char *const names[] = {"nll", "normalised"};
-	am_metric metric[2];
 	am_compare_options plain = *o;
 	plain.aggregate.position_bins = 0;
-	plain.aggregate.level = AM_LEVEL_OVERALL;
 	plain.by_task = false;
-	plain.margin = 0;
-	plain.metric = metric;
 	plain.n_metric = 0;
-	for (int i = 0; i < 2; i++) {
-		am_metric m;
-		am_status s = am_metric_parse(names[i], &m, err);
-		if (s)
-			return s;
-		if (am_metric_has(&m, a) && am_metric_has(&m, b))
-			metric[plain.n_metric++] = m;
-	}
 	am_compare_job j;
+	am_table none = {0};
 	am_status s = am_compare_job_open(&j, a, b, &plain, warnings, err);
 	if (!s)
-		s = am_compare_table(&j, out, NULL, err);
+		s = am_compare_table(&j, &none, NULL, out, err);
+	am_table_fini(&none);
 	am_compare_job_close(&j);
 	return s;
+}
+
+/* Sequences of the smallest task that both runs have. */
+static int smallest_task(const am_compare_job *j)
+{
+	int least = j->a.n_sequence;
+	for (int t = 0; t < j->n_task; t++) {
+		int in_a = 0, in_b = 0;
+		for (int i = 0; i < j->a.n_sequence; i++)
+			in_a += j->a.task[i] == t;
+		for (int i = 0; i < j->b.n_sequence; i++)
+			in_b += j->task_b[i] == t;
+		int fewer = in_a < in_b ? in_a : in_b;
+		least = fewer && fewer < least ? fewer : least;
+	}
+	return least;
 }
 
 static void describe(const am_compare_job *j, am_comparison *c)
@@ -57,13 +61,16 @@ static void describe(const am_compare_job *j, am_comparison *c)
 	c->n_sequences[1] = j->b.n_sequences_used;
 	c->n_rows[0] = j->a.n_rows_used;
 	c->n_rows[1] = j->b.n_rows_used;
-	int64_t n = c->n_sequences[0] + (c->paired ? 0 : c->n_sequences[1]);
-	c->interval = am_bootstrap_method(j->o->interval, n > 1 << 20 ? 1 << 20 : (int)n);
+	int n = j->a.n_sequence + (c->paired ? 0 : j->b.n_sequence);
+	c->interval = am_bootstrap_method(j->o->interval, n, smallest_task(j));
 }
 
 static am_status compare_runs(am_compare_job *j, am_comparison *c, am_error *err)
 {
-	am_status s = am_compare_table(j, &c->table, &c->corrected, err);
+	bool plain = j->o->aggregate.position_bins <= 0 && !j->o->by_task;
+	am_status s = am_compare_table(j, &c->table, &c->corrected, plain ? &c->controls : NULL, err);
+	if (!s && !plain)
+		s = compare_controls(j->run[0], j->run[1], j->o, &c->controls, j->warnings, err);
 	if (!s && c->paired)
 		s = am_compare_warn_visible(j, err);
 	if (!s && c->paired)
@@ -117,8 +124,6 @@ static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_com
 		s = compare_runs(&j, c, err);
 	}
 	am_compare_job_close(&j);
-	if (!s)
-		s = compare_controls(a, b, o, &c->controls, &c->warnings, err);
 	if (!s && control) {
 		c->has_control = true;
 		s = am_compare_control(a, b, control, o, &c->control, err);

@@ -83,12 +83,13 @@ static double *upper_cells(const control *c, const double *value)
 static am_status read_rows(control *c, int first, int n, am_error *err)
 {
 	const am_metric *m = &c->metric[first];
-	am_paired_field f = {.n_run = RUNS, .field = m->field, .n_inner = n,
-	                     .kind = m->kind == AM_METRIC_NORMALISED ? AM_MEANS_NORMALISED : AM_MEANS_PLAIN};
+	am_means_kind kind[AM_COMPARE_METRICS];
+	am_paired_field f = {.n_run = RUNS, .field = m->field, .n_inner = n, .kind = kind};
 	int *inner[RUNS] = {NULL};
 	am_means means[RUNS] = {{0}};
 	int64_t n_nan;
 	am_status s = AM_OK;
+	am_compare_kinds(m, n, kind);
 	for (int r = 0; r < RUNS && !s; r++) {
 		f.run[r] = c->run[r];
 		s = am_compare_inner(m, n, c->run[r], &inner[r], err);
@@ -191,7 +192,7 @@ static am_status put_row(const control *c, int metric, int layer, am_table *t, a
 		x[1].i = (int64_t)am_run_axis_values(c->a.run, AM_AXIS_LAYER)[layer];
 	double change = r->mean_b - k->mean_a;
 	const double values[] = {k->mean_a, r->mean_b, k->mean_b, change, k->change, k->ci.low, k->ci.high,
-	                         change != 0 ? k->change / change : NAN, r->change, r->ci.low, r->ci.high,
+	                         change != 0 ? k->change / change + 0.0 : NAN, r->change, r->ci.low, r->ci.high,
 	                         r->p_wilcoxon, r->q_bh};
 	for (int i = 0; i < (int)(sizeof values / sizeof *values); i++)
 		x[2 + i].x = values[i];

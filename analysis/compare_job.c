@@ -13,6 +13,8 @@
 static am_status same_bins(const am_compare_job *j, am_error *err)
 {
 	const am_aggregate *a = &j->a, *b = &j->b;
+	if (j->o->aggregate.position_bins <= 0)
+		return AM_OK;
 	if (a->n_bin == b->n_bin && !memcmp(a->bin_edge, b->bin_edge, ((size_t)a->n_bin + 1) * sizeof *a->bin_edge))
 		return AM_OK;
 	return am_fail(err, AM_ERR_RANGE,
@@ -70,8 +72,7 @@ void am_compare_job_close(am_compare_job *j)
 int am_compare_group(const am_metric *metric, int n)
 {
 	int i = 1;
-	while (i < n && metric[i].kind == metric[0].kind && metric[i].field == metric[0].field &&
-	       metric[0].kind != AM_METRIC_NLL)
+	while (i < n && metric[i].field == metric[0].field)
 		i++;
 	return i;
 }
@@ -92,9 +93,15 @@ am_status am_compare_inner(const am_metric *metric, int n, const am_run *run, in
 	return s;
 }
 
+void am_compare_kinds(const am_metric *metric, int n, am_means_kind *out)
+{
+	for (int i = 0; i < n; i++)
+		out[i] = metric[i].kind == AM_METRIC_NORMALISED ? AM_MEANS_NORMALISED : AM_MEANS_PLAIN;
+}
+
 static void warn_nan(am_compare_job *j, const am_metric *m, int64_t n)
 {
-	if (n && m->kind == AM_METRIC_ROWS)
+	if (n)
 		am_text_printf(j->warnings, "%s: %" PRId64 " NaN value%s left out of both runs\n",
 		               am_fields[m->field].path, n, n == 1 ? "" : "s");
 }
@@ -103,12 +110,13 @@ static void warn_nan(am_compare_job *j, const am_metric *m, int64_t n)
 static am_status read_rows(am_compare_job *j, const am_aggregate *a, am_run *const *run, int n_run,
                            const am_metric *metric, int n, double **value, am_error *err)
 {
-	am_paired_field f = {.n_run = n_run, .field = metric[0].field, .n_inner = n,
-	                     .kind = metric[0].kind == AM_METRIC_NORMALISED ? AM_MEANS_NORMALISED : AM_MEANS_PLAIN};
+	am_means_kind kind[AM_COMPARE_METRICS + 1];
+	am_paired_field f = {.n_run = n_run, .field = metric[0].field, .n_inner = n, .kind = kind};
 	int *inner[2] = {NULL, NULL};
 	am_means m[2];
 	int64_t n_nan = 0;
 	am_status s = AM_OK;
+	am_compare_kinds(metric, n, kind);
 	for (int r = 0; r < n_run && !s; r++) {
 		f.run[r] = run[r];
 		s = am_compare_inner(metric, n, run[r], &inner[r], err);

@@ -22,7 +22,7 @@ am_status am_compare_job_open(am_compare_job *j, am_run *a, am_run *b, const am_
                               am_text *warnings, am_error *err) AM_MUST_CHECK;
 void am_compare_job_close(am_compare_job *j);
 
-/* Values by sequence of consecutive metrics of one field and kind, in each run. */
+/* Values by sequence of consecutive metrics of one field, in each run. */
 typedef struct am_compare_values {
 	int n_metric;
 	double *value[2]; /* [n_metric][cells][n_sequence of the run] */
@@ -39,11 +39,18 @@ void am_compare_values_fini(am_compare_values *v);
 am_status am_compare_inner(const am_metric *metric, int n, const am_run *run, int **out,
                            am_error *err) AM_MUST_CHECK;
 
+/* kind[n] of metrics of one field. */
+void am_compare_kinds(const am_metric *metric, int n, am_means_kind *out);
+
 /* The options of the contrasts. */
 am_contrast_options am_compare_contrast_options(const am_compare_options *o);
 
-/* Fills table (am_comparison.table) and, where it is not NULL, corrected. */
-am_status am_compare_table(am_compare_job *j, am_table *table, am_table *corrected, am_error *err) AM_MUST_CHECK;
+/* Fills table (am_comparison.table) and, where they are not NULL, corrected and
+ * controls: the overall rows of nll and normalised, which the runs may lack. The
+ * controls want a job without bins and tasks; they cost no pass over a file of
+ * their own where entropy is among the metrics. */
+am_status am_compare_table(am_compare_job *j, am_table *table, am_table *corrected, am_table *controls,
+                           am_error *err) AM_MUST_CHECK;
 
 /* am_comparison.control. */
 am_status am_compare_control(am_run *a, am_run *b, am_run *control, const am_compare_options *o, am_table *out,

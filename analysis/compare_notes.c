@@ -3,7 +3,6 @@
 #include "analysis/compare_job.h"
 
 #include "analysis/equivalence.h"
-#include "analysis/proportion.h"
 #include "base/mem.h"
 
 #include <inttypes.h>

@@ -68,11 +68,11 @@ static am_status contrast(const family *f, int level, int from, int to, am_contr
 }
 
 /* Tasks are corrected together, and apart from all of them as one. */
-static am_status family_fill(family *f, am_error *err)
+static am_status family_fill(family *f, int first_level, am_error *err)
 {
 	const am_aggregate *a = &f->j->a;
 	am_status s = AM_OK;
-	for (int level = 0; level < LEVELS && !s; level++) {
+	for (int level = first_level; level < LEVELS && !s; level++) {
 		size_t one = (size_t)a->n_bin * (size_t)width_of(a, level), tasks = (size_t)f->n_stratum - 1;
 		f->of[level] = am_alloc(one * (tasks + 1), sizeof *f->of[level]);
 		if (!f->of[level])
@@ -168,6 +168,7 @@ static am_status put_rows(const family *f, const am_metric *m, am_table *t, am_e
 {
 	const am_aggregate *a = &f->j->a;
 	am_status s = AM_OK;
+	bool any = false;
 	for (int stratum = 0; stratum < f->n_stratum; stratum++)
 		for (int bin = 0; bin < a->n_bin; bin++)
 			for (int level = (int)a->options.level; level < LEVELS; level++) {
@@ -176,7 +177,10 @@ static am_status put_rows(const family *f, const am_metric *m, am_table *t, am_e
 				for (int i = 0; i < W && !s; i++)
 					if (x[i].n)
 						s = put_row(f, m, stratum, bin, level, i, &x[i], t, err);
+				any = any || x[0].n;
 			}
+	if (!any)
+		am_text_printf(f->j->warnings, "%s: no sequence has a value in both runs\n", m->name);
 	return s;
 }
 
@@ -207,40 +211,120 @@ static am_status put_corrected(const family *f, const am_metric *m, am_table *t,
 	return AM_OK;
 }
 
+/* Where the rows of a metric go: any may be NULL. */
+typedef struct outputs {
+	am_table *table, *corrected, *controls;
+} outputs;
+
+static am_status put_control(const family *f, const am_metric *m, am_table *t, am_error *err)
+{
+	am_contrast x = *f->of[AM_LEVEL_OVERALL];
+	if (!f->j->o->margin_relative) /* it is in the unit of another metric */
+		x.margin = (am_equivalence){NAN, NAN, NAN};
+	if (!x.n) {
+		am_text_printf(f->j->warnings, "%s: no sequence has a value in both runs\n", m->name);
+		return AM_OK;
+	}
+	return put_row(f, m, 0, 0, AM_LEVEL_OVERALL, 0, &x, t, err);
+}
+
 static am_status add_metric(am_compare_job *j, const am_metric *m, const am_compare_values *v, int which,
-                            am_table *table, am_table *corrected, am_error *err)
+                            const outputs *to, am_error *err)
 {
 	family f = {.j = j, .n_stratum = j->o->by_task ? j->n_task + 1 : 1};
 	size_t cells = (size_t)am_aggregate_cells(&j->a) * (size_t)which;
 	f.value[0] = v->value[0] + cells * (size_t)j->a.n_sequence;
 	f.value[1] = v->value[1] + cells * (size_t)j->b.n_sequence;
-	am_status s = family_fill(&f, err);
-	if (!s)
-		s = put_rows(&f, m, table, err);
-	if (!s && corrected)
-		s = put_corrected(&f, m, corrected, err);
+	am_status s = family_fill(&f, to->table ? AM_LEVEL_HEAD : AM_LEVEL_OVERALL, err);
+	if (!s && to->table)
+		s = put_rows(&f, m, to->table, err);
+	if (!s && to->table && to->corrected)
+		s = put_corrected(&f, m, to->corrected, err);
+	if (!s && to->controls)
+		s = put_control(&f, m, to->controls, err);
 	for (int level = 0; level < LEVELS; level++)
 		am_free(f.of[level]);
 	return s;
 }
 
-am_status am_compare_table(am_compare_job *j, am_table *table, am_table *corrected, am_error *err)
+/* The metrics asked for and, among or behind them, the controls. */
+typedef struct plan {
+	int n;
+	am_metric metric[AM_COMPARE_METRICS + 2];
+	bool in_table[AM_COMPARE_METRICS + 2], in_controls[AM_COMPARE_METRICS + 2];
+} plan;
+
+/* Normalised goes next to entropy, so that one pass gives both. */
+static void plan_control(plan *p, const am_metric *m)
+{
+	int at = p->n;
+	for (int i = 0; i < p->n; i++)
+		if (!strcmp(p->metric[i].name, m->name)) {
+			p->in_controls[i] = true;
+			return;
+		}
+	for (int i = 0; i < p->n; i++)
+		if (p->metric[i].field == m->field)
+			at = i + 1;
+	for (int i = p->n++; i > at; i--) {
+		p->metric[i] = p->metric[i - 1];
+		p->in_table[i] = p->in_table[i - 1];
+		p->in_controls[i] = p->in_controls[i - 1];
+	}
+	p->metric[at] = *m;
+	p->in_table[at] = false;
+	p->in_controls[at] = true;
+}
+
+static am_status make_plan(const am_compare_job *j, bool controls, plan *p, am_error *err)
+{
+	static const char *const names[] = {"nll", "normalised"};
+	*p = (plan){.n = j->o->n_metric};
+	for (int i = 0; i < p->n; i++) {
+		p->metric[i] = j->o->metric[i];
+		p->in_table[i] = true;
+	}
+	for (int i = 0; i < 2 && controls; i++) {
+		am_metric m;
+		am_status s = am_metric_parse(names[i], &m, err);
+		if (s)
+			return s;
+		if (am_metric_has(&m, j->run[0]) && am_metric_has(&m, j->run[1]))
+			plan_control(p, &m);
+	}
+	return AM_OK;
+}
+
+static am_status fill_tables(am_compare_job *j, const plan *p, const outputs *to, am_error *err)
+{
+	am_status s = AM_OK;
+	for (int i = 0, n; i < p->n && !s; i += n) {
+		am_compare_values v = {0};
+		n = am_compare_group(p->metric + i, p->n - i);
+		s = am_compare_read(j, p->metric + i, n, &v, err);
+		for (int k = i; k < i + n && !s; k++) {
+			outputs mine = {p->in_table[k] ? to->table : NULL, to->corrected, p->in_controls[k] ? to->controls : NULL};
+			s = add_metric(j, &p->metric[k], &v, k - i, &mine, err);
+		}
+		am_compare_values_fini(&v);
+	}
+	return s;
+}
+
+am_status am_compare_table(am_compare_job *j, am_table *table, am_table *corrected, am_table *controls,
+                           am_error *err)
 {
 	static const am_column families[] = {
 		{"metric", AM_COL_TEXT, 0, false}, {"level", AM_COL_TEXT, 0, false}, {"by", AM_COL_TEXT, 0, false},
 		{"tests", AM_COL_INT, 0, false}, {"below_bh", AM_COL_INT, 0, false}, {"below_maxt", AM_COL_INT, 0, false},
 	};
-	const am_compare_options *o = j->o;
-	am_status s = table_begin(o, table, err);
+	plan p;
+	am_status s = make_plan(j, controls != NULL, &p, err);
+	if (!s)
+		s = table_begin(j->o, table, err);
 	if (!s && corrected)
 		s = am_table_init(corrected, families, COUNT(families), err);
-	for (int i = 0, n; i < o->n_metric && !s; i += n) {
-		am_compare_values v = {0};
-		n = am_compare_group(o->metric + i, o->n_metric - i);
-		s = am_compare_read(j, o->metric + i, n, &v, err);
-		for (int k = 0; k < n && !s; k++)
-			s = add_metric(j, &o->metric[i + k], &v, k, table, corrected, err);
-		am_compare_values_fini(&v);
-	}
-	return s;
+	if (!s && controls)
+		s = table_begin(j->o, controls, err);
+	return s ? s : fill_tables(j, &p, &(outputs){table, corrected, controls}, err);
 }

@@ -22,3 +22,9 @@ am_equivalence am_equivalence_test(double change, double error, double freedom, 
 	e.p = isnan(e.p_not_lower) ? NAN : fmax(e.p_not_lower, e.p_not_higher);
 	return e;
 }
+
+double am_mcnemar(int up, int down)
+{
+	unsigned int n = (unsigned int)(up + down), least = (unsigned int)(up < down ? up : down);
+	return n ? fmin(1, 2 * gsl_cdf_binomial_P(least, 0.5, n)) : 1;
+}

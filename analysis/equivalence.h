@@ -17,4 +17,8 @@ typedef struct am_equivalence {
  * degrees of freedom are not positive. */
 am_equivalence am_equivalence_test(double change, double error, double freedom, double margin);
 
+/* Two-sided exact p of `up` pairs that changed one way and `down` the other: the
+ * binomial tail at a half, doubled; 1 where none changed. */
+double am_mcnemar(int up, int down);
+
 #endif

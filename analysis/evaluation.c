@@ -1,6 +1,7 @@
 #include "analysis/evaluation.h"
 
 #include "analysis/bootstrap.h"
+#include "analysis/equivalence.h"
 #include "analysis/proportion.h"
 #include "analysis/trend.h"
 #include "base/mem.h"

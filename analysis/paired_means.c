@@ -13,7 +13,7 @@ typedef struct pass {
 	const am_aggregate *a;
 	const am_paired_field *f;
 	am_rows rows[AM_PAIRED_RUNS];
-	double *factor[AM_PAIRED_RUNS]; /* [n_rows] of the layer at hand, NULL: 1 */
+	double *factor[AM_PAIRED_RUNS]; /* [n_rows] of the layer at hand; NULL where none is normalised */
 	int32_t *visible;               /* [n_rows] */
 	size_t n;                       /* sums a run: [head][bin][sequence][inner] */
 	double *sum[AM_PAIRED_RUNS];
@@ -24,8 +24,8 @@ typedef struct pass {
 /* --- sums of rows --------------------------------------------------------- */
 
 /* ok[n]: whether a row counts in every run. */
-static int64_t find_sound(const pass *p, const float *const *x, const int *stride, int64_t row, int n,
-                          unsigned char *ok)
+static int64_t find_sound(const pass *p, const float *const *x, const int *stride, bool scaled, int64_t row,
+                          int n, unsigned char *ok)
 {
 	int64_t count = 0;
 	memset(ok, 1, (size_t)n);
@@ -34,7 +34,7 @@ static int64_t find_sound(const pass *p, const float *const *x, const int *strid
 		int step = stride[r];
 		for (int i = 0; i < n; i++)
 			ok[i] &= v[(int64_t)i * step] == v[(int64_t)i * step];
-		for (int i = 0; p->factor[r] && i < n; i++)
+		for (int i = 0; scaled && i < n; i++)
 			ok[i] &= p->factor[r][row + i] != 0;
 	}
 	for (int i = 0; i < n; i++)
@@ -62,7 +62,8 @@ static double sum_sound(const float *x, int stride, const double *factor, const 
 }
 
 /* Rows of one head, sequence and bin: x[r] is the first row's value in run r. */
-static void add_segment(pass *p, const float *const *x, const int *stride, int64_t row, int64_t n, size_t at)
+static void add_segment(pass *p, const float *const *x, const int *stride, bool scaled, int64_t row, int64_t n,
+                        size_t at)
 {
 	unsigned char ok[CHUNK];
 	for (int64_t i = 0; i < n; i += CHUNK) {
@@ -70,11 +71,11 @@ static void add_segment(pass *p, const float *const *x, const int *stride, int64
 		const float *v[AM_PAIRED_RUNS];
 		for (int r = 0; r < p->f->n_run; r++)
 			v[r] = x[r] + i * stride[r];
-		int64_t sound = find_sound(p, v, stride, row + i, size, ok);
+		int64_t sound = find_sound(p, v, stride, scaled, row + i, size, ok);
 		p->count[at] += sound;
-		p->n_nan += size - sound;
+		p->n_nan += scaled ? 0 : size - sound;
 		for (int r = 0; r < p->f->n_run; r++)
-			p->sum[r][at] += sum_sound(v[r], stride[r], p->factor[r] ? p->factor[r] + row + i : NULL, ok, size);
+			p->sum[r][at] += sum_sound(v[r], stride[r], scaled ? p->factor[r] + row + i : NULL, ok, size);
 	}
 }
 
@@ -97,7 +98,8 @@ static void add_block(pass *p, const float *const *data, int64_t first, int64_t 
 					x[r] = data[r] + (h * n + from - first) * stride[r] + f->inner[r][j];
 				size_t at = ((size_t)h * (size_t)a->n_bin + (size_t)bin) * (size_t)a->n_sequence +
 				            (size_t)sequence;
-				add_segment(p, x, stride, from, to - from, at * (size_t)f->n_inner + (size_t)j);
+				add_segment(p, x, stride, f->kind[j] == AM_MEANS_NORMALISED, from, to - from,
+				            at * (size_t)f->n_inner + (size_t)j);
 			}
 	}
 }
@@ -157,7 +159,9 @@ static am_status pass_open(pass *p, am_error *err)
 {
 	const am_aggregate *a = p->a;
 	const am_paired_field *f = p->f;
-	bool normalise = f->kind == AM_MEANS_NORMALISED;
+	bool normalise = false;
+	for (int j = 0; j < f->n_inner; j++)
+		normalise = normalise || f->kind[j] == AM_MEANS_NORMALISED;
 	p->n = (size_t)a->n_head * (size_t)a->n_bin * (size_t)a->n_sequence * (size_t)f->n_inner;
 	p->count = am_alloc(p->n, sizeof *p->count);
 	p->visible = normalise ? am_alloc((size_t)a->n_rows, sizeof *p->visible) : NULL;

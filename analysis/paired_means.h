@@ -12,14 +12,14 @@ typedef struct am_paired_field {
 	int n_run;
 	am_run *run[AM_PAIRED_RUNS]; /* the same layers, heads and rows in each */
 	am_field field;
-	am_means_kind kind;
 	int n_inner;
+	const am_means_kind *kind;        /* [n_inner] */
 	const int *inner[AM_PAIRED_RUNS]; /* [n_inner] indices along the run's last axis; 0 without one */
 } am_paired_field;
 
-/* out[n_run]: as am_aggregate_means, with inner = n_inner. A row that is NaN, or for
- * NORMALISED sees fewer than 2 keys, in any of the runs is left out of all. `a` says
- * which rows count; *n_nan: values left out for NaN, of all heads. */
+/* out[n_run]: as am_aggregate_means, with inner = n_inner; n_rows are those of the first.
+ * A row that is NaN, or for NORMALISED sees fewer than 2 keys, in any of the runs is left
+ * out of all. `a` says which rows count; *n_nan: PLAIN values left out, of all heads. */
 am_status am_paired_means(const am_aggregate *a, const am_paired_field *f, am_means *out, int64_t *n_nan,
                           am_error *err) AM_MUST_CHECK;
 

@@ -98,7 +98,7 @@ am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error 
 	return s ? s : make_directory(dir, err);
 }
 
-static am_status prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
+am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
 {
 	am_status s = check_options(o, err);
 	if (s)
@@ -121,7 +121,7 @@ am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, co
 	if (f)
 		return am_fail(err, AM_ERR_FORMAT, "%s: no %s, which the picture %s needs", am_run_path(r),
 		               am_fields[*f].path, kind);
-	am_status s = prepare(r, o, dir, err);
+	am_status s = am_plot_prepare(r, o, dir, err);
 	if (s)
 		return s;
 	am_plot_job job = {r, o, dir, files};
@@ -131,7 +131,7 @@ am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, co
 static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, const char *dir,
                           am_text *files, am_error *err)
 {
-	am_status s = prepare(r, o, dir, err);
+	am_status s = am_plot_prepare(r, o, dir, err);
 	if (s)
 		return s;
 	am_plot_job job = {r, o, dir, files};

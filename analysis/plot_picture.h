@@ -46,6 +46,9 @@ void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, 
  * empty. */
 void am_picture_size(am_picture *p, int height, const char *caption);
 
+/* Checks the options, refuses a run without rows and makes the directory. */
+am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err) AM_MUST_CHECK;
+
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */
 void am_picture_cell(am_picture *p, double x);

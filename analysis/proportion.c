@@ -16,11 +16,3 @@ am_interval am_wilson(int hits, int n)
 		ci.high = 1;
 	return ci;
 }
-
-double am_mcnemar(int gained, int lost)
-{
-	int n = gained + lost, few = gained < lost ? gained : lost;
-	if (n == 0)
-		return 1;
-	return fmin(1, 2 * gsl_cdf_binomial_P((unsigned)few, 0.5, (unsigned)n));
-}

@@ -1,5 +1,6 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
+#include "analysis/plot_compare.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/compare_output.h"
@@ -227,9 +228,21 @@ static am_status open_all(const request *q, am_run **run, am_error *err)
 static void note_incomplete(am_run *const *run, am_comparison *c)
 {
 	for (int i = 0; i < 3; i++)
-		if (run[i] && !am_run_complete(run[i]))
+		if (run[i] && !am_run_complete(run[i]) && !(i && !strcmp(am_run_path(run[i]), am_run_path(run[i - 1]))))
 			am_text_printf(&c->warnings, "%s: the run did not finish; this is what it had written\n",
 			               am_run_path(run[i]));
+}
+
+static am_status draw(const request *q, am_run *const *run, am_error *err)
+{
+	am_text files = {0};
+	am_plot_options o;
+	am_plot_options_init(&o);
+	am_status s = am_plot_comparison(run[0], run[1], &q->compare, &o, q->plot, &files, err);
+	if (!q->quiet)
+		am_report_files(am_text_str(&files));
+	am_text_free(&files);
+	return s;
 }
 
 static am_status work(request *q, am_run *const *run, am_error *err)
@@ -243,7 +256,7 @@ static am_status work(request *q, am_run *const *run, am_error *err)
 		am_report_notes("compare", am_text_str(&c.warnings));
 	s = write_output(q, &c, err);
 	am_comparison_fini(&c);
-	return s;
+	return s || !q->plot ? s : draw(q, run, err);
 }
 
 /* Runs that do not pair are the commonest mistake here. */

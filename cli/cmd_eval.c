@@ -271,7 +271,7 @@ static void fill_names(const char **formats, const char **metrics)
 		formats[i] = am_task_format_name((am_task_format)i);
 	metrics[0] = "auto";
 	for (int i = 0; i < AM_METRIC_COUNT; i++)
-		metrics[i + 1] = am_metric_name((am_metric)i);
+		metrics[i + 1] = am_task_metric_name((am_task_metric)i);
 }
 
 int am_cmd_eval(int argc, char **argv)

@@ -13,7 +13,7 @@
 
 static const char *const dtype_names[] = {"f32", "bf16", NULL};
 static const char *const device_names[] = {"cpu", NULL};
-static const char *const attention_names[] = {"dense", NULL};
+static const char *const sparse_names[] = {"all", "decode", NULL};
 
 /* Inputs in the order given, whatever their kind. */
 typedef struct input_list {
@@ -96,7 +96,7 @@ int am_cmd_run(int argc, char **argv)
 	am_measure_init(&m, "run");
 	am_run_options *o = &m.o;
 	input_list inputs = {0};
-	int dtype = 0, device = 0, attention = 0;
+	int dtype = 0, device = 0, sparse = -1;
 	bool dry = false;
 	const am_option own[] = {
 		{.short_name = 'm', .name = "model", .type = AM_OPT_STRING, .target = &o->model,
@@ -123,9 +123,13 @@ int am_cmd_run(int argc, char **argv)
 		{.name = "limit", .type = AM_OPT_INT, .target = &o->limit,
 		 .value = "N", .help = "take at most N sequences",
 		 .min = 1},
-		{.name = "attention", .type = AM_OPT_ENUM, .target = &attention,
-		 .value = "MODE", .help = "attention the model runs with: dense [dense]",
-		 .names = attention_names},
+		{.name = "attention", .type = AM_OPT_STRING, .target = &o->attention,
+		 .value = "SPEC", .help = "attention the model runs with: dense, topk:64, topk:1%, or a selector "
+		                          "with its budget as exact-sum,k=64 or exact-sum,ratio=1% [dense]"},
+		{.name = "sparse", .type = AM_OPT_ENUM, .target = &sparse,
+		 .value = "ROWS", .help = "rows a selector decides on: all, or decode: those of answers "
+		                          "(--with-answer), prompts stay dense [all]",
+		 .names = sparse_names},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
 		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},
@@ -144,6 +148,10 @@ int am_cmd_run(int argc, char **argv)
 		         "  attnmeter run -f book.txt -c 2048 --split --limit 8 -o run.h5\n"
 		         "  attnmeter run -m MODEL --tasks niah.jsonl --rows last:32 -k 16,64 -o run.h5\n"
 		         "\n"
+		         "Under --attention SPEC a row's output is softmax over the selected keys alone; a row with no\n"
+		         "more visible keys than the budget is dense. What is stored of a row stays that of all its\n"
+		         "visible keys, given the hidden states of the sparse model.\n"
+		         "\n"
 		         "While it runs, rows gather in RUN.h5.part. Ctrl-C (or SIGTERM) ends the run after the\n"
 		         "block at hand with exit code 130 (143); the part keeps the rows before. A second one\n"
 		         "ends it at once; the part then keeps what was flushed, within the last second.\n",
@@ -154,6 +162,8 @@ int am_cmd_run(int argc, char **argv)
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0)
 		code = am_measure_check(&m, !dry);
+	if (code < 0 && sparse >= 0 && (!o->attention || !strcmp(o->attention, "dense")))
+		code = am_report_usage("run", "--sparse is for an --attention with a selector");
 	if (code < 0 && inputs.n == 0)
 		code = am_report_usage("run", "no input given: -f TEXT, -p STR, --tokens FILE or --tasks FILE");
 	if (code < 0 && !o->model) {
@@ -166,6 +176,7 @@ int am_cmd_run(int argc, char **argv)
 		o->inputs = inputs.item;
 		o->n_inputs = inputs.n;
 		o->dtype = (am_compute)dtype;
+		o->sparse_decode = sparse == 1;
 		code = dry ? dry_run(o, m.json) : am_measure_run(&m);
 	}
 	am_options_fini(&options);

@@ -75,7 +75,7 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 		{.name = "kernels", .type = AM_OPT_STRING, .target = &m->o.kernels,
 		 .value = "NAME", .help = "row kernels, see `attnmeter info` [$ATTNMETER_KERNELS, or the best here]"},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &m->o.seed,
-		 .value = "N", .help = "seed of --rows sample [0]"},
+		 .value = "N", .help = "seed of --rows sample, and of selectors that draw [0]"},
 		{.name = "json", .type = AM_OPT_FLAG, .target = &m->json,
 		 .help = "print the summary as JSON"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &m->quiet,

@@ -102,7 +102,7 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *err)
 {
 	int length = job->sequences.item[m->sequence].n, at = length - m->n;
-	am_status s = am_session_start(job->session, m->sequence, length, length, err);
+	am_status s = am_job_start(job, m->sequence, err);
 	m->bytes[0] = (double)am_run_writer_bytes(w);
 	if (!s)
 		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);

@@ -81,6 +81,8 @@ static am_status open_session(am_job *job, am_error *err)
 	                         .kernels = job->kernels, .dtype = job->o->dtype};
 	am_status s = am_session_new(job->model, &so, &job->session, err);
 	if (!s)
+		s = am_job_set_attention(job, err);
+	if (!s)
 		s = am_capture_new(job->o, c, job->kernels, &job->sequences, job->block, am_threads_count(job->threads),
 		                   &job->capture, err);
 	return s;
@@ -89,7 +91,9 @@ static am_status open_session(am_job *job, am_error *err)
 am_status am_job_open(const am_run_options *o, am_job *job, am_error *err)
 {
 	*job = (am_job){.o = o};
-	am_status s = am_kernels_get(o->kernels, &job->kernels, err);
+	am_status s = am_job_read_attention(job, err);
+	if (!s)
+		s = am_kernels_get(o->kernels, &job->kernels, err);
 	if (!s)
 		s = am_threads_new(o->threads > 0 ? o->threads : am_threads_available(), &job->threads, err);
 	if (!s)
@@ -114,6 +118,8 @@ void am_job_close(am_job *job)
 	if (job->replay)
 		job->nll = NULL; /* the capture's */
 	am_replay_close(job->replay);
+	am_selector_close(job->policy.selector);
+	am_select_spec_fini(&job->attention);
 	am_sequences_fini(&job->sequences);
 	am_model_close(job->model);
 	am_threads_free(job->threads);

@@ -6,6 +6,7 @@
 #include "probes/capture.h"
 #include "probes/run.h"
 #include "probes/sequences.h"
+#include "select/spec.h"
 
 typedef struct am_job {
 	const am_run_options *o;
@@ -15,6 +16,8 @@ typedef struct am_job {
 	struct am_replay *replay; /* the tensors of o->capture; NULL when the model runs */
 	am_sequences sequences;
 	am_session *session;
+	am_select_spec attention; /* parsed; its text NULL when dense */
+	am_attention_policy policy;
 	am_capture *capture;
 	am_text notes;   /* remarks for the user, a line each */
 	int block;       /* query rows a block */
@@ -25,6 +28,12 @@ typedef struct am_job {
 /* Checks the options and opens it all; am_job_close whatever the result. */
 am_status am_job_open(const am_run_options *o, am_job *job, am_error *err) AM_MUST_CHECK;
 void am_job_close(am_job *job);
+
+/* --attention: read before anything is opened; its selector opened and set once the session is. */
+am_status am_job_read_attention(am_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_job_set_attention(am_job *job, am_error *err) AM_MUST_CHECK;
+/* Begins a sequence. */
+am_status am_job_start(am_job *job, int sequence, am_error *err) AM_MUST_CHECK;
 
 /* What the run file will hold, as the options say. */
 am_run_contents am_job_contents(const am_job *job);

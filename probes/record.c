@@ -38,7 +38,7 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 		{"device", "cpu"},
 		{"kernel", job->kernels->name},
 		{"blas", am_gemm_describe()},
-		{"attention", "dense"},
+		{"attention", job->attention.text ? job->attention.text : "dense"},
 		{"rope_layout", "half"},
 		{"rope_type", rope},
 		{"row_policy", rows},
@@ -54,6 +54,10 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 		s = am_run_writer_attr_str(w, texts[i].name, texts[i].value, err);
 	for (size_t i = 0; !s && i < sizeof ints / sizeof ints[0]; i++)
 		s = am_run_writer_attr_int(w, ints[i].name, ints[i].value, err);
+	if (!s && job->policy.selector)
+		s = am_run_writer_attr_str(w, "sparse", o->sparse_decode ? "decode" : "all", err);
+	if (!s && job->policy.selector)
+		s = am_run_writer_attr_int(w, "attention_seed", (int64_t)job->attention.seed, err);
 	if (!s)
 		s = am_run_writer_attr_double(w, "scale", 1 / sqrt((double)c->head_dim), err);
 	return s ? s : am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);

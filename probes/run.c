@@ -35,7 +35,7 @@ static am_status run_sequence(capture_run *r, int index, am_error *err)
 	const am_sequence *q = &job->sequences.item[index];
 	int start, n;
 	int64_t before = r->done;
-	am_status s = am_session_start(job->session, index, q->n, q->n, err);
+	am_status s = am_job_start(job, index, err);
 	for (int from = 0; !s && am_job_next(job, index, from, &start, &n); from = start + n) {
 		s = am_job_block(job, index, start, n, r->writer, &r->rows, err);
 		if (!s)

@@ -51,6 +51,8 @@ typedef struct am_run_options {
 	int threads;       /* 0: all available */
 	const char *kernels; /* NULL: best */
 	am_compute dtype;  /* of the linear layers */
+	const char *attention; /* a selector with its budget (select/spec.h); NULL or "dense": all keys */
+	bool sparse_decode; /* only rows of answers are sparse, those of prompts are dense */
 	uint64_t seed;
 	const char *output;
 	bool force;

@@ -27,8 +27,8 @@ static bool full(const gather *g)
 	return g->o->limit > 0 && g->out.n >= g->o->limit;
 }
 
-/* Appends one sequence; takes a copy of everything. */
-static am_status add(gather *g, const char *name, const char *task, const int32_t *ids, size_t n)
+/* Appends one sequence, of whose ids the first `prompt` are the prompt; takes a copy of everything. */
+static am_status add(gather *g, const char *name, const char *task, const int32_t *ids, size_t n, size_t prompt)
 {
 	if (full(g))
 		return AM_OK;
@@ -40,7 +40,8 @@ static am_status add(gather *g, const char *name, const char *task, const int32_
 		g->out.item = p;
 		g->out.room = room;
 	}
-	am_sequence s = {am_strdup(name), am_strdup(task ? task : ""), am_alloc(n, sizeof *ids), (int)n};
+	am_sequence s = {am_strdup(name), am_strdup(task ? task : ""), am_alloc(n, sizeof *ids), (int)n,
+	                 prompt < n ? (int)(n - prompt) : 0};
 	if (!s.name || !s.task || !s.ids) {
 		am_free(s.name);
 		am_free(s.task);
@@ -57,7 +58,8 @@ static am_status add(gather *g, const char *name, const char *task, const int32_
 
 /* Cuts a long text into sequences of `context` tokens, each with the leading
  * special token (BOS) the first one had. */
-static am_status add_parts(gather *g, const char *name, const char *task, const int32_t *ids, size_t n, int lead)
+static am_status add_parts(gather *g, const char *name, const char *task, const int32_t *ids, size_t n, int lead,
+                           size_t prompt)
 {
 	size_t step = (size_t)(g->context - lead);
 	int32_t *part = am_alloc((size_t)g->context, sizeof *part);
@@ -71,7 +73,7 @@ static am_status add_parts(gather *g, const char *name, const char *task, const 
 		memcpy(part + lead, ids + at, m * sizeof *part);
 		char label[600];
 		snprintf(label, sizeof label, "%.560s#%d", name, i);
-		status = add(g, label, task, part, (size_t)lead + m);
+		status = add(g, label, task, part, (size_t)lead + m, (size_t)lead + (prompt > at ? prompt - at : 0));
 		at += m;
 	}
 	if (!status && at < n && !full(g))
@@ -81,21 +83,23 @@ static am_status add_parts(gather *g, const char *name, const char *task, const 
 	return status;
 }
 
-/* Applies the context to one text's ids; `lead` special tokens stand in front. */
-static am_status admit(gather *g, const char *name, const char *task, const int32_t *ids, size_t n, int lead)
+/* Applies the context to one text's ids; `lead` special tokens stand in front, and the first
+ * `prompt` are the prompt. */
+static am_status admit(gather *g, const char *name, const char *task, const int32_t *ids, size_t n, int lead,
+                       size_t prompt)
 {
 	size_t context = (size_t)g->context;
 	if (n <= context)
-		return add(g, name, task, ids, n);
+		return add(g, name, task, ids, n, prompt);
 	if (g->o->split && lead < g->context)
-		return add_parts(g, name, task, ids, n, lead);
+		return add_parts(g, name, task, ids, n, lead, prompt);
 	if (g->o->ctx <= 0)
 		return am_fail(g->err, AM_ERR_RANGE,
 		               "%s: %zu tokens exceed the model's context of %zu; use -c %zu to take the first ones "
 		               "or --split to make several sequences", name, n, context, context);
 	am_text_printf(g->notes, "%s: the first %zu of %zu tokens are used (--split makes several sequences)\n", name,
 	               context, n);
-	return add(g, name, task, ids, context);
+	return add(g, name, task, ids, context, prompt);
 }
 
 /* How many ids the post-processor puts in front of a text (BOS). */
@@ -116,7 +120,23 @@ static am_status find_lead(gather *g)
 	return status;
 }
 
-static am_status add_text(gather *g, const char *name, const char *task, const char *text, size_t size)
+/* How many of a text's ids are those of its first `size` bytes alone. */
+static am_status count_prompt(gather *g, const char *text, size_t size, const int32_t *ids, size_t n, size_t *out)
+{
+	int32_t *own = NULL;
+	size_t n_own = 0, same = 0;
+	am_status status = am_tokenizer_encode(g->tokenizer, text, size, true, &own, &n_own, g->err);
+	if (status)
+		return status;
+	while (same < n && same < n_own && ids[same] == own[same])
+		same++;
+	am_free(own);
+	*out = same;
+	return AM_OK;
+}
+
+/* One text, of which the first `prompt` bytes are the prompt. */
+static am_status add_text(gather *g, const char *name, const char *task, const char *text, size_t size, size_t prompt)
 {
 	if (size == 0)
 		return am_fail(g->err, AM_ERR_RANGE, "%s: the text is empty", name);
@@ -128,7 +148,7 @@ static am_status add_text(gather *g, const char *name, const char *task, const c
 			return status;
 	}
 	int32_t *ids = NULL;
-	size_t n = 0;
+	size_t n = 0, before = 0;
 	am_status status = am_tokenizer_encode(g->tokenizer, text, size, true, &ids, &n, g->err);
 	if (!status && n == 0)
 		status = am_fail(g->err, AM_ERR_RANGE, "%s: the text gives no tokens", name);
@@ -137,8 +157,11 @@ static am_status add_text(gather *g, const char *name, const char *task, const c
 			status = am_fail(g->err, AM_ERR_RANGE,
 			                 "%s: the tokenizer gives id %d; the model has ids from 0 to %d", name, ids[i],
 			                 g->vocab - 1);
+	before = n;
+	if (!status && prompt < size)
+		status = count_prompt(g, text, prompt, ids, n, &before);
 	if (!status)
-		status = admit(g, name, task, ids, n, g->lead);
+		status = admit(g, name, task, ids, n, g->lead, before);
 	am_free(ids);
 	return status;
 }
@@ -165,7 +188,7 @@ static am_status add_ids_line(gather *g, const char *path, int line, char *text)
 			ids[n++] = (int32_t)id;
 	}
 	if (!status && n > 0)
-		status = admit(g, name, NULL, ids, n, 0);
+		status = admit(g, name, NULL, ids, n, 0, n);
 	am_free(ids);
 	return status;
 }
@@ -203,6 +226,7 @@ static am_status add_task(gather *g, const char *path, const am_task_sample *s)
 	am_text_puts(&text, s->input);
 	if (s->answer_prefix)
 		am_text_puts(&text, s->answer_prefix);
+	size_t prompt = text.size;
 	if (g->o->with_answer && s->answer)
 		am_text_puts(&text, s->answer);
 	am_status status;
@@ -211,7 +235,7 @@ static am_status add_task(gather *g, const char *path, const am_task_sample *s)
 	else if (text.size == 0)
 		status = am_fail(g->err, AM_ERR_RANGE, "%s:%d: the prompt is empty", path, s->line);
 	else
-		status = add_text(g, name, s->task ? s->task : base, am_text_str(&text), text.size);
+		status = add_text(g, name, s->task ? s->task : base, am_text_str(&text), text.size, prompt);
 	am_text_free(&text);
 	return status;
 }
@@ -237,14 +261,14 @@ static am_status add_input(gather *g, const am_input *in, int prompt)
 	if (in->kind == AM_INPUT_PROMPT) {
 		char name[32];
 		snprintf(name, sizeof name, "prompt %d", prompt);
-		return add_text(g, name, NULL, in->value, strlen(in->value));
+		return add_text(g, name, NULL, in->value, strlen(in->value), strlen(in->value));
 	}
 	char *data;
 	size_t size;
 	am_status status = am_file_read(in->value, TEXT_LIMIT, &data, &size, g->err);
 	if (status)
 		return status;
-	status = add_text(g, in->value, NULL, data, size);
+	status = add_text(g, in->value, NULL, data, size, size);
 	am_free(data);
 	return status;
 }

@@ -13,6 +13,7 @@ typedef struct am_sequence {
 	char *task;   /* "" when it belongs to none */
 	int32_t *ids; /* [n]; NULL when they are not known (replay) */
 	int n;
+	int answer;   /* the last ids, that follow the prompt of a task */
 	/* Query positions there are rows of, ascending; NULL: all n. Borrowed. */
 	const int32_t *row;
 	int n_rows;

@@ -120,7 +120,7 @@ static am_status add_item(gather *g, am_task_sample *s, am_error *err)
 		set->room = room;
 	}
 	if (g->o->metric >= 0)
-		s->metric = (am_metric)g->o->metric;
+		s->metric = (am_task_metric)g->o->metric;
 	am_status status = check_references(g, s, err);
 	if (status)
 		return status;

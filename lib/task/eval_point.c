@@ -78,7 +78,7 @@ void am_eval_result_json(const am_eval_item *item, const am_eval_point *point, c
 		am_json_string(out, s->outputs[i]);
 	}
 	am_text_puts(out, "]");
-	put_text("metric", am_metric_name(s->metric), out);
+	put_text("metric", am_task_metric_name(s->metric), out);
 	put_real("score", r->score.score, out);
 	put_real("accuracy", r->score.accuracy, out);
 	put_real("retained_mass", r->retained, out);

@@ -81,11 +81,9 @@ static am_status answer(evaluation *e, int index, int point, am_error *err)
 	am_eval_result r = {.item = index, .point = point};
 	double start = am_now();
 	size_t n;
-	am_status s = AM_OK;
-	if (!e->o->sparse_prefill) {
-		am_session_rewind(e->session, item->n);
-		s = am_eval_attention_set(&e->attention, point, err);
-	}
+	am_status s;
+	am_session_rewind(e->session, item->n); /* nothing to forget after a prefill of its own */
+	s = am_eval_attention_set(&e->attention, point, err); /* the mass kept is counted from here */
 	if (!s)
 		s = decode(e, item, &r, err);
 	r.seconds = am_now() - start;

@@ -44,6 +44,7 @@ typedef struct am_task_kind {
 	int keys, values, queries;
 } am_task_kind;
 
+/* The families, one file of gen_*.c for each kind. */
 void am_make_niah(const am_generator *g, am_rng rng, int size, am_draft *d);
 void am_make_vt(const am_generator *g, am_rng rng, int size, am_draft *d);
 void am_make_cwe(const am_generator *g, am_rng rng, int size, am_draft *d);

@@ -8,7 +8,7 @@
 
 static const char blanks[] = " \t\n\r\v\f";
 
-const char *am_metric_name(am_metric m)
+const char *am_task_metric_name(am_task_metric m)
 {
 	static const char *const names[] = {"recall", "any",  "prefix", "substring", "exact",
 	                                    "f1",     "rouge-l", "ndcg",   "choice"};
@@ -42,7 +42,7 @@ static bool begins(const char *text, const char *part)
 }
 
 /* The best of the references for one normalised text. */
-static double best(am_metric m, const am_task_sample *s, const char *text, am_text *reference)
+static double best(am_task_metric m, const am_task_sample *s, const char *text, am_text *reference)
 {
 	double top = 0;
 	for (int i = 0; i < s->n_outputs; i++) {
@@ -56,7 +56,7 @@ static double best(am_metric m, const am_task_sample *s, const char *text, am_te
 }
 
 /* The better of the output as it is and as HELMET parses it. */
-static double normalized(am_metric m, const am_task_sample *s, const char *output)
+static double normalized(am_task_metric m, const am_task_sample *s, const char *output)
 {
 	am_text raw = {0}, line = {0}, parsed = {0}, reference = {0};
 	am_score_normalize(output, &raw);

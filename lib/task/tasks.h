@@ -41,10 +41,10 @@ typedef enum {
 	AM_METRIC_NDCG,      /* NDCG@10 of a ranking */
 	AM_METRIC_CHOICE,    /* the letter of the right choice */
 	AM_METRIC_COUNT
-} am_metric;
+} am_task_metric;
 
 /* "recall", "any", ...; static. */
-const char *am_metric_name(am_metric m);
+const char *am_task_metric_name(am_task_metric m);
 
 /* A document of a ranking task. */
 typedef struct am_task_label {
@@ -61,7 +61,7 @@ typedef struct am_task_sample {
 	char *task;          /* NULL when absent */
 	am_task_label *labels; /* [n_labels], of a ranking task */
 	int n_labels;
-	am_metric metric;
+	am_task_metric metric;
 	int max_new_tokens;  /* that the format asks for; 0: it says nothing */
 	bool cut_middle;     /* a prompt that is too long loses its middle */
 	int64_t index;       /* of the sample; its number in the file from 0 when absent */

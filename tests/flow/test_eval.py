@@ -102,11 +102,12 @@ change = np.mean([a["accuracy"] - b["accuracy"] for a, b in zip(swept[0::4], swe
 assert np.isclose(out["pairs"][0]["change"], change), (out["pairs"][0], change)
 
 # Sparse prompts are another model; the number of threads is not.
-_, everywhere = evaluate(*given[:2], "--limit", "3", "--attention", "topk:8", "--sparse", "all", lines="all.jsonl")
+_, everywhere = evaluate(*given[:2], "--limit", "6", "--attention", "topk:1", "--sparse", "all", lines="all.jsonl")
+assert [l["output"] for l in everywhere] != [l["output"] for l in single]
+assert [l["id"] for l in everywhere] == [l["id"] for l in single]
 _, decoded = evaluate(*given[:2], "--limit", "3", "--attention", "topk:8", "-t", "1", lines="decode.jsonl")
 _, threads = evaluate(*given[:2], "--limit", "3", "--attention", "topk:8", "-t", "2", lines="threads.jsonl")
 same_answers(decoded, threads)
-assert [l["output"] for l in everywhere] != [l["output"] for l in decoded]
 
 # Generated tasks, through gzip, with answers cut by a limit; run reads them too.
 runs.attnmeter("tasks", "niah_single", "--length", "400", "--answer-tokens", "16", "-n", "3", "-o", path("made.jsonl"))

@@ -144,7 +144,7 @@ static void test_method_by_size(void **state)
 	for (int i = 0; i < N; i++)
 		value[i] = exp(sin(1.0 + i * i));
 	for (int n = 28; n <= N; n++) {
-		am_interval_method m = am_bootstrap_method(AM_INTERVAL_AUTO, n);
+		am_interval_method m = am_bootstrap_method(AM_INTERVAL_AUTO, n, n);
 		assert_int_equal(m, n < 30 ? AM_INTERVAL_T : AM_INTERVAL_BCA);
 		am_interval a = interval_by(AM_INTERVAL_AUTO, value, task, n, 1, 9), b = interval_by(m, value, task, n, 1, 9);
 		assert_memory_equal(&a, &b, sizeof a);
@@ -153,7 +153,18 @@ static void test_method_by_size(void **state)
 	am_interval a = interval_by(AM_INTERVAL_AUTO, value, task, N, 1, 9);
 	am_interval b = interval_by(AM_INTERVAL_T, value, task, N, 1, 9);
 	assert_memory_equal(&a, &b, sizeof a);
-	assert_int_equal(am_bootstrap_method(AM_INTERVAL_PERCENTILE, 5), AM_INTERVAL_PERCENTILE);
+	/* A task of fewer than five sequences: BCa. */
+	int two[N];
+	for (int i = 0; i < N; i++)
+		two[i] = i == 2 || (i >= 4 && i < 7);
+	a = interval_by(AM_INTERVAL_AUTO, value, two, 20, 2, 9);
+	b = interval_by(AM_INTERVAL_BCA, value, two, 20, 2, 9);
+	assert_memory_equal(&a, &b, sizeof a);
+	two[15] = 1;
+	a = interval_by(AM_INTERVAL_AUTO, value, two, 20, 2, 9);
+	b = interval_by(AM_INTERVAL_T, value, two, 20, 2, 9);
+	assert_memory_equal(&a, &b, sizeof a);
+	assert_int_equal(am_bootstrap_method(AM_INTERVAL_PERCENTILE, 5, 5), AM_INTERVAL_PERCENTILE);
 }
 
 /* A third of the resamples has no spread: no studentised end, so BCa stands in, for

@@ -249,7 +249,7 @@ static void print_coverage(void)
 			printf("| %s | %d |", distribution_names[d], sizes[i]);
 			for (int k = 0; k < 3; k++)
 				printf(" %.1f %% |", 100 * find_coverage(m[k], sizes[i], (distribution)d));
-			printf(" %s |\n", am_bootstrap_method(AM_INTERVAL_AUTO, sizes[i]) == AM_INTERVAL_T ? "bootstrap-t" : "BCa");
+			printf(" %s |\n", am_bootstrap_method(AM_INTERVAL_AUTO, sizes[i], sizes[i]) == AM_INTERVAL_T ? "bootstrap-t" : "BCa");
 		}
 	puts("<!-- /coverage -->");
 }

@@ -1,7 +1,6 @@
 /* The tests of a change against scipy and statsmodels (golden/inference.py), and what
  * they do where those have no answer. */
 #include "analysis/equivalence.h"
-#include "analysis/proportion.h"
 #include "analysis/multiplicity.h"
 #include "analysis/rank_tests.h"
 #include "analysis/ranks.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static am_score score(am_metric metric, const char *const *outputs, int n, const char *output)
+static am_score score(am_task_metric metric, const char *const *outputs, int n, const char *output)
 {
 	am_task_sample s = {.outputs = (char **)outputs, .n_outputs = n, .metric = metric};
 	am_score r;
@@ -19,7 +19,7 @@ static am_score score(am_metric metric, const char *const *outputs, int n, const
 	return r;
 }
 
-static void expect(am_metric metric, const char *const *outputs, int n, const char *output, double want, double accuracy)
+static void expect(am_task_metric metric, const char *const *outputs, int n, const char *output, double want, double accuracy)
 {
 	am_score r = score(metric, outputs, n, output);
 	if (!(fabs(r.score - want) <= 1e-12 && r.accuracy == accuracy))

@@ -163,7 +163,7 @@ static void naive_set(int selector, const double score[HEADS][LENGTH], const dou
 	int keys[LENGTH];
 	for (int j = 0; j < n; j++)
 		s[j] = selector == 1 ? sum[j] : score[head][j];
-	if (selector == 3)
+	if (selector == 3 && first == 0) /* the first key of the sequence, where it is seen */
 		s[0] = INFINITY;
 	rank(s, n, keys);
 	for (int j = 0; j < n; j++)

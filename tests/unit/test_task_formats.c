@@ -34,7 +34,7 @@ static void holds(const am_task_sample *s, const char *part)
 		fail_msg("expected \"%s\" in: %s", part, s->input);
 }
 
-static void expect(const am_task_sample *s, am_metric metric, int n, const char *first)
+static void expect(const am_task_sample *s, am_task_metric metric, int n, const char *first)
 {
 	assert_int_equal(s->metric, metric);
 	assert_int_equal(s->n_outputs, n);

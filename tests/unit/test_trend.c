@@ -1,4 +1,5 @@
 /* Trend tests, Wilson and McNemar against scipy (golden/trend.py), and their special cases. */
+#include "analysis/equivalence.h"
 #include "analysis/proportion.h"
 #include "analysis/trend.h"
 
