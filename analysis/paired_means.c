@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#define BLOCK_BYTES ((size_t)4 << 20) /* of one run's values of one index */
+/* Of one run's values of one index, all layers together: the chunks of a file hold
+ * several layers, and what a block needs of them should stay in the reader's cache. */
+#define BLOCK_BYTES ((size_t)8 << 20)
 #define CHUNK 256
 #define LANES 8
 
@@ -13,10 +15,10 @@ typedef struct pass {
 	const am_aggregate *a;
 	const am_paired_field *f;
 	am_rows rows[AM_PAIRED_RUNS];
-	double *factor[AM_PAIRED_RUNS]; /* [n_rows] of the layer at hand; NULL where none is normalised */
-	int32_t *visible;               /* [n_rows] */
-	size_t n;                       /* sums a run: [head][bin][sequence][inner] */
-	double *sum[AM_PAIRED_RUNS];
+	double *factor[AM_PAIRED_RUNS]; /* [block] of the layer at hand; NULL where none is normalised */
+	int32_t *visible;               /* [block] */
+	size_t n;                       /* sums a run and layer: [head][bin][sequence][inner] */
+	double *sum[AM_PAIRED_RUNS]; /* [n_layer][n] */
 	int64_t *count;
 	int64_t n_nan;
 } pass;
@@ -61,7 +63,8 @@ static double sum_sound(const float *x, int stride, const double *factor, const 
 	return lane[0];
 }
 
-/* Rows of one head, sequence and bin: x[r] is the first row's value in run r. */
+/* Rows of one head, sequence and bin: x[r] is the first row's value in run r, row its
+ * place in the block. */
 static void add_segment(pass *p, const float *const *x, const int *stride, bool scaled, int64_t row, int64_t n,
                         size_t at)
 {
@@ -80,7 +83,7 @@ static void add_segment(pass *p, const float *const *x, const int *stride, bool 
 }
 
 /* Rows [first, first + n) of every head; data[r] is [n_head][n][inner of run r]. */
-static void add_block(pass *p, const float *const *data, int64_t first, int64_t n)
+static void add_block(pass *p, const float *const *data, int layer, int64_t first, int64_t n)
 {
 	const am_aggregate *a = p->a;
 	const am_paired_field *f = p->f;
@@ -96,42 +99,39 @@ static void add_block(pass *p, const float *const *data, int64_t first, int64_t 
 				const float *x[AM_PAIRED_RUNS];
 				for (int r = 0; r < f->n_run; r++)
 					x[r] = data[r] + (h * n + from - first) * stride[r] + f->inner[r][j];
-				size_t at = ((size_t)h * (size_t)a->n_bin + (size_t)bin) * (size_t)a->n_sequence +
+				size_t at = (((size_t)layer * (size_t)a->n_head + (size_t)h) * (size_t)a->n_bin + (size_t)bin) * (size_t)a->n_sequence +
 				            (size_t)sequence;
-				add_segment(p, x, stride, f->kind[j] == AM_MEANS_NORMALISED, from, to - from,
+				add_segment(p, x, stride, f->kind[j] == AM_MEANS_NORMALISED, from - first, to - from,
 				            at * (size_t)f->n_inner + (size_t)j);
 			}
 	}
 }
 
-/* 1 / ln n of a layer's rows, 0 where n < 2. */
-static am_status set_factors(pass *p, int layer, am_error *err)
+/* 1 / ln n of n rows of a layer, 0 where n < 2. */
+static am_status set_factors(pass *p, int layer, int64_t first, int64_t n, am_error *err)
 {
 	for (int r = 0; r < p->f->n_run && p->factor[r]; r++) {
-		int64_t start[] = {layer, 0}, count[] = {1, p->a->n_rows};
+		int64_t start[] = {layer, first}, count[] = {1, n};
 		am_status s = am_run_read_i32(p->f->run[r], AM_FIELD_ROW_VISIBLE, start, count, p->visible, err);
 		if (s)
 			return s;
-		for (int64_t i = 0; i < p->a->n_rows; i++)
+		for (int64_t i = 0; i < n; i++)
 			p->factor[r][i] = p->visible[i] >= 2 ? 1 / log(p->visible[i]) : 0;
 	}
 	return AM_OK;
 }
 
-static am_status sum_layer(pass *p, int layer, am_error *err)
+static am_status sum_block(pass *p, int layer, int64_t b, am_error *err)
 {
-	am_status s = set_factors(p, layer, err);
-	for (int r = 0; r < p->f->n_run; r++)
-		memset(p->sum[r], 0, p->n * sizeof *p->sum[r]);
-	memset(p->count, 0, p->n * sizeof *p->count);
-	for (int64_t b = 0; b < p->rows[0].n_block && !s; b++) {
-		const float *data[AM_PAIRED_RUNS];
-		int64_t first = 0, n = 0;
-		for (int r = 0; r < p->f->n_run && !s; r++)
-			s = am_rows_get(&p->rows[r], layer, b, &data[r], &first, &n, err);
-		if (!s)
-			add_block(p, data, first, n);
-	}
+	const float *data[AM_PAIRED_RUNS];
+	int64_t first = 0, n = 0;
+	am_status s = AM_OK;
+	for (int r = 0; r < p->f->n_run && !s; r++)
+		s = am_rows_get(&p->rows[r], layer, b, &data[r], &first, &n, err);
+	if (!s)
+		s = set_factors(p, layer, first, n, err);
+	if (!s)
+		add_block(p, data, layer, first, n);
 	return s;
 }
 
@@ -144,7 +144,7 @@ static void store_layer(const pass *p, int layer, am_means *out)
 	for (int h = 0; h < a->n_head; h++)
 		for (int b = 0; b < a->n_bin; b++) {
 			size_t cell = (size_t)am_aggregate_cell(a, b, layer, h);
-			size_t from = ((size_t)h * (size_t)a->n_bin + (size_t)b) * S * I;
+			size_t from = (((size_t)layer * (size_t)a->n_head + (size_t)h) * (size_t)a->n_bin + (size_t)b) * S * I;
 			for (size_t i = 0; i < S * I; i++) {
 				int64_t n = p->count[from + i];
 				for (int r = 0; r < p->f->n_run; r++) {
@@ -163,20 +163,22 @@ static am_status pass_open(pass *p, am_error *err)
 	for (int j = 0; j < f->n_inner; j++)
 		normalise = normalise || f->kind[j] == AM_MEANS_NORMALISED;
 	p->n = (size_t)a->n_head * (size_t)a->n_bin * (size_t)a->n_sequence * (size_t)f->n_inner;
-	p->count = am_alloc(p->n, sizeof *p->count);
-	p->visible = normalise ? am_alloc((size_t)a->n_rows, sizeof *p->visible) : NULL;
-	bool room = p->count && (p->visible || !normalise);
+	p->count = am_calloc((size_t)a->n_layer * p->n, sizeof *p->count);
+	bool room = p->count != NULL;
 	for (int r = 0; r < f->n_run; r++) {
 		int64_t shape[AM_MAX_AXES];
 		size_t inner = am_run_shape(f->run[r], f->field, shape) > 3 ? (size_t)shape[3] : 1;
-		p->sum[r] = am_alloc(p->n, sizeof *p->sum[r]);
-		p->factor[r] = normalise ? am_alloc((size_t)a->n_rows, sizeof *p->factor[r]) : NULL;
-		room = room && p->sum[r] && (p->factor[r] || !normalise);
 		/* In proportion, so that blocks hold the same rows in every run. */
-		am_status s = am_rows_open_sized(f->run[r], f->field, BLOCK_BYTES * inner, 0, &p->rows[r], err);
+		am_status s = am_rows_open_sized(f->run[r], f->field, BLOCK_BYTES / (size_t)a->n_layer * inner, 0,
+		                                 &p->rows[r], err);
 		if (s)
 			return s;
+		p->sum[r] = am_calloc((size_t)a->n_layer * p->n, sizeof *p->sum[r]);
+		p->factor[r] = normalise ? am_alloc((size_t)p->rows[r].block, sizeof *p->factor[r]) : NULL;
+		room = room && p->sum[r] && (p->factor[r] || !normalise);
 	}
+	p->visible = normalise ? am_alloc((size_t)p->rows[0].block, sizeof *p->visible) : NULL;
+	room = room && (p->visible || !normalise);
 	return room ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
 }
 
@@ -211,11 +213,11 @@ am_status am_paired_means(const am_aggregate *a, const am_paired_field *f, am_me
 	am_status s = pass_open(&p, err);
 	for (int r = 0; r < f->n_run && !s; r++)
 		s = means_init(&p, &m[r], err);
-	for (int l = 0; l < a->n_layer && !s; l++) {
-		s = sum_layer(&p, l, err);
-		if (!s)
-			store_layer(&p, l, m);
-	}
+	for (int64_t b = 0; b < p.rows[0].n_block && !s; b++)
+		for (int l = 0; l < a->n_layer && !s; l++)
+			s = sum_block(&p, l, b, err);
+	for (int l = 0; l < a->n_layer && !s; l++)
+		store_layer(&p, l, m);
 	pass_close(&p);
 	for (int r = 0; r < f->n_run; r++) {
 		if (s) {

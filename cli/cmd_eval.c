@@ -270,14 +270,14 @@ static void fill_names(const char **formats, const char **metrics)
 	for (int i = 0; i < AM_FORMAT_COUNT; i++)
 		formats[i] = am_task_format_name((am_task_format)i);
 	metrics[0] = "auto";
-	for (int i = 0; i < AM_METRIC_COUNT; i++)
+	for (int i = 0; i < AM_TASK_METRIC_COUNT; i++)
 		metrics[i + 1] = am_task_metric_name((am_task_metric)i);
 }
 
 int am_cmd_eval(int argc, char **argv)
 {
 	request q = {.resamples = 9999};
-	const char *formats[AM_FORMAT_COUNT + 1] = {0}, *metrics[AM_METRIC_COUNT + 2] = {0};
+	const char *formats[AM_FORMAT_COUNT + 1] = {0}, *metrics[AM_TASK_METRIC_COUNT + 2] = {0};
 	fill_names(formats, metrics);
 	const am_option table[] = {
 		{.short_name = 'm', .name = "model", .type = AM_OPT_STRING, .target = &q.model, .value = "DIR",

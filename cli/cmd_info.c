@@ -1,4 +1,4 @@
-/* attnmeter info: version, compiler, libraries, kernels, threads. */
+/* attnmeter info: version, compiler, libraries, kernels, threads, selectors. */
 #include "base/json.h"
 #include "base/text.h"
 #include "base/threads.h"
@@ -9,6 +9,7 @@
 #include "cli/report.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
+#include "select/selector.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
@@ -72,6 +73,27 @@ static void json_kernels(am_text *t)
 	am_text_puts(t, ",\n");
 }
 
+static void text_selectors(am_text *t)
+{
+	const char *usage, *help;
+	for (int i = 0; am_selector_name_at(i, &usage, &help); i++)
+		am_text_printf(t, "%-11s %-21s %s\n", i ? "" : "selectors", usage, help);
+}
+
+static void json_selectors(am_text *t)
+{
+	const char *usage, *help;
+	am_text_puts(t, "  \"selectors\": [");
+	for (int i = 0; am_selector_name_at(i, &usage, &help); i++) {
+		am_text_puts(t, i ? ", {\"usage\": " : "{\"usage\": ");
+		am_json_string(t, usage);
+		am_text_puts(t, ", \"help\": ");
+		am_json_string(t, help);
+		am_text_puts(t, "}");
+	}
+	am_text_puts(t, "],\n");
+}
+
 static void print_text(am_text *t)
 {
 	am_text_printf(t, "version     %s (%s)\n", AM_VERSION, AM_BUILD_TYPE);
@@ -82,6 +104,7 @@ static void print_text(am_text *t)
 	am_text_puts(t, "\n");
 	text_kernels(t);
 	am_text_printf(t, "threads     %d by default\n", am_threads_available());
+	text_selectors(t);
 }
 
 static void print_json(am_text *t)
@@ -103,6 +126,7 @@ static void print_json(am_text *t)
 	}
 	am_text_puts(t, "},\n");
 	json_kernels(t);
+	json_selectors(t);
 	am_text_printf(t, "  \"threads\": %d\n}\n", am_threads_available());
 }
 

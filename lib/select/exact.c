@@ -49,6 +49,16 @@ void am_reference_scores(const am_select_row *row, int heads, int kv_heads, am_r
 
 static void score(const am_selector *s, const am_select_row *row, am_reference r, int set, float *out)
 {
+	enum { MOST = 64 };
+	int heads = s->shape.heads, group = heads / s->shape.kv_heads;
+	float share[MOST];
+	if (heads <= MOST && (r == AM_REFERENCE_GROUP || r == AM_REFERENCE_SUM)) { /* the same sums, faster */
+		int first = r == AM_REFERENCE_GROUP ? set * group : 0, n = r == AM_REFERENCE_GROUP ? group : heads;
+		for (int h = 0; h < n; h++)
+			share[h] = (float)(1 / row->sums[first + h].z);
+		s->shape.kernels->combine_rows(share, n, row->weight + first * row->stride, row->stride, row->n, false, out);
+		return;
+	}
 	am_reference_scores(row, s->shape.heads, s->shape.kv_heads, r, set, out);
 }
 

@@ -77,6 +77,7 @@ static am_status read_layer(am_selector *s, const am_tensors *file, int layer, a
 	float *basis = p->basis + (size_t)layer * (size_t)heads * (size_t)p->rank * (size_t)d;
 	for (int g = 0; g < heads; g++)
 		for (int r = 0; r < p->rank; r++, basis += d) {
+			bool again = false;
 			const unsigned char *at = (const unsigned char *)t->data;
 			size_t row = (size_t)g * (size_t)t->shape[1] + (size_t)r;
 			int32_t c;
@@ -89,8 +90,11 @@ static am_status read_layer(am_selector *s, const am_tensors *file, int layer, a
 				continue;
 			}
 			memcpy(&c, at + row * sizeof c, sizeof c);
-			if (c < 0 || c >= d || basis[c] != 0)
-				return am_fail(err, AM_ERR_RANGE, "%s: %s: expected a channel below %d, found %d", t->file, name, d, (int)c);
+			for (int i = 1; i <= r && c >= 0 && c < d; i++)
+				again |= basis[c - (int64_t)i * d] != 0;
+			if (c < 0 || c >= d || again)
+				return am_fail(err, AM_ERR_RANGE, "%s: %s: expected different channels below %d, found %d", t->file, name, d,
+				               (int)c);
 			basis[c] = 1;
 		}
 	return AM_OK;

@@ -31,16 +31,16 @@ const char *am_task_format_name(am_task_format f);
 
 /* How an output is scored, see score.h. */
 typedef enum {
-	AM_METRIC_RECALL,    /* share of the references found */
-	AM_METRIC_ANY,       /* whether one of the references is found */
-	AM_METRIC_PREFIX,    /* whether the output begins with the first reference */
-	AM_METRIC_SUBSTRING, /* one of the references found after normalisation */
-	AM_METRIC_EXACT,     /* equal to one of them after normalisation */
-	AM_METRIC_F1,        /* F1 of words after normalisation, best reference */
-	AM_METRIC_ROUGE_L,   /* F1 of the longest common subsequence, best reference */
-	AM_METRIC_NDCG,      /* NDCG@10 of a ranking */
-	AM_METRIC_CHOICE,    /* the letter of the right choice */
-	AM_METRIC_COUNT
+	AM_TASK_METRIC_RECALL,    /* share of the references found */
+	AM_TASK_METRIC_ANY,       /* whether one of the references is found */
+	AM_TASK_METRIC_PREFIX,    /* whether the output begins with the first reference */
+	AM_TASK_METRIC_SUBSTRING, /* one of the references found after normalisation */
+	AM_TASK_METRIC_EXACT,     /* equal to one of them after normalisation */
+	AM_TASK_METRIC_F1,        /* F1 of words after normalisation, best reference */
+	AM_TASK_METRIC_ROUGE_L,   /* F1 of the longest common subsequence, best reference */
+	AM_TASK_METRIC_NDCG,      /* NDCG@10 of a ranking */
+	AM_TASK_METRIC_CHOICE,    /* the letter of the right choice */
+	AM_TASK_METRIC_COUNT
 } am_task_metric;
 
 /* "recall", "any", ...; static. */

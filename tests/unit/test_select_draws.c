@@ -70,7 +70,7 @@ static void precision_case(const char *share, const char *of, const char *exact,
 static void precision_is_met(void **state)
 {
 	(void)state;
-	static const char *const shares[] = {"0", "0.25", "0.5", "0.8", "100%"};
+	static const char *const shares[] = {"0", "0.25", "0.5", "0.8", "1"};
 	for (int i = 0; i < 5; i++) {
 		precision_case(shares[i], "head", "exact", "uniform");
 		precision_case(shares[i], "head", "exact", "best");

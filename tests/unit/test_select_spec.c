@@ -180,7 +180,7 @@ static void files(void **state)
 	const char *two = CHANNELS("I32", "[2,2]", "16") ",\"layers.1\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[16,32]}}";
 	assert_int_equal(with_file("doublesparse:2,channels=", two, good, 32, &err), AM_OK);
 	assert_int_equal(with_file("doublesparse:2,channels=", two, bad, 32, &err), AM_ERR_RANGE);
-	assert_non_null(strstr(err.text, "layers.0: expected a channel below 8, found 8"));
+	assert_non_null(strstr(err.text, "layers.0: expected different channels below 8, found 8"));
 	assert_int_equal(with_file("doublesparse:2,channels=", two, twice, 32, &err), AM_ERR_RANGE);
 	assert_int_equal(with_file("doublesparse:3,channels=", two, good, 32, &err), AM_ERR_FORMAT);
 	assert_non_null(strstr(err.text, "expected I32 [2,3 or more], found I32 [2,2]"));
