@@ -6,6 +6,8 @@
 
 /* One each; the list with a line on each is in program.c. */
 int am_cmd_run(int argc, char **argv);
+int am_cmd_replay(int argc, char **argv);
+int am_cmd_overlap(int argc, char **argv);
 int am_cmd_show(int argc, char **argv);
 int am_cmd_entropy(int argc, char **argv);
 int am_cmd_coverage(int argc, char **argv);

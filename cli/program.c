@@ -14,12 +14,14 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"run", am_cmd_run, "run a model over texts and write a run file"},
+	{"replay", am_cmd_replay, "the same from tensors captured in another framework"},
 	{"show", am_cmd_show, "what is in a run file; --check validates it"},
 	{"entropy", am_cmd_entropy, "entropy per head, layer, overall and by position"},
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"recall", am_cmd_recall, "how much of what attention looks at selectors find"},
 	{"compare", am_cmd_compare, "what changed between two runs, with intervals and tests"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
+	{"overlap", am_cmd_overlap, "how far two index dumps of serving engines agree"},
 	{"eval", am_cmd_eval, "task accuracy under an attention mode; sweeps over k and precision"},
 	{"tasks", am_cmd_tasks, "write synthetic long-context tasks"},
 	{"bench", am_cmd_bench, "speed on this machine beside its limits"},

@@ -37,6 +37,13 @@ static double unit(double x)
 	return x < 0 ? 0 : x > 1 ? 1 : x;
 }
 
+/* e^sink / (e^sink + sum e^score): what the sink logit leaves the keys short of 1. */
+static double deficit(const am_capture *c, const am_attn_row *row)
+{
+	const float *sink = c->sink_logit[row->layer];
+	return sink ? 1 / (1 + row->sums->z * exp((double)row->sums->max - (double)sink[row->head])) : 0;
+}
+
 static void moments(am_capture *c, const am_attn_row *row)
 {
 	const am_row_sums *s = row->sums;
@@ -49,6 +56,8 @@ static void moments(am_capture *c, const am_attn_row *row)
 	put(c, AM_FIELD_SCORE_VARIANCE, at, fmax(variance, 0));
 	put(c, AM_FIELD_RENYI2, at, fmin(fmax(2 * ln_z - log(s->z2), 0), entropy));
 	put(c, AM_FIELD_MAX_PROB, at, unit(1 / s->z));
+	if (c->sink_logit)
+		put(c, AM_FIELD_DEFICIT, at, deficit(c, row));
 	put(c, AM_FIELD_MEAN_DISTANCE, at, fmax(s->d / s->z, 0));
 	put(c, AM_FIELD_SINK_MASS, at, unit(am_capture_mass(c, row, 0, c->o->sink)));
 	put(c, AM_FIELD_RECENT_MASS, at,
@@ -129,25 +138,26 @@ static void observe_layer(void *ctx, int worker, const am_select_row *row)
 
 int am_capture_begin(am_capture *c, int index, int start, int n)
 {
+	const am_sequence *q = &c->sequences->item[index];
 	c->start = start;
 	if (c->sequence != index) {
 		c->sequence = index;
-		c->length = c->sequences->item[index].n;
+		c->length = q->n;
 		am_row_policy_fini(&c->rows);
 		/* Memory for a sample is small; without it no row is captured. */
-		if (am_row_policy_init(&c->rows, c->o, index, c->length, NULL))
+		if (am_row_policy_init(&c->rows, c->o, index, am_sequence_rows(q), NULL))
 			c->rows = (am_row_policy){.kind = AM_ROWS_SAMPLE};
 		am_profile_begin_sequence(c);
 	}
-	const int32_t *ids = c->sequences->item[index].ids;
+	int first = am_sequence_row_from(q, start);
 	c->n_rows = 0;
 	for (int r = 0; r < n; r++) {
 		c->slot[r] = -1;
-		if (!am_row_policy_has(&c->rows, start + r))
+		if (!am_row_policy_has(&c->rows, first + r))
 			continue;
 		((int32_t *)c->field[AM_FIELD_ROW_SEQUENCE])[c->n_rows] = index;
 		((int32_t *)c->field[AM_FIELD_ROW_POSITION])[c->n_rows] = start + r;
-		((int32_t *)c->field[AM_FIELD_ROW_TOKEN])[c->n_rows] = ids[start + r];
+		((int32_t *)c->field[AM_FIELD_ROW_TOKEN])[c->n_rows] = q->ids ? q->ids[start + r] : -1;
 		c->slot[r] = c->n_rows++;
 	}
 	int32_t *v = c->field[AM_FIELD_ROW_VISIBLE];
@@ -164,7 +174,7 @@ void am_capture_end(am_capture *c, const float *nll, am_run_block *out)
 {
 	const int32_t *position = c->field[AM_FIELD_ROW_POSITION];
 	for (int i = 0; i < c->n_rows; i++)
-		((float *)c->field[AM_FIELD_ROW_NLL])[i] = nll[position[i] - c->start];
+		((float *)c->field[AM_FIELD_ROW_NLL])[i] = nll ? nll[position[i] - c->start] : NAN;
 	out->n_rows = c->n_rows;
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		out->field[f] = c->field[f];
@@ -231,7 +241,7 @@ static bool set_axes(am_capture *c)
 	a->n_distance_bin = log2_bins(longest);
 	a->n_map = o->map;
 	for (int i = 0; i < c->sequences->n; i++)
-		a->n_row += am_row_policy_count(o, c->sequences->item[i].n);
+		a->n_row += am_row_policy_count(o, am_sequence_rows(&c->sequences->item[i]));
 	return ok;
 }
 
@@ -318,6 +328,17 @@ const am_run_selector *am_capture_selectors(const am_capture *c, int *n)
 const am_tap *am_capture_tap(am_capture *c)
 {
 	return &c->tap;
+}
+
+am_status am_capture_set_sinks(am_capture *c, const float *const *sink, am_error *err)
+{
+	bool ok = true;
+	size_t n = (size_t)c->axes.n_layer * (size_t)c->axes.n_head * (size_t)c->block;
+	c->field[AM_FIELD_DEFICIT] = am_capture_take(c, &ok, n, 4);
+	if (!ok)
+		return am_fail(err, AM_ERR_MEMORY, "capture: out of memory");
+	c->sink_logit = sink;
+	return AM_OK;
 }
 
 void am_capture_set_writer(am_capture *c, am_run_writer *w)

@@ -37,7 +37,7 @@ struct am_capture {
 	int best; /* indices a row needs: the larger of rank axis and output-error k */
 
 	/* The block being filled. */
-	am_row_policy rows; /* of the current sequence */
+	am_row_policy rows; /* of the current sequence, over its rows */
 	int sequence, length, start;
 	int n_rows;        /* captured */
 	int32_t *slot;     /* [block] -> captured row, -1 */
@@ -49,6 +49,7 @@ struct am_capture {
 	float *dist;         /* [head][sum of n], --dist full */
 	int64_t *dist_offset; /* [block + 1] within one head */
 	am_run_writer *writer;
+	const float *const *sink_logit; /* [model layers][heads], NULL where a layer has none; NULL: none has */
 
 	/* Weighted sums for /profile; weight: sequence and task count alike. */
 	double *sequence_weight; /* [sequences], adds up to 1 */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
+#include "probes/replay.h"
 #include "probes/shadow.h"
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
@@ -28,7 +29,7 @@ static am_status check_ids(const char *what, const int *ids, int n, int total, a
 	return AM_OK;
 }
 
-static am_status check_options(const am_run_options *o, const am_config *c, am_error *err)
+am_status am_job_check_options(const am_run_options *o, const am_config *c, am_error *err)
 {
 	am_status s = check_ids("layers", o->layers, o->n_layers, c->layers, err);
 	if (!s)
@@ -51,7 +52,7 @@ static am_status check_options(const am_run_options *o, const am_config *c, am_e
 }
 
 /* As many rows as keep a block's statistics within BLOCK_BYTES. */
-static int choose_block(const am_run_options *o, const am_config *c, const am_sequences *s)
+int am_job_choose_block(const am_run_options *o, const am_config *c, const am_sequences *s)
 {
 	size_t layers = (size_t)(o->n_layers ? o->n_layers : c->layers);
 	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
@@ -71,7 +72,7 @@ static int choose_block(const am_run_options *o, const am_config *c, const am_se
 static am_status open_session(am_job *job, am_error *err)
 {
 	const am_config *c = am_model_config(job->model);
-	job->block = choose_block(job->o, c, &job->sequences);
+	job->block = am_job_choose_block(job->o, c, &job->sequences);
 	job->target = am_calloc((size_t)job->block, sizeof *job->target);
 	job->nll = am_calloc((size_t)job->block, sizeof *job->nll);
 	if (!job->target || !job->nll)
@@ -97,10 +98,12 @@ am_status am_job_open(const am_run_options *o, am_job *job, am_error *err)
 		s = am_threads_new(o->threads > 0 ? o->threads : am_threads_available(), &job->threads, err);
 	if (!s)
 		s = am_gemm_init(err);
+	if (!s && o->capture)
+		return am_replay_open(job, err);
 	if (!s)
 		s = am_model_open(o->model, &job->model, err);
 	if (!s)
-		s = check_options(o, am_model_config(job->model), err);
+		s = am_job_check_options(o, am_model_config(job->model), err);
 	if (!s) {
 		const am_config *c = am_model_config(job->model);
 		s = am_sequences_read(o, am_config_context(c), c->vocab, &job->sequences, &job->notes, err);
@@ -112,6 +115,9 @@ void am_job_close(am_job *job)
 {
 	am_capture_free(job->capture);
 	am_session_free(job->session);
+	if (job->replay)
+		job->nll = NULL; /* the capture's */
+	am_replay_close(job->replay);
 	am_selector_close(job->policy.selector);
 	am_select_spec_fini(&job->attention);
 	am_sequences_fini(&job->sequences);
@@ -123,16 +129,42 @@ void am_job_close(am_job *job)
 	*job = (am_job){0};
 }
 
+bool am_job_next(const am_job *job, int sequence, int from, int *start, int *n)
+{
+	if (job->replay)
+		return am_replay_next(job, sequence, from, start, n);
+	int left = job->sequences.item[sequence].n - from;
+	*start = from;
+	*n = left < job->block ? left : job->block;
+	return left > 0;
+}
+
+bool am_job_has_tokens(const am_job *job)
+{
+	return !job->replay || am_replay_has_tokens(job->replay);
+}
+
+bool am_job_has_nll(const am_job *job)
+{
+	return !job->replay || am_replay_has_nll(job->replay);
+}
+
+/* One block through the model; job->nll of its tokens. */
+static am_status forward(am_job *job, const am_sequence *q, int start, int n, const am_tap *tap, am_error *err)
+{
+	for (int i = 0; i < n; i++)
+		job->target[i] = start + i + 1 < q->n ? q->ids[start + i + 1] : -1;
+	am_forward_io io = {.ids = q->ids + start, .target = job->target, .nll = job->nll, .tap = tap};
+	return am_session_forward(job->session, &io, n, err);
+}
+
 am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,
                        am_error *err)
 {
 	const am_sequence *q = &job->sequences.item[sequence];
-	for (int i = 0; i < n; i++)
-		job->target[i] = start + i + 1 < q->n ? q->ids[start + i + 1] : -1;
 	int captured = writer ? am_capture_begin(job->capture, sequence, start, n) : 0;
-	am_forward_io io = {.ids = q->ids + start, .target = job->target, .nll = job->nll,
-	                    .tap = captured ? am_capture_tap(job->capture) : NULL};
-	am_status s = am_session_forward(job->session, &io, n, err);
+	const am_tap *tap = captured ? am_capture_tap(job->capture) : NULL;
+	am_status s = job->replay ? am_replay_block(job, sequence, start, n, tap, err) : forward(job, q, start, n, tap, err);
 	if (s)
 		return am_fail_in(err, s, "%s", q->name);
 	if (!captured)

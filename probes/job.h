@@ -13,6 +13,7 @@ typedef struct am_job {
 	const am_kernels *kernels;
 	am_threads *threads;
 	am_model *model;
+	struct am_replay *replay; /* the tensors of o->capture; NULL when the model runs */
 	am_sequences sequences;
 	am_session *session;
 	am_select_spec attention; /* parsed; its text NULL when dense */
@@ -20,8 +21,8 @@ typedef struct am_job {
 	am_capture *capture;
 	am_text notes;   /* remarks for the user, a line each */
 	int block;       /* query rows a block */
-	int32_t *target; /* [block] */
-	float *nll;      /* [block] */
+	int32_t *target; /* [block]; of a replay NULL */
+	float *nll;      /* [block]; of a replay what was recorded, NULL without */
 } am_job;
 
 /* Checks the options and opens it all; am_job_close whatever the result. */
@@ -42,9 +43,20 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err) AM
 am_status am_job_put_sequences(const am_job *job, const double *nll_sum, am_run_writer *w,
                                am_error *err) AM_MUST_CHECK;
 
+/* The next block of a sequence after position `from`: false when there is none. All of it
+ * goes through the model; of a replay it is as many recorded rows in a run as fit. */
+bool am_job_next(const am_job *job, int sequence, int from, int *start, int *n);
+/* Whether token ids, and likelihoods, are known. */
+bool am_job_has_tokens(const am_job *job);
+bool am_job_has_nll(const am_job *job);
+
 /* Runs tokens start .. start + n - 1 of a sequence, the session standing at start.
  * With `writer`, rows are captured and appended. job->nll[0..n) holds the NLLs. */
 am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,
                        am_error *err) AM_MUST_CHECK;
+
+/* job.c, for replay.c */
+am_status am_job_check_options(const am_run_options *o, const am_config *c, am_error *err) AM_MUST_CHECK;
+int am_job_choose_block(const am_run_options *o, const am_config *c, const am_sequences *s);
 
 #endif

@@ -82,13 +82,14 @@ static int map_cell(const am_capture *c, int64_t position)
 
 void am_profile_begin_sequence(am_capture *c)
 {
-	c->rows_in_sequence = am_row_policy_count(c->o, c->length);
+	const am_sequence *s = &c->sequences->item[c->sequence];
+	c->rows_in_sequence = am_row_policy_count(c->o, am_sequence_rows(s));
 	if (!c->axes.n_map)
 		return;
 	memset(c->rows_in_map_q, 0, (size_t)c->axes.n_map * sizeof *c->rows_in_map_q);
-	for (int p = 0; p < c->length; p++)
-		if (am_row_policy_has(&c->rows, p))
-			c->rows_in_map_q[map_cell(c, p)]++;
+	for (int i = 0; i < am_sequence_rows(s); i++)
+		if (am_row_policy_has(&c->rows, i))
+			c->rows_in_map_q[map_cell(c, am_sequence_position(s, i))]++;
 	for (int q = 0; q < c->axes.n_map; q++)
 		if (c->rows_in_map_q[q])
 			c->map_weight[q] += c->sequence_weight[c->sequence];

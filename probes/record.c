@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "kernels/gemm.h"
 #include "probes/job.h"
+#include "probes/replay.h"
 #include "probes/row_policy.h"
 
 #include <math.h>
@@ -10,15 +11,18 @@
 am_run_contents am_job_contents(const am_job *job)
 {
 	const am_run_options *o = job->o;
-	am_run_contents c = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                     .dist_float16 = o->dist_float16, .no_topk = o->dist != AM_DIST_TOPK, .deflate = 4,
-	                     .threads = am_threads_count(job->threads)};
+	am_run_contents c = {.output_error = o->output_error, .deficit = job->replay && am_replay_has_sinks(job->replay),
+	                     .no_tokens = !am_job_has_tokens(job), .no_nll = !am_job_has_nll(job),
+	                     .dist = o->dist == AM_DIST_FULL, .dist_float16 = o->dist_float16,
+	                     .no_topk = o->dist != AM_DIST_TOPK, .deflate = 4, .threads = am_threads_count(job->threads)};
 	c.selector = am_capture_selectors(job->capture, &c.n_selectors);
 	return c;
 }
 
 am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 {
+	if (job->replay)
+		return am_replay_describe(job, w, err);
 	const am_run_options *o = job->o;
 	const am_config *c = am_model_config(job->model);
 	char rows[64], rope[64];
@@ -77,7 +81,7 @@ am_status am_job_put_sequences(const am_job *job, const double *nll_sum, am_run_
 		length[i] = item->n;
 		score[i] = NAN;
 		nll[i] = item->n > 1 ? (float)(nll_sum[i] / (item->n - 1)) : NAN;
-		for (int j = 0; j < item->n; j++)
+		for (int j = 0; item->ids && j < item->n; j++)
 			ids[offset[i] + j] = item->ids[j];
 		offset[i + 1] = offset[i] + item->n;
 	}
@@ -87,8 +91,12 @@ am_status am_job_put_sequences(const am_job *job, const double *nll_sum, am_run_
 		{AM_FIELD_SEQUENCE_NLL, q->n, nll}, {AM_FIELD_TOKEN_ID, q->tokens, ids},
 		{AM_FIELD_TOKEN_OFFSET, q->n, offset},
 	};
-	for (size_t i = 0; !s && i < sizeof puts / sizeof puts[0]; i++)
+	for (size_t i = 0; !s && i < sizeof puts / sizeof puts[0]; i++) {
+		bool token = puts[i].field == AM_FIELD_TOKEN_ID || puts[i].field == AM_FIELD_TOKEN_OFFSET;
+		if ((token && !am_job_has_tokens(job)) || (puts[i].field == AM_FIELD_SEQUENCE_NLL && !am_job_has_nll(job)))
+			continue;
 		s = am_run_writer_put(w, puts[i].field, puts[i].n, puts[i].data, err);
+	}
 	void *own[] = {name, task, length, ids, offset, score, nll};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "probes/job.h"
+#include "probes/replay.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,21 +33,25 @@ static am_status run_sequence(capture_run *r, int index, am_error *err)
 {
 	am_job *job = r->job;
 	const am_sequence *q = &job->sequences.item[index];
+	int start, n;
+	int64_t before = r->done;
 	am_status s = am_job_start(job, index, err);
-	for (int start = 0; start < q->n && !s; start += job->block) {
-		int n = q->n - start < job->block ? q->n - start : job->block;
+	for (int from = 0; !s && am_job_next(job, index, from, &start, &n); from = start + n) {
 		s = am_job_block(job, index, start, n, r->writer, &r->rows, err);
 		if (!s)
 			s = am_run_writer_flush(r->writer, err);
-		for (int i = 0; i < n && !s; i++)
+		for (int i = 0; i < n && !s && !job->replay; i++)
 			if (start + i + 1 < q->n)
 				r->nll_sum[index] += (double)job->nll[i];
-		r->done += n;
+		r->done = before + start + n;
 		am_progress_update(&job->o->progress, (double)r->done, (double)job->sequences.tokens);
 		if (!s && r->done < job->sequences.tokens && job->o->stop && *job->o->stop)
 			s = am_fail(err, AM_ERR_STOPPED, "stopped after %lld of %lld tokens", (long long)r->done,
 			            (long long)job->sequences.tokens);
 	}
+	r->done = before + q->n;
+	if (job->replay)
+		r->nll_sum[index] = am_replay_nll_sum(job->replay, index);
 	return s;
 }
 
@@ -59,7 +64,7 @@ static double mean_nll(const capture_run *r)
 		sum += r->nll_sum[i];
 		n += r->job->sequences.item[i].n - 1;
 	}
-	return n ? sum / (double)n : NAN;
+	return n && am_job_has_nll(r->job) ? sum / (double)n : NAN;
 }
 
 static am_status capture_all(capture_run *r, am_error *err)
@@ -119,6 +124,8 @@ static am_status check_output(const am_run_options *o, am_error *err)
 {
 	if (!o->output)
 		return am_fail(err, AM_ERR_USAGE, "no output given");
+	if (o->capture && am_file_is_same(o->capture, o->output))
+		return am_fail(err, AM_ERR_USAGE, "%s: is the input, expected another output", o->output);
 	for (int i = 0; i < o->n_inputs; i++)
 		if (o->inputs[i].kind != AM_INPUT_PROMPT && am_file_is_same(o->inputs[i].value, o->output))
 			return am_fail(err, AM_ERR_USAGE, "%s: is an input, expected another output", o->output);

@@ -29,6 +29,7 @@ typedef struct am_input {
 
 typedef struct am_run_options {
 	const char *model; /* directory */
+	const char *capture; /* replay: a capture file in place of model and inputs */
 	const am_input *inputs;
 	int n_inputs;
 	int ctx;           /* tokens a sequence at most; 0: the model's context, longer is an error */
@@ -71,7 +72,7 @@ typedef struct am_run_summary {
 	am_text notes; /* remarks for the user, a line each (text cut, ...) */
 } am_run_summary;
 
-/* Runs the model over all inputs and writes o->output. On failure, AM_ERR_STOPPED
+/* Runs the model over all inputs, or replays o->capture, and writes o->output. On failure, AM_ERR_STOPPED
  * included, nothing is left under that name; OUT.part keeps the rows written so far. *out is owned by the
  * caller (am_run_summary_fini) on success, untouched otherwise. */
 am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err) AM_MUST_CHECK;

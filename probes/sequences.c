@@ -295,6 +295,21 @@ am_status am_sequences_read(const am_run_options *o, int context, int vocab, am_
 	return AM_OK;
 }
 
+int am_sequence_row_from(const am_sequence *s, int position)
+{
+	if (!s->row)
+		return position;
+	int lo = 0, hi = s->n_rows;
+	while (lo < hi) {
+		int mid = lo + (hi - lo) / 2;
+		if (s->row[mid] < position)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 void am_sequences_fini(am_sequences *s)
 {
 	for (int i = 0; i < s->n; i++) {

@@ -110,7 +110,7 @@ static am_select_shape shape_of(am_shadow *s)
 		.layers = m->layers, .heads = m->heads, .kv_heads = m->kv_heads, .head_dim = m->head_dim,
 		.hidden = m->hidden, .capacity = s->c->sequences->longest, .block = s->c->block,
 		.workers = s->c->workers, .window = m->window, .kernels = s->c->kernels,
-		.rope = rope, .rope_ctx = (void *)m,
+		.rope = s->c->o->capture ? NULL : rope, .rope_ctx = (void *)m,
 	};
 }
 

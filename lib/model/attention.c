@@ -29,10 +29,30 @@ int am_first_key(const am_config *c, int layer, int position)
 	return w > 0 && position >= w ? position - w + 1 : 0;
 }
 
-void am_scaled_queries(const am_session *s, int row, int g, float *out)
+size_t am_cache_at(const am_session *s, int layer, int g, int key)
 {
 	const am_config *c = &s->model->config;
-	float scale = 1.0f / sqrtf((float)c->head_dim);
+	size_t slot = (size_t)(s->cache_slot ? s->cache_slot[layer] : layer);
+	return ((slot * (size_t)c->kv_heads + (size_t)g) * (size_t)s->capacity + (size_t)key) * (size_t)c->head_dim;
+}
+
+float am_score_scale(const am_session *s, int layer)
+{
+	return s->rules ? s->rules[layer].scale : 1.0f / sqrtf((float)s->model->config.head_dim);
+}
+
+void am_soft_cap(const am_session *s, int layer, float *score, int n)
+{
+	float cap = s->rules ? s->rules[layer].soft_cap : 0;
+	if (cap > 0)
+		for (int i = 0; i < n; i++)
+			score[i] = cap * tanhf(score[i] / cap);
+}
+
+void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out)
+{
+	const am_config *c = &s->model->config;
+	float scale = am_score_scale(s, layer);
 	size_t n = (size_t)(c->heads / c->kv_heads) * (size_t)c->head_dim;
 	const float *q = s->q + (size_t)row * (size_t)c->heads * (size_t)c->head_dim + (size_t)g * n;
 	for (size_t i = 0; i < n; i++)
@@ -61,13 +81,12 @@ static am_attn_row row_of(const am_session *s, int layer, int row, int head, int
                           const float *weight, const am_row_sums *sums)
 {
 	const am_config *c = &s->model->config;
-	size_t d = (size_t)c->head_dim, g = (size_t)(head / (c->heads / c->kv_heads));
-	size_t cache = ((size_t)layer * (size_t)c->kv_heads + g) * (size_t)s->capacity + (size_t)lo;
+	size_t g = (size_t)(head / (c->heads / c->kv_heads));
 	return (am_attn_row){
 		.layer = layer, .head = head, .kv_head = (int)g, .row = row,
 		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
 		.score = score, .weight = weight, .sums = sums,
-		.value = s->values + cache * d, .value_stride = c->head_dim, .head_dim = c->head_dim,
+		.value = s->values + am_cache_at(s, layer, (int)g, lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
 	};
 }
 
@@ -129,6 +148,7 @@ static void whole_tile(const am_attention_step *a, const am_tile *t, const unsig
 		int position = am_tile_position(s, t, i), lo = am_first_key(&s->model->config, a->layer, position);
 		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
 		tile_row r = {i, lo, position - lo + 1, score + at, weight + at, &sums[i]};
+		am_soft_cap(s, a->layer, r.score, r.n);
 		reduce_row(a, t, &r, wanted[i]);
 	}
 	am_product_nn(s->kernels, t->m, t->d, t->keys, weight, (int)stride, t->v, t->d, out, t->d);
@@ -158,9 +178,8 @@ static am_tile tile_of(const am_attention_step *a, int task, int worker)
 	int from = s->position + t.first;
 	t.key0 = am_first_key(c, a->layer, from);
 	t.keys = from + t.count - t.key0;
-	size_t head = ((size_t)a->layer * (size_t)c->kv_heads + (size_t)t.g) * (size_t)s->capacity;
-	t.k = s->keys + (head + (size_t)t.key0) * (size_t)t.d;
-	t.v = s->values + (head + (size_t)t.key0) * (size_t)t.d;
+	t.k = s->keys + am_cache_at(s, a->layer, t.g, t.key0);
+	t.v = s->values + am_cache_at(s, a->layer, t.g, t.key0);
 	return t;
 }
 
@@ -175,7 +194,7 @@ void am_attention_task(void *ctx, int task, int worker)
 		any |= wanted[i];
 	}
 	for (int r = 0; r < t.count; r++)
-		am_scaled_queries(s, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
+		am_scaled_queries(s, a->layer, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
 	if ((size_t)t.m * (size_t)am_attention_stride(t.keys) <= s->tile_floats)
 		whole_tile(a, &t, wanted, any);
 	else

@@ -25,8 +25,14 @@ typedef struct am_tile {
 
 /* First key that a query sees in a layer. */
 int am_first_key(const am_config *c, int layer, int position);
-/* out[heads of the group][head_dim]: a row's queries of KV head g, times the scale. */
-void am_scaled_queries(const am_session *s, int row, int g, float *out);
+/* Floats into the KV cache where the layer's keys (or values) of KV head g begin at `key`. */
+size_t am_cache_at(const am_session *s, int layer, int g, int key);
+/* out[heads of the group][head_dim]: a row's queries of KV head g, times the layer's scale. */
+void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out);
+/* Factor of the layer's scores. */
+float am_score_scale(const am_session *s, int layer);
+/* The layer's soft cap on n scores; leaves them alone where there is none. */
+void am_soft_cap(const am_session *s, int layer, float *score, int n);
 /* Position and head of a tile row. */
 int am_tile_position(const am_session *s, const am_tile *t, int i);
 int am_tile_head(const am_tile *t, int i);

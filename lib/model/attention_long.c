@@ -101,6 +101,7 @@ static void stream_chunk(const am_attention_step *a, const am_tile *t, int at, i
 		int lo = am_first_key(&s->model->config, a->layer, position), skip = lo > from ? lo - from : 0;
 		int end = position + 1 - from < keys ? position + 1 - from : keys, n = end - skip;
 		float *score = w->score + (size_t)i * stride;
+		am_soft_cap(s, a->layer, score + skip, n);
 		if (w->stream[i].kept >= 0 && n > 0)
 			memcpy(w->kept + (size_t)w->stream[i].kept * kept_stride + (from + skip - lo), score + skip,
 			       (size_t)n * sizeof *score);

@@ -99,9 +99,7 @@ static void visible(const rows_tile *t, int i, int *lo, int *n)
 /* Keys and values of the tile. */
 static const float *cache_of(const rows_tile *t, const float *cache, int g)
 {
-	const am_config *c = &t->s->model->config;
-	size_t head = (size_t)t->a->layer * (size_t)c->kv_heads + (size_t)g;
-	return cache + (head * (size_t)t->s->capacity + (size_t)t->key0) * (size_t)c->head_dim;
+	return cache + am_cache_at(t->s, t->a->layer, g, t->key0);
 }
 
 static void score_group(const rows_tile *t, int g)
@@ -109,7 +107,7 @@ static void score_group(const rows_tile *t, int g)
 	am_session *s = t->s;
 	const am_config *c = &s->model->config;
 	size_t d = (size_t)c->head_dim;
-	float scale = 1.0f / sqrtf((float)c->head_dim), *to = t->w->q_tile;
+	float scale = am_score_scale(s, t->a->layer), *to = t->w->q_tile;
 	int m = t->group * t->count;
 	for (int h = 0; h < t->group; h++)
 		for (int i = 0; i < t->count; i++, to += d) {
@@ -135,6 +133,7 @@ static void reduce_row(const rows_tile *t, int head, int i)
 	int skip = lo - t->key0;
 	float *score = t->w->score + row_at(t, head, i) + skip, *weight = t->w->weight + row_at(t, head, i);
 	am_row_sums *sums = &t->w->row_sums[i * heads + head];
+	am_soft_cap(s, t->a->layer, score, n);
 	if (t->joint && t->w->row_wants[i * heads + head])
 		s->kernels->row_stats(score, n, weight + skip, sums);
 	else

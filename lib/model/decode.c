@@ -31,9 +31,7 @@ static float *row_of(const am_session *s, float *rows, int head)
 
 static const float *cache_of(const am_session *s, const float *cache, int layer, int g, int key)
 {
-	const am_config *c = &s->model->config;
-	size_t row = ((size_t)layer * (size_t)c->kv_heads + (size_t)g) * (size_t)s->capacity + (size_t)key;
-	return cache + row * (size_t)c->head_dim;
+	return cache + am_cache_at(s, layer, g, key);
 }
 
 /* Task: the keys of one part for the heads of one KV head. */
@@ -45,9 +43,11 @@ static void score_part(void *ctx, int task, int worker)
 	int g = task % c->kv_heads, at = task / c->kv_heads * PART, group = c->heads / c->kv_heads;
 	int n = step->n - at < PART ? step->n - at : PART;
 	float *q = s->worker[worker].q_tile;
-	am_scaled_queries(s, 0, g, q);
+	am_scaled_queries(s, step->layer, 0, g, q);
 	s->kernels->decode_scores(q, group, c->head_dim, cache_of(s, s->keys, step->layer, g, step->lo + at), n,
 	                          row_of(s, s->decode_score, g * group) + at, s->capacity);
+	for (int h = 0; h < group; h++)
+		am_soft_cap(s, step->layer, row_of(s, s->decode_score, g * group + h) + at, n);
 }
 
 /* Sums the weighted values of k keys into the worker's out_tile and returns the sum of their

@@ -24,6 +24,11 @@ typedef enum { AM_COMPUTE_F32, AM_COMPUTE_BF16 } am_compute;
 /* "f32", "bf16" */
 const char *am_compute_name(am_compute dtype);
 
+/* Scores of a layer: scale q . k, then soft_cap tanh(score / soft_cap) where that is > 0. */
+typedef struct am_score_rule {
+	float scale, soft_cap;
+} am_score_rule;
+
 typedef struct am_session_options {
 	int capacity;   /* positions the KV cache holds */
 	int block;      /* most rows of one am_session_forward call */
@@ -32,6 +37,13 @@ typedef struct am_session_options {
 	am_threads *threads;       /* borrowed */
 	const am_kernels *kernels; /* borrowed */
 	am_compute dtype;
+	/* Where attention alone is run (attend.h): how scores are formed, [layers]; NULL: q . k /
+	 * sqrt(head_dim). */
+	const am_score_rule *rules;
+	/* Which of `cache_layers` slots of the KV cache a layer has, [layers]; layers may share
+	 * one in turn. NULL: each its own. */
+	const int *cache_slot;
+	int cache_layers;
 } am_session_options;
 
 /* The model must outlive the session. am_gemm_init must have succeeded. */

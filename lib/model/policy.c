@@ -30,8 +30,8 @@ am_select_block am_select_block_of(const am_session *s, int layer, int start, in
 	size_t stride = (size_t)s->capacity * (size_t)c->head_dim;
 	return (am_select_block){
 		.layer = layer, .start = start, .rows = rows, .x = s->normed, .q = s->q,
-		.k = s->keys + (size_t)layer * (size_t)c->kv_heads * stride, .k_stride = (int64_t)stride,
-		.scale = 1.0f / sqrtf((float)c->head_dim),
+		.k = s->keys + am_cache_at(s, layer, 0, 0), .k_stride = (int64_t)stride,
+		.scale = am_score_scale(s, layer),
 	};
 }
 

@@ -68,7 +68,7 @@ static bool allocate(am_session *s)
 	const am_config *c = &s->model->config;
 	bool ok = true;
 	size_t b = (size_t)s->block, d = (size_t)c->head_dim;
-	size_t cache = (size_t)c->layers * (size_t)c->kv_heads * (size_t)s->capacity;
+	size_t cache = (size_t)s->cache_layers * (size_t)c->kv_heads * (size_t)s->capacity;
 	s->keys = take(s, &ok, cache, d * sizeof(float));
 	s->values = take(s, &ok, cache, d * sizeof(float));
 	s->cache_bytes = s->scratch_bytes;
@@ -161,6 +161,9 @@ am_status am_session_new(const am_model *m, const am_session_options *o, am_sess
 	s->threads = o->threads;
 	s->kernels = o->kernels;
 	s->dtype = o->dtype;
+	s->rules = o->rules;
+	s->cache_slot = o->cache_slot;
+	s->cache_layers = o->cache_slot ? o->cache_layers : m->config.layers;
 	s->capacity = o->capacity;
 	s->block = o->block < o->capacity ? o->block : o->capacity;
 	s->tile_floats = o->tile_floats ? o->tile_floats : TILE_FLOATS;
@@ -234,7 +237,7 @@ am_status am_session_skip(am_session *s, int position, am_error *err)
 	if (position <= s->position)
 		return AM_OK;
 	const am_config *c = &s->model->config;
-	size_t heads = (size_t)c->layers * (size_t)c->kv_heads;
+	size_t heads = (size_t)s->cache_layers * (size_t)c->kv_heads;
 	for (size_t h = 0; h < heads; h++)
 		for (int p = s->position; p < position; p++)
 			repeat_position(s, h, p);

@@ -32,8 +32,11 @@ struct am_session {
 	am_compute dtype;
 	int capacity, block, position;
 	size_t cache_bytes, scratch_bytes;
-	/* KV cache, [layers][kv_heads][capacity][head_dim] each. */
+	/* KV cache, [cache_layers][kv_heads][capacity][head_dim] each. */
 	float *keys, *values;
+	int cache_layers;
+	const int *cache_slot;      /* [layers] -> cache layer; NULL: the same */
+	const am_score_rule *rules; /* [layers] or NULL */
 	/* Rotary tables of the block, per distinct rope config: [block][head_dim / 2]. */
 	int n_ropes, *rope_of_layer; /* [layers] -> rope */
 	float *inv_freq;             /* [n_ropes][head_dim / 2] */

@@ -48,6 +48,7 @@ static void check_moments(am_checker *c, const am_check_row *r)
 	in_range(c, r, AM_FIELD_SCORE_VARIANCE, "score_variance is not negative", 0, FLT_MAX);
 	in_range(c, r, AM_FIELD_RENYI2, "renyi2 is in [0, ln n]", 0, log(n));
 	in_range(c, r, AM_FIELD_MAX_PROB, "max_prob is in [1/n, 1]", 1 / n, 1);
+	in_range(c, r, AM_FIELD_DEFICIT, "deficit is in [0, 1]", 0, 1);
 	in_range(c, r, AM_FIELD_SINK_MASS, "sink_mass is in [0, 1]", 0, 1);
 	in_range(c, r, AM_FIELD_RECENT_MASS, "recent_mass is in [0, 1]", 0, 1);
 	in_range(c, r, AM_FIELD_MEAN_DISTANCE, "mean_distance is in [0, position]", 0, farthest);

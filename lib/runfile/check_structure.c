@@ -139,7 +139,13 @@ static void check_field(am_checker *c, am_field f)
 static bool required(const am_run *r, am_field f)
 {
 	const am_field_spec *spec = &r->spec[f];
-	if (f == AM_FIELD_OUTPUT_ERROR || !spec->n_axes || am_check_shadow_optional(f))
+	const char *capture;
+	bool told = f == AM_FIELD_ROW_TOKEN || f == AM_FIELD_ROW_NLL || f == AM_FIELD_SEQUENCE_NLL ||
+	            f == AM_FIELD_TOKEN_ID || f == AM_FIELD_TOKEN_OFFSET;
+	/* A capture need not know tokens and likelihoods. */
+	if (told && am_run_attr_str(r, "capture", &capture))
+		return false;
+	if (f == AM_FIELD_OUTPUT_ERROR || f == AM_FIELD_DEFICIT || !spec->n_axes || am_check_shadow_optional(f))
 		return false;
 	/* The rank axis may be there for the sets of selectors alone. */
 	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && r->n_selectors)

@@ -3,28 +3,8 @@
 #include "base/mem.h"
 #include "runfile/reader_state.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* Plain errors (missing, not permitted, a directory) in the system's words. */
-static am_status check_file(const char *path, am_error *err)
-{
-	struct stat st;
-	if (stat(path, &st) != 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return am_fail(err, AM_ERR_IO, "%s: expected a file, found %s", path,
-		               S_ISDIR(st.st_mode) ? "a directory" : "a device");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-	close(fd);
-	return AM_OK;
-}
 
 static am_status check_format(am_run *r, am_error *err)
 {
@@ -57,7 +37,7 @@ static am_status load(am_run *r, am_error *err)
 
 am_status am_run_open(const char *path, am_run **out, am_error *err)
 {
-	am_status s = check_file(path, err);
+	am_status s = am_h5_check_file(path, err);
 	if (s)
 		return s;
 	am_run *r = am_calloc(1, sizeof *r);

@@ -47,7 +47,7 @@ char *am_run_attr_of(hid_t object, const char *name)
 	return out;
 }
 
-static void read_value(hid_t attr, hid_t type, am_value *v)
+static void read_open(hid_t attr, hid_t type, am_value *v)
 {
 	char text[64] = "";
 	H5T_class_t class = H5Tget_class(type);
@@ -73,6 +73,23 @@ static void read_value(hid_t attr, hid_t type, am_value *v)
 		H5Sclose(space);
 }
 
+am_status am_value_read(hid_t object, const char *name, am_value *out)
+{
+	am_value v = {.name = am_strdup(name), .kind = AM_VALUE_OTHER};
+	hid_t attr = H5Aopen(object, name, H5P_DEFAULT);
+	hid_t type = attr < 0 ? attr : H5Aget_type(attr);
+	if (type >= 0)
+		read_open(attr, type, &v);
+	else
+		v.text = am_strdup("(not readable)");
+	if (type >= 0)
+		H5Tclose(type);
+	if (attr >= 0)
+		H5Aclose(attr);
+	*out = v;
+	return v.name && v.text ? AM_OK : AM_ERR_MEMORY;
+}
+
 static herr_t load_one(hid_t root, const char *name, const H5A_info_t *info, void *ctx)
 {
 	(void)info;
@@ -85,19 +102,9 @@ static herr_t load_one(hid_t root, const char *name, const H5A_info_t *info, voi
 		r->attr = p;
 		r->attr_room = room;
 	}
-	am_value v = {.name = am_strdup(name)};
-	hid_t attr = H5Aopen(root, name, H5P_DEFAULT);
-	hid_t type = attr < 0 ? attr : H5Aget_type(attr);
-	if (type >= 0)
-		read_value(attr, type, &v);
-	else
-		v.text = am_strdup("(not readable)"), v.kind = AM_VALUE_OTHER;
-	if (type >= 0)
-		H5Tclose(type);
-	if (attr >= 0)
-		H5Aclose(attr);
-	r->attr[r->n_attr++] = v;
-	return v.name && v.text ? 0 : -1;
+	am_status s = am_value_read(root, name, &r->attr[r->n_attr]);
+	r->n_attr++;
+	return s ? -1 : 0;
 }
 
 am_status am_run_load_attrs(am_run *r, am_error *err)

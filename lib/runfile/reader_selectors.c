@@ -45,7 +45,7 @@ am_status am_run_load_selectors(am_run *r, am_error *err)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", r->path);
 	for (int i = 0; i < AM_RUN_SELECTORS && !s; i++) {
 		snprintf(path, sizeof path, "/selector/s%d", i);
-		if (!am_run_path_exists(r->file, path))
+		if (!am_h5_exists(r->file, path))
 			break;
 		s = read_selector(r, path, &r->selector[i], err);
 		r->n_selectors += !s;

@@ -13,6 +13,10 @@ typedef struct am_value {
 	double x;
 } am_value;
 
+/* The attribute of an object, in memory of its own (name and text) whatever the result;
+ * AM_ERR_MEMORY alone. */
+am_status am_value_read(hid_t object, const char *name, am_value *out) AM_MUST_CHECK;
+
 typedef struct am_dist_files {
 	hid_t prob, offset; /* negative when the layer has none */
 	int64_t elements;
@@ -43,8 +47,6 @@ void am_run_free_attrs(am_run *r);
 /* reader_selectors.c: what was shadowed, and with that the table of fields. */
 am_status am_run_load_selectors(am_run *r, am_error *err) AM_MUST_CHECK;
 
-/* Whether `path` exists within this file; links to elsewhere do not count. */
-bool am_run_path_exists(hid_t file, const char *path);
 /* reader_attr.c: a string attribute in new memory (am_free), NULL when there is none. */
 char *am_run_attr_of(hid_t object, const char *name);
 

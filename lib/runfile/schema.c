@@ -43,6 +43,8 @@ const am_field_spec am_fields[AM_FIELD_COUNT] = {
 	                             "variance of the scores under the row's probabilities"},
 	[AM_FIELD_RENYI2] = {"/stat/renyi2", AM_TYPE_F32, 3, LHR, "nat", "Renyi entropy of order 2"},
 	[AM_FIELD_MAX_PROB] = {"/stat/max_prob", AM_TYPE_F32, 3, LHR, "1", "largest probability"},
+	[AM_FIELD_DEFICIT] = {"/stat/deficit", AM_TYPE_F32, 3, LHR, "1",
+	                      "share that a sink logit takes from all keys: 1 - sum of what they get"},
 	[AM_FIELD_SINK_MASS] = {"/stat/sink_mass", AM_TYPE_F32, 3, LHR, "1",
 	                        "mass of the first keys of the sequence (attribute sink_keys)"},
 	[AM_FIELD_RECENT_MASS] = {"/stat/recent_mass", AM_TYPE_F32, 3, LHR, "1",

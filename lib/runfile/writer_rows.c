@@ -12,7 +12,8 @@
 static bool held(const am_run_writer *w, int f, const am_run_contents *c)
 {
 	const am_field_spec *s = &w->spec[f];
-	if (f == AM_FIELD_OUTPUT_ERROR && !c->output_error)
+	if ((f == AM_FIELD_OUTPUT_ERROR && !c->output_error) || (f == AM_FIELD_DEFICIT && !c->deficit) ||
+	    (f == AM_FIELD_ROW_TOKEN && c->no_tokens) || (f == AM_FIELD_ROW_NLL && c->no_nll))
 		return false;
 	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && c->no_topk)
 		return false;

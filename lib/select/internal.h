@@ -52,7 +52,7 @@ struct am_selector {
 
 extern const am_selector_ops am_select_exact, am_select_exact_group, am_select_exact_sum, am_select_exact_max,
 	am_select_random, am_select_precision, am_select_topp, am_select_recent, am_select_quest, am_select_loki,
-	am_select_doublesparse, am_select_snapkv, am_select_blockmean, am_select_indexer;
+	am_select_doublesparse, am_select_snapkv, am_select_blockmean, am_select_indexer, am_select_indices;
 
 /* Keys of a row that come before all others and count: the first `sink`, then the
  * last `recent`, the most recent first. sink + recent <= n. */

@@ -11,6 +11,7 @@ static const am_selector_ops *const all[] = {
 	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
 	&am_select_precision, &am_select_topp, &am_select_random, &am_select_recent, &am_select_quest,
 	&am_select_blockmean, &am_select_loki, &am_select_doublesparse, &am_select_snapkv, &am_select_indexer,
+	&am_select_indices,
 };
 
 const char *am_set_scope_name(am_set_scope scope)

@@ -64,7 +64,7 @@ am_status am_read_helmet_ruler(const am_sample_reader *r, const json_t *o, am_ta
 	const char *context, *example = text_of(o, "example");
 	am_text question = {0};
 	bool outputs = json_object_get(o, "outputs") && !json_object_get(o, "answer");
-	s->metric = AM_METRIC_RECALL;
+	s->metric = AM_TASK_METRIC_RECALL;
 	s->max_new_tokens = am_ruler_new_tokens(r->task);
 	am_status status = am_task_field_view(o, "context", r->where, &context, err);
 	if (!status)
@@ -104,7 +104,7 @@ am_status am_read_helmet_kv(const am_sample_reader *r, const json_t *o, am_task_
 {
 	const char *context, *question;
 	am_text demos = {0};
-	s->metric = AM_METRIC_SUBSTRING;
+	s->metric = AM_TASK_METRIC_SUBSTRING;
 	s->max_new_tokens = 100;
 	am_status status = am_task_field_view(o, "context", r->where, &context, err);
 	if (!status)
@@ -124,7 +124,7 @@ am_status am_read_helmet_kv(const am_sample_reader *r, const json_t *o, am_task_
 am_status am_read_infbench(const am_sample_reader *r, const json_t *o, am_task_sample *s, am_error *err)
 {
 	const char *context, *question;
-	s->metric = AM_METRIC_ROUGE_L;
+	s->metric = AM_TASK_METRIC_ROUGE_L;
 	s->max_new_tokens = 40;
 	s->cut_middle = true;
 	am_status status = am_task_field_view(o, "context", r->where, &context, err);
@@ -155,7 +155,7 @@ am_status am_read_longbench(const am_sample_reader *r, const json_t *o, am_task_
 	am_template_field fields[] = {{"DOC", NULL}, {"Q", NULL}, {"C_A", NULL}, {"C_B", NULL}, {"C_C", NULL}, {"C_D", NULL}};
 	char *value[COUNT(keys)] = {0};
 	const char *answer;
-	s->metric = AM_METRIC_CHOICE;
+	s->metric = AM_TASK_METRIC_CHOICE;
 	s->max_new_tokens = 128;
 	s->cut_middle = true;
 	am_status status = am_task_field_view(o, "answer", r->where, &answer, err);
@@ -201,7 +201,7 @@ am_status am_read_kv_records(const am_sample_reader *r, const json_t *o, am_task
 	const json_t *records;
 	const char *key, *value;
 	am_text doc = {0};
-	s->metric = AM_METRIC_RECALL;
+	s->metric = AM_TASK_METRIC_RECALL;
 	s->max_new_tokens = 100;
 	am_status status = am_task_field_array(o, "ordered_kv_records", r->where, &records, err);
 	if (!status)

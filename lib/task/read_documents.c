@@ -41,7 +41,7 @@ am_status am_read_kilt(const am_sample_reader *r, const json_t *o, am_task_sampl
 	const json_t *ctxs, *d;
 	am_text doc = {0};
 	size_t i;
-	s->metric = AM_METRIC_SUBSTRING;
+	s->metric = AM_TASK_METRIC_SUBSTRING;
 	s->max_new_tokens = 20;
 	am_status status = am_task_field_view(o, "question", r->where, &question, err);
 	if (!status)
@@ -103,7 +103,7 @@ am_status am_read_rerank(const am_sample_reader *r, const json_t *o, am_task_sam
 	const json_t *ctxs, *d;
 	am_text doc = {0};
 	size_t i;
-	s->metric = AM_METRIC_NDCG;
+	s->metric = AM_TASK_METRIC_NDCG;
 	s->max_new_tokens = 200;
 	am_status status = am_task_field_view(o, "query", r->where, &query, err);
 	if (!status)

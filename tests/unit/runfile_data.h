@@ -31,7 +31,7 @@ static inline sample sample_new(int n_layer, int n_head, int64_t seq_length, int
 	                 .n_kv_head = 2, .kv_head = sample_ids, .n_k = 4, .k = sample_k, .n_ratio = 3,
 	                 .ratio = sample_ratio, .n_mass = 3, .mass = sample_mass, .n_rank = 8,
 	                 .n_distance_bin = 12, .n_map = 8, .n_row = seq_length * n_sequence},
-		.contents = {.output_error = true, .deflate = 4},
+		.contents = {.output_error = true, .deficit = true, .deflate = 4},
 		.seq_length = seq_length,
 		.n_sequence = n_sequence,
 	};

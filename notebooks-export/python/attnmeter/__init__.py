@@ -5,20 +5,26 @@
     rows = attnmeter.rows(run)          # /stat with what each row is, as coordinates
     rows.entropy.sel(layer=3).groupby("sequence_of_row").mean("row")
 
+attnmeter.capture records queries and keys of a Hugging Face model for `attnmeter replay`.
+
 Needs xarray and h5netcdf. The file itself needs neither: docs/run-file.md tells
 how to read it with h5py alone.
 """
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-import xarray
+if TYPE_CHECKING:
+    import xarray
 
 __all__ = ["open", "rows", "sequence_means"]
 
 def open(path: str | os.PathLike[str]) -> xarray.DataTree:  # noqa: A001 - the verb users know
     """The whole file as a tree of datasets, read lazily. Interrupted runs (.part) open
     too; `complete` is among the attributes. ValueError when it is no run file."""
+    import xarray  # here, so that attnmeter.capture does without
+
     tree = xarray.open_datatree(path, engine="h5netcdf")
     if tree.attrs.get("format") != "attnmeter-run":
         tree.close()
