@@ -234,7 +234,7 @@ void am_aggregate_warn_nan(am_aggregate *a, am_field field, int64_t n, int layer
 {
 	am_text line = {0};
 	am_text_printf(&line, "%s: %" PRId64 " NaN row%s left out, the first in layer %.0f, head %.0f\n",
-	               am_fields[field].path, n, n == 1 ? "" : "s",
+	               am_run_field(a->run, field)->path, n, n == 1 ? "" : "s",
 	               am_run_axis_values(a->run, AM_AXIS_LAYER)[layer],
 	               am_run_axis_values(a->run, AM_AXIS_HEAD)[head]);
 	if (!strstr(am_text_str(&a->warnings), am_text_str(&line)))

@@ -18,6 +18,8 @@
 
 #include <stdint.h>
 
+/* n_head may be changed between calls, for fields with another number of heads or none
+ * (then 1): cells follow from it. */
 typedef struct am_aggregate {
 	am_run *run;
 	am_aggregate_options options;
@@ -60,10 +62,14 @@ typedef struct am_means {
 
 /* As AM_MEANS_NORMALISED each value is divided by ln of the row's visible keys
  * and rows with fewer than 2 are left out. NaN rows add a line to a->warnings. */
-typedef enum { AM_MEANS_PLAIN, AM_MEANS_NORMALISED } am_means_kind;
+/* AM_MEANS_QUIET: NaN rows, left out by intention, add none. */
+typedef enum { AM_MEANS_PLAIN, AM_MEANS_NORMALISED, AM_MEANS_QUIET } am_means_kind;
 am_status am_aggregate_means(am_aggregate *a, am_rows *rows, am_means_kind kind, am_means *out,
                              am_error *err) AM_MUST_CHECK;
 void am_means_fini(am_means *m);
+/* Fills the cells of layers and of all from those of heads, whose n_rows are set and
+ * whose own are 0. */
+void am_means_average(const am_aggregate *a, am_means *m);
 
 /* out[inner][cells]: intervals of the means (analysis/bootstrap.h); cells below
  * the level asked for stay NaN. The caller frees *out (am_free). */

@@ -119,6 +119,15 @@ static void average_cells(const am_aggregate *a, am_means *m, int to, int from, 
 		}
 }
 
+void am_means_average(const am_aggregate *a, am_means *m)
+{
+	for (int b = 0; b < a->n_bin; b++) {
+		for (int l = 0; l < a->n_layer; l++)
+			average_cells(a, m, am_aggregate_cell(a, b, l, -1), am_aggregate_cell(a, b, l, 0), a->n_head);
+		average_cells(a, m, am_aggregate_cell(a, b, -1, -1), am_aggregate_cell(a, b, 0, -1), a->n_layer);
+	}
+}
+
 static am_status fill(am_aggregate *a, am_rows *rows, double *factor, sums *t, am_means *m, am_error *err)
 {
 	for (int l = 0; l < a->n_layer; l++) {
@@ -127,11 +136,7 @@ static am_status fill(am_aggregate *a, am_rows *rows, double *factor, sums *t, a
 			return s;
 		store_layer(a, t, l, m);
 	}
-	for (int b = 0; b < a->n_bin; b++) {
-		for (int l = 0; l < a->n_layer; l++)
-			average_cells(a, m, am_aggregate_cell(a, b, l, -1), am_aggregate_cell(a, b, l, 0), a->n_head);
-		average_cells(a, m, am_aggregate_cell(a, b, -1, -1), am_aggregate_cell(a, b, 0, -1), a->n_layer);
-	}
+	am_means_average(a, m);
 	return AM_OK;
 }
 
@@ -151,7 +156,7 @@ am_status am_aggregate_means(am_aggregate *a, am_rows *rows, am_means_kind kind,
 		s = fill(a, rows, factor, &t, &m, err);
 	else
 		s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
-	if (!s && t.nan && !normalise)
+	if (!s && t.nan && kind == AM_MEANS_PLAIN)
 		am_aggregate_warn_nan(a, rows->field, t.nan, t.nan_layer, t.nan_head);
 	am_free(t.sum);
 	am_free(t.count);

@@ -184,7 +184,7 @@ am_status am_aggregate_quantiles(am_aggregate *a, am_rows *rows, const double *p
 		am_free(s.out);
 		return st;
 	}
-	if (s.nan)
+	if (s.nan && !rows->edit) /* an edit leaves rows out on purpose */
 		am_aggregate_warn_nan(a, rows->field, s.nan, s.nan_layer, s.nan_head);
 	*out = s.out;
 	return AM_OK;

@@ -1,31 +1,12 @@
-#include "analysis/bootstrap.h"
+#include "analysis/bootstrap_state.h"
 
 #include "base/mem.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
-#include <gsl/gsl_rng.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
-
-#define LANES 32 /* cells that share one pass of draws */
-
-/* Sequences with a value, ordered by task, for cells with the same gaps. */
-typedef struct frame {
-	int n;         /* sequences with a value */
-	int n_group;   /* tasks with such a sequence */
-	int *sequence; /* [n] */
-	int *first;    /* [n_group + 1] where each task starts in `sequence` */
-} frame;
-
-typedef struct workspace {
-	frame f;
-	double *lanes;  /* [n][LANES] values times their weight in the estimate */
-	double *sample; /* [LANES][resamples] */
-	gsl_rng *rng;
-} workspace;
 
 double am_bootstrap_estimate(const double *value, const int *task, int n_sequence, int n_task)
 {
@@ -47,7 +28,40 @@ double am_bootstrap_estimate(const double *value, const int *task, int n_sequenc
 	return n_group ? total / n_group : NAN;
 }
 
-static void frame_fill(frame *f, const double *value, const int *task, int n_sequence, int n_task)
+void am_bootstrap_error(const double *value, const int *task, int n_sequence, int n_task, double *error,
+                        double *freedom)
+{
+	double total = 0, spread = 0, per_freedom = 0;
+	int n_group = 0;
+	for (int t = 0; t < n_task; t++) {
+		double mean = 0, squares = 0;
+		int n = 0;
+		for (int i = 0; i < n_sequence; i++)
+			if (task[i] == t && !isnan(value[i])) {
+				double d = value[i] - mean;
+				mean += d / ++n;
+				squares += d * (value[i] - mean);
+			}
+		n_group += n > 0;
+		if (n < 2)
+			continue;
+		double variance = squares / (n - 1) / n;
+		total += variance;
+		spread += variance * variance / (n - 1);
+		per_freedom += n - 1;
+	}
+	*error = per_freedom > 0 ? sqrt(total) / n_group : NAN;
+	*freedom = spread > 0 ? total * total / spread : per_freedom > 0 ? per_freedom : NAN;
+}
+
+am_interval_method am_bootstrap_method(am_interval_method method, int n_sequence, int least)
+{
+	if (method != AM_INTERVAL_AUTO)
+		return method;
+	return n_sequence < AM_BOOTSTRAP_T_BELOW && least >= AM_BOOTSTRAP_MIN_SEQUENCES ? AM_INTERVAL_T : AM_INTERVAL_BCA;
+}
+
+static void frame_fill(am_boot_frame *f, const double *value, const int *task, int n_sequence, int n_task)
 {
 	f->n = f->n_group = 0;
 	for (int t = 0; t < n_task; t++) {
@@ -61,6 +75,14 @@ static void frame_fill(frame *f, const double *value, const int *task, int n_seq
 	f->first[f->n_group] = f->n;
 }
 
+static int smallest_group(const am_boot_frame *f)
+{
+	int least = f->n;
+	for (int g = 0; g < f->n_group; g++)
+		least = f->first[g + 1] - f->first[g] < least ? f->first[g + 1] - f->first[g] : least;
+	return least;
+}
+
 static bool same_gaps(const double *a, const double *b, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -69,30 +91,33 @@ static bool same_gaps(const double *a, const double *b, int n)
 	return true;
 }
 
-static void load_lanes(workspace *w, const double *value, int n_sequence, int n_lane)
+void am_boot_load(am_boot *w, const double *value, int n_sequence, int n_lane)
 {
-	const frame *f = &w->f;
-	memset(w->lanes, 0, (size_t)f->n * LANES * sizeof *w->lanes);
+	const am_boot_frame *f = &w->f;
+	memset(w->lanes, 0, (size_t)f->n * AM_BOOT_LANES * sizeof *w->lanes);
 	for (int g = 0; g < f->n_group; g++) {
 		double weight = 1.0 / ((double)f->n_group * (f->first[g + 1] - f->first[g]));
 		for (int i = f->first[g]; i < f->first[g + 1]; i++)
 			for (int c = 0; c < n_lane; c++)
-				w->lanes[(size_t)i * LANES + c] = weight * value[(size_t)c * n_sequence + f->sequence[i]];
+				w->lanes[(size_t)i * AM_BOOT_LANES + c] = weight * value[(size_t)c * n_sequence + f->sequence[i]];
 	}
 }
 
-static void draw(workspace *w, int n_lane, int resamples, uint64_t seed)
+void am_boot_seed(am_boot *w, uint64_t seed)
 {
-	const frame *f = &w->f;
 	gsl_rng_set(w->rng, (unsigned long)(seed ^ seed >> 32)); /* which takes 32 bits */
+}
+
+static void draw_estimates(am_boot *w, int n_lane, int resamples)
+{
+	const am_boot_frame *f = &w->f;
 	for (int b = 0; b < resamples; b++) {
-		double sum[LANES] = {0};
+		double sum[AM_BOOT_LANES] = {0};
 		for (int g = 0; g < f->n_group; g++) {
 			unsigned long size = (unsigned long)(f->first[g + 1] - f->first[g]);
 			for (unsigned long j = 0; j < size; j++) {
-				size_t pick = (size_t)f->first[g] + gsl_rng_uniform_int(w->rng, size);
-				const double *x = w->lanes + pick * LANES;
-				for (int c = 0; c < LANES; c++)
+				const double *x = am_boot_draw(w, g, size);
+				for (int c = 0; c < AM_BOOT_LANES; c++)
 					sum[c] += x[c];
 			}
 		}
@@ -104,18 +129,18 @@ static void draw(workspace *w, int n_lane, int resamples, uint64_t seed)
 /* Acceleration from the influences U = (n - 1)(mean of leave-one-out estimates
  * - leave-one-out estimate), task by task: for a mean these are (x - mean of the
  * task) times its weight. *spread is the largest weighted deviation. */
-static double acceleration(const workspace *w, int lane, double *spread)
+double am_boot_acceleration(const am_boot *w, int lane, double *spread)
 {
-	const frame *f = &w->f;
+	const am_boot_frame *f = &w->f;
 	double cubes = 0, squares = 0;
 	*spread = 0;
 	for (int g = 0; g < f->n_group; g++) {
 		int n = f->first[g + 1] - f->first[g];
 		double mean = 0;
 		for (int i = f->first[g]; i < f->first[g + 1]; i++)
-			mean += w->lanes[(size_t)i * LANES + lane] / n;
+			mean += w->lanes[(size_t)i * AM_BOOT_LANES + lane] / n;
 		for (int i = f->first[g]; i < f->first[g + 1]; i++) {
-			double u = w->lanes[(size_t)i * LANES + lane] - mean;
+			double u = w->lanes[(size_t)i * AM_BOOT_LANES + lane] - mean;
 			cubes += u * u * u;
 			squares += u * u;
 			*spread = fmax(*spread, fabs(u));
@@ -144,7 +169,7 @@ static double adjusted(double z0, double a, double z)
 
 /* gsl_stats_quantile_from_sorted_data without the sorting, which would be the
  * longest part of it all. */
-static double quantile(double *sample, int n, double p)
+double am_boot_quantile(double *sample, int n, double p)
 {
 	double at = p * (n - 1);
 	int k = (int)at;
@@ -157,22 +182,29 @@ static double quantile(double *sample, int n, double p)
 	return x + (at - k) * (next - x);
 }
 
-static am_interval interval(workspace *w, int lane, int resamples)
+double am_boot_estimate(const am_boot *w, int lane, double *tolerance)
 {
-	double estimate = 0, scale = 0, spread;
+	double estimate = 0, scale = 0;
 	for (int i = 0; i < w->f.n; i++) {
-		estimate += w->lanes[(size_t)i * LANES + lane];
-		scale += fabs(w->lanes[(size_t)i * LANES + lane]);
+		estimate += w->lanes[(size_t)i * AM_BOOT_LANES + lane];
+		scale += fabs(w->lanes[(size_t)i * AM_BOOT_LANES + lane]);
 	}
-	double tolerance = 1e-13 * scale;
-	double a = acceleration(w, lane, &spread);
+	*tolerance = 1e-13 * scale;
+	return estimate;
+}
+
+static am_interval interval(am_boot *w, int lane, int resamples, bool bca)
+{
+	double tolerance, spread;
+	double estimate = am_boot_estimate(w, lane, &tolerance);
+	double a = am_boot_acceleration(w, lane, &spread);
 	if (!(spread > tolerance))
 		return (am_interval){estimate, estimate};
 	double *sample = w->sample + (size_t)lane * resamples;
 	double tail = (1 - AM_BOOTSTRAP_LEVEL) / 2, z = gsl_cdf_ugaussian_Pinv(tail);
 	double share = share_below(sample, resamples, estimate, tolerance);
 	double low = tail, high = 1 - tail;
-	if (share > 0 && share < 1) {
+	if (bca && share > 0 && share < 1) {
 		double z0 = gsl_cdf_ugaussian_Pinv(share);
 		double l = adjusted(z0, a, z), h = adjusted(z0, a, -z);
 		if (l < h) { /* false when either is NaN */
@@ -180,44 +212,58 @@ static am_interval interval(workspace *w, int lane, int resamples)
 			high = h;
 		}
 	}
-	return (am_interval){quantile(sample, resamples, low), quantile(sample, resamples, high)};
+	return (am_interval){am_boot_quantile(sample, resamples, low), am_boot_quantile(sample, resamples, high)};
 }
 
-static void fill_intervals(workspace *w, const double *value, int n_cell, const int *task, int n_sequence,
-                           int n_task, int resamples, uint64_t seed, am_interval *out)
+void am_boot_resampled(am_boot *w, int n_lane, int resamples, uint64_t seed, bool bca, am_interval *out)
+{
+	am_boot_seed(w, seed);
+	draw_estimates(w, n_lane, resamples);
+	for (int lane = 0; lane < n_lane; lane++)
+		out[lane] = interval(w, lane, resamples, bca);
+}
+
+static void fill_intervals(am_boot *w, am_interval_method method, const double *value, int n_cell,
+                           const int *task, int n_sequence, int n_task, int resamples, uint64_t seed,
+                           am_interval *out)
 {
 	int n_lane;
 	for (int c = 0; c < n_cell; c += n_lane) {
 		const double *v = value + (size_t)c * n_sequence;
 		n_lane = 1;
-		while (n_lane < LANES && c + n_lane < n_cell &&
+		while (n_lane < AM_BOOT_LANES && c + n_lane < n_cell &&
 		       same_gaps(v, v + (size_t)n_lane * n_sequence, n_sequence))
 			n_lane++;
 		frame_fill(&w->f, v, task, n_sequence, n_task);
-		bool enough = w->f.n >= AM_BOOTSTRAP_MIN_SEQUENCES;
-		if (enough) {
-			load_lanes(w, v, n_sequence, n_lane);
-			draw(w, n_lane, resamples, seed);
+		if (w->f.n < AM_BOOTSTRAP_MIN_SEQUENCES) {
+			for (int lane = 0; lane < n_lane; lane++)
+				out[c + lane] = (am_interval){NAN, NAN};
+			continue;
 		}
-		for (int lane = 0; lane < n_lane; lane++)
-			out[c + lane] = enough ? interval(w, lane, resamples) : (am_interval){NAN, NAN};
+		am_interval_method m = am_bootstrap_method(method, w->f.n, smallest_group(&w->f));
+		am_boot_load(w, v, n_sequence, n_lane);
+		if (m == AM_INTERVAL_T)
+			am_boot_studentised(w, v, task, n_sequence, n_task, n_lane, resamples, seed, out + c);
+		else
+			am_boot_resampled(w, n_lane, resamples, seed, m == AM_INTERVAL_BCA, out + c);
 	}
 }
 
-am_status am_bootstrap_intervals(const double *value, int n_cell, const int *task, int n_sequence,
-                                 int n_task, int resamples, uint64_t seed, am_interval *out, am_error *err)
+am_status am_bootstrap_intervals_by(am_interval_method method, const double *value, int n_cell,
+                                    const int *task, int n_sequence, int n_task, int resamples,
+                                    uint64_t seed, am_interval *out, am_error *err)
 {
 	gsl_set_error_handler_off(); /* the default one aborts */
-	workspace w = {
+	am_boot w = {
 		.f.sequence = am_alloc((size_t)n_sequence, sizeof *w.f.sequence),
 		.f.first = am_alloc((size_t)n_task + 1, sizeof *w.f.first),
-		.lanes = am_alloc((size_t)n_sequence * LANES, sizeof *w.lanes),
-		.sample = am_alloc((size_t)resamples * LANES, sizeof *w.sample),
+		.lanes = am_alloc((size_t)n_sequence * AM_BOOT_LANES, sizeof *w.lanes),
+		.sample = am_alloc((size_t)resamples * AM_BOOT_LANES, sizeof *w.sample),
 		.rng = gsl_rng_alloc(gsl_rng_mt19937),
 	};
 	am_status s = AM_OK;
 	if (w.f.sequence && w.f.first && w.lanes && w.sample && w.rng)
-		fill_intervals(&w, value, n_cell, task, n_sequence, n_task, resamples, seed, out);
+		fill_intervals(&w, method, value, n_cell, task, n_sequence, n_task, resamples, seed, out);
 	else
 		s = am_fail(err, AM_ERR_MEMORY, "bootstrap: out of memory for %d resamples", resamples);
 	am_free(w.f.sequence);
@@ -227,4 +273,11 @@ am_status am_bootstrap_intervals(const double *value, int n_cell, const int *tas
 	if (w.rng)
 		gsl_rng_free(w.rng);
 	return s;
+}
+
+am_status am_bootstrap_intervals(const double *value, int n_cell, const int *task, int n_sequence,
+                                 int n_task, int resamples, uint64_t seed, am_interval *out, am_error *err)
+{
+	return am_bootstrap_intervals_by(AM_INTERVAL_BCA, value, n_cell, task, n_sequence, n_task, resamples,
+	                                 seed, out, err);
 }

@@ -21,6 +21,14 @@ static const am_plot_kind kinds[] = {
 	 {AM_FIELD_MASS_AT_K}, 1, am_plot_coverage_curves},
 	{"k-at-mass", AM_PLOT_SET_COVERAGE, "heat map of the keys needed for 95 % of the mass",
 	 {AM_FIELD_K_AT_MASS}, 1, am_plot_k_at_mass},
+	{"recall-curves", AM_PLOT_SET_RECALL, "recall of a selector against k, a line a layer; a picture a selector",
+	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_curves},
+	{"recall-selectors", AM_PLOT_SET_RECALL, "recall of all selectors at equal budget",
+	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_selectors},
+	{"recall-position", AM_PLOT_SET_RECALL, "recall of all selectors against query position",
+	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_position},
+	{"recall-mass", AM_PLOT_SET_RECALL, "mass recall against set recall",
+	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_mass},
 };
 
 static int kind_count(void)
@@ -84,7 +92,13 @@ static am_status make_directory(const char *dir, am_error *err)
 	return am_fail(err, AM_ERR_IO, "%s: cannot make the directory: %s", dir, strerror(e));
 }
 
-static am_status prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
+am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error *err)
+{
+	am_status s = check_options(o, err);
+	return s ? s : make_directory(dir, err);
+}
+
+am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
 {
 	am_status s = check_options(o, err);
 	if (s)
@@ -107,7 +121,7 @@ am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, co
 	if (f)
 		return am_fail(err, AM_ERR_FORMAT, "%s: no %s, which the picture %s needs", am_run_path(r),
 		               am_fields[*f].path, kind);
-	am_status s = prepare(r, o, dir, err);
+	am_status s = am_plot_prepare(r, o, dir, err);
 	if (s)
 		return s;
 	am_plot_job job = {r, o, dir, files};
@@ -117,7 +131,7 @@ am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, co
 static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, const char *dir,
                           am_text *files, am_error *err)
 {
-	am_status s = prepare(r, o, dir, err);
+	am_status s = am_plot_prepare(r, o, dir, err);
 	if (s)
 		return s;
 	am_plot_job job = {r, o, dir, files};
@@ -148,4 +162,9 @@ am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir,
                            am_error *err)
 {
 	return draw_set(AM_PLOT_SET_COVERAGE, r, o, dir, files, err);
+}
+
+am_status am_plot_recall(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err)
+{
+	return draw_set(AM_PLOT_SET_RECALL, r, o, dir, files, err);
 }

@@ -33,7 +33,7 @@ typedef struct am_plot_options {
 /* light, 1280 pixels, SVG and PNG, AUTO, three maps, position 0, no notes. */
 void am_plot_options_init(am_plot_options *o);
 
-typedef enum { AM_PLOT_SET_ENTROPY, AM_PLOT_SET_COVERAGE } am_plot_set;
+typedef enum { AM_PLOT_SET_ENTROPY, AM_PLOT_SET_COVERAGE, AM_PLOT_SET_RECALL } am_plot_set;
 
 struct am_plot_job;
 
@@ -61,6 +61,8 @@ am_status am_plot_entropy(am_run *r, const am_plot_options *o, const char *dir, 
                           am_error *err) AM_MUST_CHECK;
 am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
                            am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
+                         am_error *err) AM_MUST_CHECK;
 
 /* Has gnuplot draw a small picture as SVG and PNG into a temporary folder. Fails as the others. */
 am_status am_plot_check(am_error *err) AM_MUST_CHECK;

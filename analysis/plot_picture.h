@@ -46,10 +46,16 @@ void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, 
  * empty. */
 void am_picture_size(am_picture *p, int height, const char *caption);
 
+/* Checks the options, refuses a run without rows and makes the directory. */
+am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err) AM_MUST_CHECK;
+
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */
 void am_picture_cell(am_picture *p, double x);
 void am_picture_end_row(am_picture *p);
+
+/* Checks the options and makes the directory, with those above it. */
+am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error *err) AM_MUST_CHECK;
 
 /* Writes .tsv and .gp and runs gnuplot. `body` names a template. */
 am_status am_picture_draw(am_picture *p, const am_plot_job *job, const char *body,
@@ -87,5 +93,9 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err) AM_MUS
 am_status am_plot_attention_map(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_coverage_curves(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_curves(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_recall_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
 #endif

@@ -19,9 +19,10 @@ am_status am_rows_open_sized(am_run *run, am_field field, size_t block_bytes, si
 	int rank = am_run_shape(run, field, shape);
 	if (!rank)
 		return am_fail(err, AM_ERR_FORMAT, "%s: has no %s, which this table needs", am_run_path(run),
-		               am_fields[field].path);
-	am_rows r = {.run = run, .field = field, .n_layer = (int)shape[0], .n_head = (int)shape[1],
-	             .inner = rank > 3 ? (int)shape[3] : 1,
+		               am_run_field(run, field)->path);
+	int row_at = am_spec_row_axis(am_run_field(run, field));
+	am_rows r = {.run = run, .field = field, .n_layer = (int)shape[0], .n_head = row_at > 1 ? (int)shape[1] : 1,
+	             .heads = row_at > 1, .inner = rank > row_at + 1 ? (int)shape[row_at + 1] : 1,
 	             .n_rows = am_run_axis_length(run, AM_AXIS_ROW)};
 	size_t row = (size_t)r.n_head * r.inner * sizeof(float), total;
 	r.block = 64; /* a power of two, as the chunks of the file are */
@@ -48,9 +49,9 @@ void am_rows_close(am_rows *rows)
 }
 
 /* Counts are -1 where they are not known. */
-static void fill_to_nan(am_field field, float *x, size_t n)
+static void fill_to_nan(am_type type, float *x, size_t n)
 {
-	if (am_fields[field].type != AM_TYPE_I32)
+	if (type != AM_TYPE_I32)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (x[i] < 0)
@@ -66,12 +67,18 @@ am_status am_rows_get(am_rows *rows, int layer, int64_t b, const float **data, i
 	int64_t start = b * rows->block;
 	int64_t n = rows->n_rows - start < rows->block ? rows->n_rows - start : rows->block;
 	if (!rows->loaded || !rows->loaded[slot]) {
-		int64_t from[AM_MAX_AXES] = {layer, 0, start, 0};
-		int64_t size_of[AM_MAX_AXES] = {1, rows->n_head, n, rows->inner};
+		int64_t from[AM_MAX_AXES + 1] = {layer, 0, start, 0}, size_of[AM_MAX_AXES + 1] = {1, rows->n_head, n, rows->inner};
+		if (!rows->heads) {
+			from[1] = start, from[2] = 0;
+			size_of[1] = n, size_of[2] = rows->inner;
+		}
 		am_status s = am_run_read_f32(rows->run, rows->field, from, size_of, x, err);
 		if (s)
 			return s;
-		fill_to_nan(rows->field, x, (size_t)rows->n_head * (size_t)n * (size_t)rows->inner);
+		fill_to_nan(am_run_field(rows->run, rows->field)->type, x,
+		            (size_t)rows->n_head * (size_t)n * (size_t)rows->inner);
+		if (rows->edit)
+			rows->edit(rows->edit_ctx, layer, x, rows->n_head, start, n);
 		if (rows->loaded)
 			rows->loaded[slot] = 1;
 	}

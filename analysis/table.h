@@ -15,7 +15,7 @@ typedef enum { AM_COL_INT, AM_COL_REAL, AM_COL_TEXT } am_col_type;
 typedef struct am_column {
 	const char *name; /* JSON key and CSV header; static */
 	am_col_type type;
-	int digits;  /* decimals in the text rendering of a real */
+	int digits;  /* of a real in the text rendering: decimals, or -n for n significant ones */
 	bool detail; /* not in the text rendering */
 } am_column;
 

@@ -19,6 +19,8 @@ static void text_cell(const am_table *t, int row, int column, am_text *out)
 		am_text_puts(out, "-");
 	else if (t->columns[column].type == AM_COL_INT)
 		am_text_printf(out, "%" PRId64, cell->i);
+	else if (t->columns[column].type == AM_COL_REAL && t->columns[column].digits < 0)
+		am_text_printf(out, "%.*g", -t->columns[column].digits, cell->x);
 	else if (t->columns[column].type == AM_COL_REAL)
 		am_text_printf(out, "%.*f", t->columns[column].digits, cell->x);
 	else

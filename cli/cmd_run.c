@@ -167,6 +167,7 @@ int am_cmd_run(int argc, char **argv)
 	am_opt_ints layers = {0}, heads = {0}, k = {(int *)o.k, o.n_k};
 	am_opt_doubles ratio = {(double *)o.ratio, o.n_ratio}, mass = {(double *)o.mass, o.n_mass};
 	am_opt_choice rows = {0}, dist = {0};
+	am_opt_strings shadows = {0};
 	int dtype = 0, device = 0, sparse = -1;
 	bool dry = false, quiet = false, json = false, float16 = false;
 	const am_option table[] = {
@@ -237,6 +238,11 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "ROWS", .help = "rows a selector decides on: all, or decode: those of answers "
 		                          "(--with-answer), prompts stay dense [all]",
 		 .names = sparse_names},
+		{.name = "shadow", .type = AM_OPT_STRINGS, .target = &shadows,
+		 .value = "SPEC", .help = "score a selector's sets at every -k and --ratio without changing the attention; may be given again"},
+		{.name = "shadow-sample", .type = AM_OPT_INT, .target = &o.shadow_sample,
+		 .value = "N", .help = "take the costly statistics of shadows on every N-th captured row [64]",
+		 .min = 1},
 		{.name = "block", .type = AM_OPT_INT, .target = &o.block,
 		 .value = "N", .help = "query rows a block [512, fewer where memory asks]",
 		 .min = 1, .max = 65536},
@@ -304,6 +310,7 @@ int am_cmd_run(int argc, char **argv)
 		o.ratio = ratio.items, o.n_ratio = ratio.n;
 		o.mass = mass.items, o.n_mass = mass.n;
 		o.rows = (am_rows_kind)rows.index, o.rows_n = rows.n;
+		o.shadows = shadows.items, o.n_shadows = shadows.n;
 		o.dtype = (am_compute)dtype;
 		o.sparse_decode = sparse == 1;
 		o.dist = (am_dist_kind)dist.index, o.dist_k = dist.n, o.dist_float16 = float16;

@@ -69,16 +69,29 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 	return AM_OK;
 }
 
+static void put_selectors(const am_run *r, am_text *out)
+{
+	am_text_puts(out, "  \"selectors\": [");
+	for (int i = 0; i < am_run_selector_count(r); i++) {
+		const am_run_selector *s = am_run_selector_at(r, i);
+		am_text_printf(out, "%s\n    {\"id\": \"s%d\", \"spec\": ", i ? "," : "", i);
+		am_json_string(out, s->spec);
+		am_text_printf(out, ", \"sets\": \"%s\"}", am_run_sets_name(s->sets));
+	}
+	am_text_puts(out, am_run_selector_count(r) ? "\n  ],\n" : "],\n");
+}
+
 static void put_field(const am_run *r, am_field f, am_text *out)
 {
 	int64_t shape[AM_MAX_AXES];
 	int rank = am_run_shape(r, f, shape);
+	const am_field_spec *spec = am_run_field(r, f);
 	am_text_printf(out, "{\"path\": \"%s\", \"type\": \"%s\", \"unit\": \"%s\", \"long_name\": ",
-	               am_fields[f].path, am_show_type_name(am_fields[f].type), am_fields[f].unit);
-	am_json_string(out, am_fields[f].long_name);
+	               spec->path, am_show_type_name(spec->type), spec->unit);
+	am_json_string(out, spec->long_name);
 	am_text_puts(out, ", \"axes\": [");
 	for (int a = 0; a < rank; a++)
-		am_text_printf(out, "%s\"%s\"", a ? ", " : "", am_axes[am_fields[f].axes[a]].name);
+		am_text_printf(out, "%s\"%s\"", a ? ", " : "", am_axes[spec->axes[a]].name);
 	am_text_puts(out, "], \"shape\": [");
 	for (int a = 0; a < rank; a++)
 		am_text_printf(out, "%s%" PRId64, a ? ", " : "", shape[a]);
@@ -101,9 +114,10 @@ am_status am_show_json(am_run *r, am_text *out, am_error *err)
 	am_status s = put_sequences(r, out, err);
 	if (s)
 		return s;
+	put_selectors(r, out);
 	const char *comma = "";
 	am_text_puts(out, "  \"fields\": [");
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
+	for (int f = 0; f < am_run_field_end(r); f++)
 		if (am_run_has(r, (am_field)f)) {
 			am_text_printf(out, "%s\n    ", comma);
 			put_field(r, (am_field)f, out);

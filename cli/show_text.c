@@ -108,12 +108,24 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 	return s;
 }
 
+static void put_selectors(const am_run *r, am_text *out)
+{
+	if (am_run_selector_count(r))
+		am_text_puts(out, "\nSelectors shadowed\n");
+	for (int i = 0; i < am_run_selector_count(r); i++) {
+		const am_run_selector *s = am_run_selector_at(r, i);
+		am_text_printf(out, "  s%-3d %s (%s)\n", i, s->spec,
+		               s->sets == AM_AXIS_HEAD ? "a set a head" : s->sets == AM_AXIS_KV_HEAD ? "a set a key/value head"
+		                                                                                     : "a set a layer");
+	}
+}
+
 static void put_shape(const am_run *r, am_field f, am_text *out)
 {
 	int64_t shape[AM_MAX_AXES];
 	int rank = am_run_shape(r, f, shape);
 	for (int a = 0; a < rank; a++)
-		am_text_printf(out, "%s%s %" PRId64, a ? " x " : "", am_axes[am_fields[f].axes[a]].name, shape[a]);
+		am_text_printf(out, "%s%s %" PRId64, a ? " x " : "", am_axes[am_run_field(r, f)->axes[a]].name, shape[a]);
 }
 
 static am_status put_fields(const am_run *r, am_text *out, am_error *err)
@@ -126,16 +138,17 @@ static am_status put_fields(const am_run *r, am_text *out, am_error *err)
 	am_status s = am_table_init(&t, columns, 4, err);
 	if (s)
 		return s;
-	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+	for (int f = 0; f < am_run_field_end(r); f++) {
 		if (!am_run_has(r, (am_field)f))
 			continue;
+		const am_field_spec *spec = am_run_field(r, (am_field)f);
 		am_text shape = {0};
 		put_shape(r, (am_field)f, &shape);
 		am_cell *c = am_table_add(&t);
 		if (c) {
-			c[0].s = am_strdup(am_fields[f].path);
-			c[1].s = am_strdup(am_show_type_name(am_fields[f].type));
-			c[2].s = am_strdup(am_fields[f].unit);
+			c[0].s = am_strdup(spec->path);
+			c[1].s = am_strdup(am_show_type_name(spec->type));
+			c[2].s = am_strdup(spec->unit);
 			c[3].s = am_strdup(am_text_str(&shape));
 		} else {
 			out->failed = true;
@@ -163,5 +176,7 @@ am_status am_show_text(am_run *r, am_text *out, am_error *err)
 	put_attributes(r, out);
 	put_axes(r, out);
 	am_status s = put_sequences(r, out, err);
+	if (!s)
+		put_selectors(r, out);
 	return s ? s : put_fields(r, out, err);
 }

@@ -5,10 +5,12 @@
 #include "cli/options.h"
 #include "cli/report.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #define DEFAULT_BINS 16
+#define MOST_OPTIONS 24
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
 enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_POSITION, BY_DEFAULT };
@@ -46,7 +48,7 @@ static int parse(const am_table_command *c, request *q, int argc, char **argv)
 {
 	am_aggregate_options_init(&q->aggregate);
 	q->by = BY_DEFAULT;
-	const am_option table[] = {
+	const am_option common[] = {
 		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
 		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, "
 		         "position splits by query position (default: everything in CSV and JSON, layer in text)"},
@@ -67,9 +69,14 @@ static int parse(const am_table_command *c, request *q, int argc, char **argv)
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
+	am_option table[MOST_OPTIONS];
+	assert(c->n_options + COUNT(common) <= MOST_OPTIONS);
+	for (int i = 0; i < c->n_options; i++)
+		table[i] = c->options[i];
+	memcpy(table + c->n_options, common, sizeof common);
 	am_options o = {
 		.command = c->name, .operands = "RUN", .min_operands = 1, .max_operands = 1,
-		.summary = c->summary, .notes = c->notes, .table = table, .n_table = COUNT(table),
+		.summary = c->summary, .notes = c->notes, .table = table, .n_table = c->n_options + COUNT(common),
 	};
 	int code = am_options_parse(&o, argc, argv);
 	if (code < 0) {
@@ -149,7 +156,8 @@ static am_status draw(const am_table_command *c, const request *q, am_run *run, 
 static am_status work(const am_table_command *c, const request *q, am_run *run, am_error *err)
 {
 	am_table table;
-	am_status s = c->table(run, &q->aggregate, &table, err);
+	am_status s = c->with_table ? c->with_table(c->ctx, run, &q->aggregate, &table, err)
+	                            : c->table(run, &q->aggregate, &table, err);
 	if (s)
 		return s;
 	if (!am_run_complete(run))
@@ -158,7 +166,9 @@ static am_status work(const am_table_command *c, const request *q, am_run *run, 
 		am_report_notes(c->name, am_text_str(&table.warnings));
 	s = write_table(c, q, &table, err);
 	am_table_fini(&table);
-	return s || !q->plot ? s : draw(c, q, run, err);
+	if (!s && q->plot)
+		s = draw(c, q, run, err);
+	return s || !c->after ? s : c->after(c->ctx, run, &q->aggregate, err);
 }
 
 int am_table_command_run(const am_table_command *c, int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "analysis/aggregate_options.h"
 #include "analysis/plot.h"
 #include "analysis/table.h"
+#include "cli/options.h"
 #include "runfile/reader.h"
 
 typedef struct am_table_command {
@@ -15,6 +16,15 @@ typedef struct am_table_command {
 	/* The table for people, under a line that says what it was made from. */
 	void (*text)(const am_table *t, am_text *out);
 	am_status (*plot)(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err);
+
+	/* For a command with options of its own: they go before the common ones; with_table
+	 * takes the place of `table`, and `after`, where there is one, judges the run once
+	 * everything is written. Both get ctx. */
+	const am_option *options;
+	int n_options;
+	void *ctx;
+	am_status (*with_table)(void *ctx, am_run *r, const am_aggregate_options *o, am_table *out, am_error *err);
+	am_status (*after)(void *ctx, am_run *r, const am_aggregate_options *o, am_error *err);
 } am_table_command;
 
 /* The whole command; returns the exit code. */

@@ -15,6 +15,7 @@ if(NOT TARGET attnmeter::hdf5)
   target_link_libraries(attnmeter::hdf5 INTERFACE ${HDF5_HL_LIBRARY} PkgConfig::hdf5)
 endif()
 pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 # GSL without its gslcblas: those symbols come from OpenBLAS, which we link anyway.
 find_library(GSL_LIBRARY gsl REQUIRED)

@@ -10,8 +10,9 @@ set(public_lib
   runfile/reader.h runfile/schema.h runfile/writer.h
   select/selector.h select/spec.h)
 set(public_top
-  analysis/aggregate_options.h analysis/coverage.h analysis/entropy.h analysis/plot.h analysis/table.h
-  kernels/gemm.h kernels/kernels.h
+  analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h analysis/metric.h
+  analysis/plot.h analysis/rank_tests.h analysis/table.h
+  kernels/gemm.h kernels/kernels.h kernels/rope.h
   probes/run.h)
 
 function(install_headers root)

@@ -67,6 +67,31 @@ typedef struct am_kernels {
 	 * index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch);
 
+	/* Nested sets under several budgets. level[j] is the first i whose k[i] best scores
+	 * hold key j (row_topk's order), n_k where none does; k[n_k] ascending, >= 1, at most
+	 * AM_LEVEL_BUDGETS. Returns the index of the best score, -1 for n = 0. No NaN, no
+	 * +inf; scratch as above. */
+	int (*row_levels)(const float *score, int n, const int *k, int n_k, uint8_t *level, void *scratch);
+	/* The levels of sets given as bits, where they are nested: bit i of mask[j] tells
+	 * whether set i holds key j, and bits from n_k on are 0. False (level undefined) where
+	 * they are not, or n_k > 30. */
+	bool (*mask_levels)(const uint32_t *mask, int n, int n_k, uint8_t *level);
+	/* count[i] = keys that set i of both families holds: max(a[j], b[j]) <= i. */
+	void (*level_counts)(const uint8_t *a, const uint8_t *b, int n, int n_k, int32_t *count);
+	/* sum[i] = sum of weight[j] over the keys of set i. */
+	void (*level_sums)(const uint8_t *level, const float *weight, int n, int n_k, double *sum);
+	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
+	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
+	void (*row_shares)(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
+	                   float *of_group, int64_t group_stride, float *sum, float *largest);
+	/* The same choice under several budgets at once: member[j] |= 1 << b for the min(k[b], n)
+	 * largest scores. k[n_k] ascending and >= 1, n_k <= 32. No NaN. member[n]; scratch as above. */
+	void (*row_member)(const float *score, int n, const int *k, int n_k, uint32_t *member, void *scratch);
+
+	/* out[j] = (add ? out[j] : 0) + sum_i weight[i] x[i * stride + j], j < n, i = 0 .. m - 1 in
+	 * order, rounded at each step: the same bits on every ISA and for any part of a row. */
+	void (*combine_rows)(const float *weight, int m, const float *x, int64_t stride, int n, bool add, float *out);
+
 	/* One query position over cached keys, for `heads` query heads of one key/value
 	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),
 	 * k[n][d], v[n][d], out[heads][d]; score and weight [heads][n], row stride `stride`.
@@ -91,6 +116,7 @@ typedef struct am_kernels {
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
 #define AM_SELECT_LEVEL 20480
+#define AM_LEVEL_BUDGETS 64
 #define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
 /* The table of that name. "auto" is the best one that is usable. NULL leaves it to

@@ -6,9 +6,12 @@
 #ifndef ATTNMETER_H
 #define ATTNMETER_H
 
+#include "analysis/compare.h"
 #include "analysis/coverage.h"
 #include "analysis/entropy.h"
+#include "analysis/evaluation.h"
 #include "analysis/plot.h"
+#include "analysis/recall.h"
 #include "analysis/table.h"
 #include "base/datadir.h"
 #include "base/error.h"
@@ -28,5 +31,7 @@
 #include "runfile/reader.h"
 #include "runfile/schema.h"
 #include "runfile/writer.h"
+#include "task/evaluate.h"
+#include "task/generate.h"
 
 #endif

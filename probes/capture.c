@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "probes/capture_internal.h"
+#include "probes/shadow.h"
 
 #include <math.h>
 #include <string.h>
@@ -93,6 +94,8 @@ static am_status layer_done(void *ctx, int layer, am_error *err)
 {
 	am_capture *c = ctx;
 	int l = c->layer_index[layer];
+	if (c->shadow)
+		am_shadow_layer_done(c->shadow, layer);
 	if (l < 0 || c->n_rows == 0)
 		return AM_OK;
 	am_profile_layer_done(c, l);
@@ -102,6 +105,24 @@ static am_status layer_done(void *ctx, int layer, am_error *err)
 	am_status status = am_run_writer_append_dist(c->writer, l, c->n_rows, n, c->dist, err);
 	set_offsets(c, l + 1);
 	return status;
+}
+
+static am_status layer_begin(void *ctx, const am_select_block *block, am_threads *threads, am_error *err)
+{
+	const am_capture *c = ctx;
+	return am_shadow_layer_begin(c->shadow, block, threads, err);
+}
+
+static bool wants_layer(void *ctx, int layer, int64_t position)
+{
+	const am_capture *c = ctx;
+	return am_shadow_wants(c->shadow, layer, position);
+}
+
+static void observe_layer(void *ctx, int worker, const am_select_row *row)
+{
+	const am_capture *c = ctx;
+	am_shadow_observe(c->shadow, worker, row);
 }
 
 int am_capture_begin(am_capture *c, int index, int start, int n)
@@ -132,6 +153,8 @@ int am_capture_begin(am_capture *c, int index, int start, int n)
 		for (int i = 0; i < c->n_rows; i++)
 			*v++ = visible(c, c->layers[l], ((int32_t *)c->field[AM_FIELD_ROW_POSITION])[i]);
 	set_offsets(c, 0);
+	if (c->shadow)
+		am_shadow_begin(c->shadow, index, start, n);
 	return c->n_rows;
 }
 
@@ -143,6 +166,7 @@ void am_capture_end(am_capture *c, const float *nll, am_run_block *out)
 	out->n_rows = c->n_rows;
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		out->field[f] = c->field[f];
+	out->shadow = c->shadow ? am_shadow_fields(c->shadow) : NULL;
 }
 
 void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size)
@@ -198,7 +222,10 @@ static bool set_axes(am_capture *c)
 	a->n_mass = o->n_mass;
 	a->mass = o->mass;
 	int longest = c->sequences->longest;
-	a->n_rank = o->dist == AM_DIST_TOPK ? (o->dist_k < longest ? o->dist_k : longest) : 0;
+	a->n_rank = o->dist == AM_DIST_TOPK ? o->dist_k : 0;
+	if (am_shadow_ranks(c->shadow, o) > a->n_rank)
+		a->n_rank = am_shadow_ranks(c->shadow, o);
+	a->n_rank = a->n_rank < longest ? a->n_rank : longest;
 	a->n_distance_bin = log2_bins(longest);
 	a->n_map = o->map;
 	for (int i = 0; i < c->sequences->n; i++)
@@ -242,20 +269,28 @@ am_status am_capture_new(const am_run_options *o, const am_config *config, const
 	c->block = block;
 	c->workers = workers;
 	c->sequence = -1;
-	c->tap = (am_tap){c, wants, observe, layer_done};
-	if (!set_axes(c) || !allocate_fields(c)) {
-		size_t mb = c->bytes >> 20;
-		am_capture_free(c);
-		return am_fail(err, AM_ERR_MEMORY, "capture: out of memory (%zu MB for blocks of %d rows)", mb, block);
+	c->tap = (am_tap){.ctx = c, .wants = wants, .observe = observe, .layer_done = layer_done};
+	am_status status = am_shadow_open(o, &c->shadow, err);
+	if (!status && (!set_axes(c) || !allocate_fields(c)))
+		status = am_fail(err, AM_ERR_MEMORY, "capture: out of memory (%zu MB for blocks of %d rows)", c->bytes >> 20, block);
+	if (!status && c->shadow) {
+		c->tap.layer_begin = layer_begin;
+		c->tap.wants_layer = wants_layer;
+		c->tap.observe_layer = observe_layer;
+		status = am_shadow_start(c->shadow, c, err);
 	}
-	*out = c;
-	return AM_OK;
+	if (status)
+		am_capture_free(c);
+	else
+		*out = c;
+	return status;
 }
 
 void am_capture_free(am_capture *c)
 {
 	if (!c)
 		return;
+	am_shadow_free(c->shadow);
 	am_coverage_free(c);
 	am_profile_free(c);
 	am_row_policy_fini(&c->rows);
@@ -271,6 +306,11 @@ void am_capture_free(am_capture *c)
 const am_run_axes *am_capture_axes(const am_capture *c)
 {
 	return &c->axes;
+}
+
+const am_run_selector *am_capture_selectors(const am_capture *c, int *n)
+{
+	return am_shadow_selectors(c->shadow, n);
 }
 
 const am_tap *am_capture_tap(am_capture *c)

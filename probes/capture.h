@@ -7,6 +7,7 @@
 #include "model/tap.h"
 #include "probes/run.h"
 #include "probes/sequences.h"
+#include "runfile/shadow_fields.h"
 #include "runfile/writer.h"
 
 typedef struct am_capture am_capture;
@@ -22,6 +23,8 @@ void am_capture_free(am_capture *c);
 /* The axes of what is captured and the tap that does it; valid until free. */
 const am_run_axes *am_capture_axes(const am_capture *c);
 const am_tap *am_capture_tap(am_capture *c);
+/* The selectors whose fields the capture fills, [*n]; valid until free. */
+const am_run_selector *am_capture_selectors(const am_capture *c, int *n);
 /* Full distributions go to this writer as layers finish. */
 void am_capture_set_writer(am_capture *c, am_run_writer *w);
 

@@ -55,6 +55,7 @@ struct am_capture {
 	int64_t *rows_in_map_q;  /* [map], of the current sequence */
 
 	am_probe_scratch *scratch; /* [workers] */
+	struct am_shadow *shadow;  /* NULL without --shadow */
 	size_t bytes;
 };
 
@@ -71,7 +72,9 @@ double am_capture_mass(const am_capture *c, const am_attn_row *row, int64_t from
 /* Allocates n * size bytes counted in c->bytes; clears *ok when it cannot. */
 void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size);
 
-/* coverage.c: mass_at_k, mass_at_ratio, k_at_mass, output_error, topk. */
+/* coverage.c: the budgets of a row with n keys, in ascending order (k and origin). */
+void am_budgets_set(const am_capture *c, am_budgets *b, int n);
+/* mass_at_k, mass_at_ratio, k_at_mass, output_error, topk. */
 bool am_coverage_new(am_capture *c);
 void am_coverage_free(am_capture *c);
 void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);

@@ -24,11 +24,12 @@ bool am_coverage_new(am_capture *c)
 		c->field[AM_FIELD_MASS_AT_RATIO] = am_capture_take(c, &ok, lhb * (size_t)a->n_ratio, 4);
 	if (a->n_mass)
 		c->field[AM_FIELD_K_AT_MASS] = am_capture_take(c, &ok, lhb * (size_t)a->n_mass, 4);
-	if (a->n_rank) {
+	int ranks = c->o->dist == AM_DIST_TOPK ? a->n_rank : 0;
+	if (ranks) {
 		c->field[AM_FIELD_TOPK_INDEX] = am_capture_take(c, &ok, lhb * (size_t)a->n_rank, 4);
 		c->field[AM_FIELD_TOPK_PROB] = am_capture_take(c, &ok, lhb * (size_t)a->n_rank, 4);
 	}
-	c->best = a->n_rank;
+	c->best = ranks;
 	if (c->o->output_error && a->n_k) {
 		c->field[AM_FIELD_OUTPUT_ERROR] = am_capture_take(c, &ok, lhb * (size_t)a->n_k, 4);
 		if (a->k[a->n_k - 1] > c->best)
@@ -60,7 +61,7 @@ void am_coverage_free(am_capture *c)
 	}
 }
 
-static void set_budgets(const am_capture *c, am_budgets *b, int n)
+void am_budgets_set(const am_capture *c, am_budgets *b, int n)
 {
 	const am_run_axes *a = &c->axes;
 	for (int i = 0; i < n_budgets(c); i++) {
@@ -78,7 +79,7 @@ static void set_budgets(const am_capture *c, am_budgets *b, int n)
 static void masses(am_capture *c, am_budgets *b, const am_attn_row *row, size_t at, void *scratch)
 {
 	const am_run_axes *a = &c->axes;
-	set_budgets(c, b, row->n);
+	am_budgets_set(c, b, row->n);
 	c->kernels->row_mass(row->weight, row->n, row->sums->z, b->k, n_budgets(c), a->mass, a->n_mass, b->mass, b->count, scratch);
 	for (int i = 0; i < n_budgets(c); i++) {
 		int from = b->origin[i];
@@ -145,7 +146,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 		return;
 	int n = c->best < row->n ? c->best : row->n;
 	c->kernels->row_topk(row->score, row->n, n, true, s->index, s->select);
-	if (c->axes.n_rank)
+	if (c->field[AM_FIELD_TOPK_INDEX])
 		store_best(c, row, at, s->index, n < c->axes.n_rank ? n : c->axes.n_rank);
 	if (c->field[AM_FIELD_OUTPUT_ERROR])
 		output_errors(c, row, at, s->index, n, s->partial);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
+#include "probes/shadow.h"
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
 
@@ -49,20 +50,13 @@ static am_status check_options(const am_run_options *o, const am_config *c, am_e
 	return s;
 }
 
-/* Positions the model was made for: "dynamic" rope stretches them by its factor. */
-static int context_of(const am_config *c)
-{
-	const am_rope_config *r = &c->rope[0];
-	double stretched = r->type == AM_ROPE_DYNAMIC ? c->max_positions * r->factor : c->max_positions;
-	return stretched < 1 << 30 ? (int)stretched : 1 << 30;
-}
-
 /* As many rows as keep a block's statistics within BLOCK_BYTES. */
 static int choose_block(const am_run_options *o, const am_config *c, const am_sequences *s)
 {
 	size_t layers = (size_t)(o->n_layers ? o->n_layers : c->layers);
 	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
 	size_t values = 8 + (size_t)o->n_k * (o->output_error ? 2 : 1) + (size_t)o->n_ratio + (size_t)o->n_mass;
+	values += am_shadow_values(o);
 	if (o->dist == AM_DIST_TOPK)
 		values += 2 * (size_t)(o->dist_k < s->longest ? o->dist_k : s->longest);
 	size_t row = 4 * heads * (layers * values + (size_t)o->map + 32);
@@ -109,7 +103,7 @@ am_status am_job_open(const am_run_options *o, am_job *job, am_error *err)
 		s = check_options(o, am_model_config(job->model), err);
 	if (!s) {
 		const am_config *c = am_model_config(job->model);
-		s = am_sequences_read(o, context_of(c), c->vocab, &job->sequences, &job->notes, err);
+		s = am_sequences_read(o, am_config_context(c), c->vocab, &job->sequences, &job->notes, err);
 	}
 	return s ? s : open_session(job, err);
 }

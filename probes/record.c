@@ -10,9 +10,11 @@
 am_run_contents am_job_contents(const am_job *job)
 {
 	const am_run_options *o = job->o;
-	return (am_run_contents){.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
-	                         .dist_float16 = o->dist_float16, .deflate = 4,
-	                         .threads = am_threads_count(job->threads)};
+	am_run_contents c = {.output_error = o->output_error, .dist = o->dist == AM_DIST_FULL,
+	                     .dist_float16 = o->dist_float16, .no_topk = o->dist != AM_DIST_TOPK, .deflate = 4,
+	                     .threads = am_threads_count(job->threads)};
+	c.selector = am_capture_selectors(job->capture, &c.n_selectors);
+	return c;
 }
 
 am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)

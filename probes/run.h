@@ -43,6 +43,8 @@ typedef struct am_run_options {
 	const double *mass;  int n_mass;
 	int sink, recent, map;
 	bool output_error;
+	const char *const *shadows; int n_shadows; /* specs of selectors scored beside the attention */
+	int shadow_sample; /* their costly statistics on every so many captured rows; 0: 64 */
 	am_dist_kind dist; int dist_k; bool dist_float16;
 	int block;         /* query rows a block; 0: chosen */
 	int threads;       /* 0: all available */

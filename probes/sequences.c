@@ -216,22 +216,10 @@ static am_status add_id_file(gather *g, const char *path)
 	return status;
 }
 
-/* A task file's name for samples that carry none: its stem, with the folder before
- * it when the stem is but a number (niah_single/512). */
-static void task_of_path(const char *path, char *out, size_t room)
-{
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	size_t stem = strcspn(base, ".");
-	if (stem == strspn(base, "0123456789"))
-		for (const char *p = slash; p && p > path && p[-1] != '/';)
-			base = --p;
-	snprintf(out, room, "%.*s", (int)strcspn(base, "."), base);
-}
-
 static am_status add_task(gather *g, const char *path, const am_task_sample *s)
 {
 	char base[256];
-	task_of_path(path, base, sizeof base);
+	am_task_label_of_path(path, base, sizeof base);
 	char name[600];
 	snprintf(name, sizeof name, "%.560s:%lld", path, (long long)s->index);
 	am_text text = {0};
@@ -255,7 +243,7 @@ static am_status add_task(gather *g, const char *path, const am_task_sample *s)
 static am_status add_tasks(gather *g, const char *path)
 {
 	am_tasks tasks;
-	am_status status = am_tasks_read(path, &tasks, g->err);
+	am_status status = am_tasks_read(path, NULL, &tasks, g->err);
 	if (status)
 		return status;
 	for (int i = 0; i < tasks.n && !status && !full(g); i++)

@@ -1,11 +1,12 @@
-/* AVX-512: the common bodies at 16 floats a vector, and the two passes of top-k mass
- * over a row (generic/mass.h) in intrinsics. */
+/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics the passes over a
+ * row of top-k mass (generic/mass.h) and of nested sets (generic/member.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
 #define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512
 #define AM_MASS_FILL
 #define AM_MASS_GATHER
+#define AM_MEMBER_REACH
 #include "kernels/generic/mass_code.h"
 #include "kernels/generic/row.h"
 
@@ -77,6 +78,48 @@ static int mass_gather(const float *x, int n, int32_t low, int shift, const uint
 
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+
+/* Sums over nested sets (generic/levels.h): additions under a mask. */
+#define LEVEL_GROUP 12
+#define AM_LEVEL_LANES
+static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
+{
+	__m512 in[LEVEL_GROUP];
+	__m512i last[LEVEL_GROUP];
+	for (int i = 0; i < LEVEL_GROUP; i++) {
+		in[i] = _mm512_setzero_ps();
+		last[i] = _mm512_set1_epi32(first + i);
+	}
+	for (int j = 0; j + LANES <= n; j += LANES) {
+		__m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(level + j)));
+		__m512 v = _mm512_loadu_ps(w + j);
+#pragma GCC unroll 12
+		for (int i = 0; i < LEVEL_GROUP; i++)
+			in[i] = _mm512_mask_add_ps(in[i], _mm512_cmple_epi32_mask(x, last[i]), in[i], v);
+	}
+	memcpy(sum, in, sizeof in);
+}
+
+#include "kernels/generic/levels.h"
+/* Compressed in a register: a compressing store is slow on some processors. */
+static int member_reach(const float *score, int n, float bound, int32_t *index)
+{
+	const __m512 vbound = _mm512_set1_ps(bound);
+	__m512i at = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	int m = 0;
+	for (int j = 0; j < n; j += 16) {
+		__mmask16 there = n - j < 16 ? (__mmask16)((1u << (n - j)) - 1) : (__mmask16)0xffff;
+		__m512 x = _mm512_maskz_loadu_ps(there, score + j);
+		__mmask16 hit = _mm512_mask_cmp_ps_mask(there, x, vbound, _CMP_GE_OQ);
+		_mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, at));
+		m += __builtin_popcount(hit);
+		at = _mm512_add_epi32(at, _mm512_set1_epi32(16));
+	}
+	return m;
+}
+
+#include "kernels/generic/member.h"
+#include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"
 
 #include "kernels/generic/table.h"

@@ -29,6 +29,13 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.sum = sum,                     \
 		.row_mass = row_mass,           \
 		.row_topk = row_topk,           \
+		.row_levels = row_levels,       \
+		.mask_levels = mask_levels,     \
+		.level_counts = level_counts,   \
+		.level_sums = level_sums,       \
+		.row_shares = row_shares,       \
+		.row_member = row_member,       \
+		.combine_rows = combine_rows,   \
 		.decode_scores = decode_scores, \
 		.decode_values = decode_values, \
 		.bf16_to_f32 = bf16_to_f32,     \

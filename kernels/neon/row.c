@@ -69,6 +69,9 @@ static int mass_gather(const float *x, int n, int32_t low, int shift, const uint
 
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/levels.h"
+#include "kernels/generic/member.h"
+#include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"
 
 #include "kernels/generic/table.h"

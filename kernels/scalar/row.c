@@ -5,5 +5,8 @@
 #include "kernels/generic/row.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/levels.h"
+#include "kernels/generic/member.h"
+#include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"
 #include "kernels/generic/table.h"

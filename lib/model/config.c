@@ -276,6 +276,13 @@ am_status am_config_read(const char *dir, am_config *out, am_error *err)
 	return s;
 }
 
+int am_config_context(const am_config *c)
+{
+	const am_rope_config *r = &c->rope[0];
+	double stretched = r->type == AM_ROPE_DYNAMIC ? c->max_positions * r->factor : c->max_positions;
+	return stretched < 1 << 30 ? (int)stretched : 1 << 30;
+}
+
 void am_config_fini(am_config *c)
 {
 	if (!c)

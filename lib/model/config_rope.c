@@ -9,16 +9,6 @@
 #define MAX_FACTOR 1e6
 #define MAX_ORIGINAL (1 << 30)
 
-static const char *const type_names[] = {
-	[AM_ROPE_DEFAULT] = "default", [AM_ROPE_LINEAR] = "linear", [AM_ROPE_DYNAMIC] = "dynamic",
-	[AM_ROPE_LLAMA3] = "llama3",   [AM_ROPE_YARN] = "yarn",
-};
-
-const char *am_rope_type_name(am_rope_type t)
-{
-	return (unsigned)t < sizeof type_names / sizeof *type_names ? type_names[t] : "unknown";
-}
-
 /* "rope_type" is the newer name of "type" and wins over it. */
 static am_status read_type(const am_config_view *j, am_rope_type *out, am_error *err)
 {
@@ -26,9 +16,8 @@ static am_status read_type(const am_config_view *j, am_rope_type *out, am_error 
 	am_status s = am_config_str(j, key, "default", &name, err);
 	if (s)
 		return s;
-	for (size_t t = 0; t < sizeof type_names / sizeof *type_names; t++)
-		if (strcmp(name, type_names[t]) == 0)
-			return *out = (am_rope_type)t, AM_OK;
+	if (am_rope_type_parse(name, out))
+		return AM_OK;
 	return am_fail(err, AM_ERR_UNSUPPORTED,
 	               "%s: %s%s: expected default, linear, dynamic, llama3 or yarn, found \"%s\"",
 	               j->path, j->prefix, key, name);

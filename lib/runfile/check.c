@@ -51,6 +51,8 @@ am_status am_run_check(am_run *r, am_text *report, am_error *err)
 	am_status s = am_check_parts(&c, err);
 	if (!s)
 		s = am_check_rows(&c, err);
+	if (!s && r->n_selectors)
+		s = am_check_selectors(&c, err);
 	am_h5_end(&q);
 	count_rest(&c);
 	if (!s && !am_text_ok(report))

@@ -26,6 +26,11 @@ void am_check_broken(am_checker *c, const char *rule, const char *where, ...) AM
 void am_check_structure(am_checker *c);
 /* Values of the row fields, block by block (check_rows.c). */
 am_status am_check_rows(am_checker *c, am_error *err) AM_MUST_CHECK;
+/* Fields of shadowed selectors, row by row (check_selectors.c). */
+am_status am_check_selectors(am_checker *c, am_error *err) AM_MUST_CHECK;
+/* Whether a run may leave out a field of a shadowed selector. */
+bool am_check_shadow_optional(am_field f);
+
 /* Axes, sequences, tokens, profiles, distributions (check_parts.c). */
 am_status am_check_parts(am_checker *c, am_error *err) AM_MUST_CHECK;
 

@@ -119,7 +119,7 @@ static void check_axis(am_checker *c, am_axis a)
 
 static void check_field(am_checker *c, am_field f)
 {
-	const am_field_spec *spec = &am_fields[f];
+	const am_field_spec *spec = &c->r->spec[f];
 	hid_t id = c->r->field[f];
 	check_words(c, id, spec->path, spec->unit);
 	check_type(c, id, spec->path, spec->type);
@@ -138,10 +138,13 @@ static void check_field(am_checker *c, am_field f)
 /* Whether every run, or every complete one, holds the field. */
 static bool required(const am_run *r, am_field f)
 {
-	const am_field_spec *spec = &am_fields[f];
-	if (f == AM_FIELD_OUTPUT_ERROR)
+	const am_field_spec *spec = &r->spec[f];
+	if (f == AM_FIELD_OUTPUT_ERROR || !spec->n_axes || am_check_shadow_optional(f))
 		return false;
-	if (am_field_row_axis(f) < 0 && !r->complete)
+	/* The rank axis may be there for the sets of selectors alone. */
+	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && r->n_selectors)
+		return am_run_has(r, f == AM_FIELD_TOPK_INDEX ? AM_FIELD_TOPK_PROB : AM_FIELD_TOPK_INDEX);
+	if (am_spec_row_axis(spec) < 0 && !r->complete)
 		return false;
 	for (int a = 0; a < spec->n_axes; a++) {
 		am_axis axis = spec->axes[a];
@@ -159,10 +162,10 @@ void am_check_structure(am_checker *c)
 	check_attributes(c);
 	for (int a = 0; a < AM_AXIS_COUNT; a++)
 		check_axis(c, (am_axis)a);
-	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+	for (int f = 0; f < c->r->n_fields; f++) {
 		if (am_run_has(c->r, (am_field)f))
 			check_field(c, (am_field)f);
 		else if (required(c->r, (am_field)f))
-			am_check_broken(c, "dataset is there", "%s", am_fields[f].path);
+			am_check_broken(c, "dataset is there", "%s", c->r->spec[f].path);
 	}
 }

@@ -142,13 +142,35 @@ static hid_t create_strings(builder *b, const char *path, const am_strings *s)
 	return id;
 }
 
+/* The group of a selector with what it is. */
+static bool add_selector(builder *b, int i)
+{
+	const am_run_selector *s = &b->w->selector[i];
+	char path[PATH_ROOM];
+	int64_t own = s->own_budget;
+	snprintf(path, sizeof path, "/selector/s%d", i);
+	b->at = "/selector";
+	hid_t id = H5I_INVALID_HID, lcpl = H5Pcreate(H5P_LINK_CREATE);
+	if (lcpl >= 0 && H5Pset_create_intermediate_group(lcpl, 1) >= 0)
+		id = H5Gcreate2(b->file, path, lcpl, H5P_DEFAULT, H5P_DEFAULT);
+	bool ok = id >= 0 && am_h5_put_attr_str(id, "spec", s->spec) >= 0 &&
+	          am_h5_put_attr_str(id, "sets", am_run_sets_name(s->sets)) >= 0 &&
+	          am_h5_put_attr(id, "own_budget", H5T_NATIVE_INT64, &own) >= 0;
+	if (id >= 0)
+		H5Gclose(id);
+	if (lcpl >= 0)
+		H5Pclose(lcpl);
+	return ok;
+}
+
 static bool add_field(builder *b, am_field f)
 {
-	const am_field_spec *spec = &am_fields[f];
+	const am_field_spec *spec = &b->w->spec[f];
 	const am_row_field *r = &b->w->row[f];
-	const am_stored *d = r->chunk ? &r->stored : &b->w->field[f];
-	bool strings = b->w->strings[f].s;
-	if (!d->rank && !strings)
+	bool fixed = f < AM_FIELD_COUNT; /* the others all have rows */
+	const am_stored *d = r->chunk ? &r->stored : fixed ? &b->w->field[f] : NULL;
+	bool strings = fixed && b->w->strings[f].s;
+	if ((!d || !d->rank) && !strings)
 		return true;
 	int64_t dims[AM_MAX_AXES];
 	memcpy(dims, d->dims, sizeof dims);
@@ -253,7 +275,9 @@ static bool add_attrs(builder *b)
 static int most_chunks(const am_run_writer *w)
 {
 	int most = w->row_axis.stored.n_chunks;
-	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+	for (int f = 0; f < w->n_fields; f++) {
+		if (f >= AM_FIELD_COUNT && !w->row[f].chunk)
+			continue;
 		const am_stored *d = w->row[f].chunk ? &w->row[f].stored : &w->field[f];
 		most = d->n_chunks > most ? d->n_chunks : most;
 	}
@@ -267,7 +291,9 @@ static bool build(builder *b)
 	bool ok = add_attrs(b);
 	for (int a = 0; a < AM_AXIS_COUNT && ok; a++)
 		ok = add_axis(b, (am_axis)a);
-	for (int f = 0; f < AM_FIELD_COUNT && ok; f++)
+	for (int i = 0; i < b->w->n_selectors && ok; i++)
+		ok = add_selector(b, i);
+	for (int f = 0; f < b->w->n_fields && ok; f++)
 		ok = add_field(b, (am_field)f);
 	ok = ok && add_dist(b);
 	for (int a = 0; a < AM_AXIS_COUNT; a++)

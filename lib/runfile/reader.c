@@ -66,8 +66,6 @@ am_status am_run_open(const char *path, am_run **out, am_error *err)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", path);
 	}
 	r->file = H5I_INVALID_HID;
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
-		r->field[f] = H5I_INVALID_HID;
 	am_h5_quiet q = am_h5_begin();
 	s = load(r, err);
 	am_h5_end(&q);
@@ -89,7 +87,7 @@ void am_run_close(am_run *r)
 	if (!r)
 		return;
 	am_h5_quiet q = am_h5_begin();
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
+	for (int f = 0; r->field && f < r->n_fields; f++)
 		close_dataset(r->field[f]);
 	for (int i = 0; r->dist && i < r->length[AM_AXIS_LAYER]; i++) {
 		close_dataset(r->dist[i].prob);
@@ -101,6 +99,12 @@ void am_run_close(am_run *r)
 	for (int a = 0; a < AM_AXIS_COUNT; a++)
 		am_free(r->values[a]);
 	am_run_free_attrs(r);
+	for (int i = 0; i < r->n_selectors; i++)
+		am_free((char *)r->selector[i].spec);
+	am_free(r->selector);
+	am_free(r->spec);
+	am_free(r->field);
+	am_free(r->shape);
 	am_free(r->dist);
 	am_free(r->path);
 	am_free(r);
@@ -126,17 +130,37 @@ const double *am_run_axis_values(const am_run *r, am_axis a)
 	return r->values[a];
 }
 
+int am_run_selector_count(const am_run *r)
+{
+	return r->n_selectors;
+}
+
+const am_run_selector *am_run_selector_at(const am_run *r, int i)
+{
+	return &r->selector[i];
+}
+
+int am_run_field_end(const am_run *r)
+{
+	return r->n_fields;
+}
+
+const am_field_spec *am_run_field(const am_run *r, am_field f)
+{
+	return &r->spec[f];
+}
+
 bool am_run_has(const am_run *r, am_field f)
 {
-	return r->field[f] >= 0;
+	return (int)f < r->n_fields && r->field[f] >= 0;
 }
 
 int am_run_shape(const am_run *r, am_field f, int64_t shape[AM_MAX_AXES])
 {
-	if (r->field[f] < 0)
+	if (!am_run_has(r, f))
 		return 0;
-	memcpy(shape, r->shape[f], (size_t)am_fields[f].n_axes * sizeof *shape);
-	return am_fields[f].n_axes;
+	memcpy(shape, r->shape[f], (size_t)r->spec[f].n_axes * sizeof *shape);
+	return r->spec[f].n_axes;
 }
 
 bool am_run_has_dist(const am_run *r)

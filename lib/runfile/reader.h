@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "runfile/schema.h"
+#include "runfile/shadow_fields.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,14 @@ bool am_run_complete(const am_run *r);
 int64_t am_run_axis_length(const am_run *r, am_axis a);
 /* Coordinates, converted; valid until close; NULL when the axis is absent. */
 const double *am_run_axis_values(const am_run *r, am_axis a);
+
+/* Shadowed selectors, valid until close; `scores` and `index` tell that the run may hold
+ * the fields, am_run_has whether it does. */
+int am_run_selector_count(const am_run *r);
+const am_run_selector *am_run_selector_at(const am_run *r, int i);
+/* Ids of fields, those of the selectors included, are below; and what each is. Valid until close. */
+int am_run_field_end(const am_run *r);
+const am_field_spec *am_run_field(const am_run *r, am_field f);
 
 /* Whether the run holds the field. */
 bool am_run_has(const am_run *r, am_field f);

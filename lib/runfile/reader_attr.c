@@ -29,6 +29,24 @@ static char *read_string(hid_t attr, hid_t type)
 	return out;
 }
 
+char *am_run_attr_of(hid_t object, const char *name)
+{
+	char *out = NULL;
+	if (H5Aexists(object, name) <= 0)
+		return NULL;
+	hid_t attr = H5Aopen(object, name, H5P_DEFAULT), type = attr < 0 ? attr : H5Aget_type(attr);
+	hid_t space = attr < 0 ? attr : H5Aget_space(attr);
+	if (type >= 0 && space >= 0 && H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1)
+		out = read_string(attr, type);
+	if (space >= 0)
+		H5Sclose(space);
+	if (type >= 0)
+		H5Tclose(type);
+	if (attr >= 0)
+		H5Aclose(attr);
+	return out;
+}
+
 static void read_value(hid_t attr, hid_t type, am_value *v)
 {
 	char text[64] = "";

@@ -13,8 +13,7 @@
 #define UNWRITTEN_BYTES ((size_t)16 << 20) /* of a field that may hold fill values alone */
 #define BEST_RATIO 1100 /* deflate cannot do better than about 1030 to 1 */
 
-/* Whether `path` exists within this file; links to elsewhere do not count. */
-static bool exists(hid_t file, const char *path)
+bool am_run_path_exists(hid_t file, const char *path)
 {
 	char part[PATH_ROOM];
 	for (const char *p = path; p; p = strchr(p + 1, '/')) {
@@ -84,7 +83,7 @@ static am_status open_dataset(const am_run *r, const char *path, am_type type, i
                               int64_t *shape, am_error *err)
 {
 	*out = H5I_INVALID_HID;
-	if (!exists(r->file, path))
+	if (!am_run_path_exists(r->file, path))
 		return AM_OK;
 	hid_t dapl = H5Pcreate(H5P_DATASET_ACCESS);
 	hid_t d = H5I_INVALID_HID;
@@ -147,8 +146,10 @@ static am_status load_axis(am_run *r, am_axis a, am_error *err)
 
 static am_status load_field(am_run *r, am_field f, am_error *err)
 {
-	const am_field_spec *spec = &am_fields[f];
+	const am_field_spec *spec = &r->spec[f];
 	int64_t *shape = r->shape[f];
+	if (!spec->n_axes)
+		return AM_OK;
 	am_status s = open_dataset(r, spec->path, spec->type, spec->n_axes, &r->field[f], shape, err);
 	if (s || r->field[f] < 0)
 		return s;
@@ -200,7 +201,7 @@ static am_status load_dist_layer(am_run *r, int i, am_error *err)
 
 static am_status load_dist(am_run *r, am_error *err)
 {
-	if (!exists(r->file, "/dist"))
+	if (!am_run_path_exists(r->file, "/dist"))
 		return AM_OK;
 	r->dist = am_calloc((size_t)r->length[AM_AXIS_LAYER], sizeof *r->dist);
 	if (!r->dist)
@@ -224,15 +225,17 @@ am_status am_run_load_datasets(am_run *r, am_error *err)
 			s = am_fail(err, AM_ERR_FORMAT, "%s: there is no axis /%s", r->path,
 			            am_axes[needed[i]].name);
 	r->rows = r->length[AM_AXIS_ROW];
-	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
+	if (!s)
+		s = am_run_load_selectors(r, err);
+	for (int f = 0; f < r->n_fields && !s; f++)
 		s = load_field(r, (am_field)f, err);
 	if (!s)
 		s = load_dist(r, err);
 	if (s)
 		return s;
 	r->length[AM_AXIS_ROW] = r->rows;
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
-		if (r->field[f] >= 0 && am_field_row_axis((am_field)f) >= 0)
-			r->shape[f][am_field_row_axis((am_field)f)] = r->rows;
+	for (int f = 0; f < r->n_fields; f++)
+		if (r->field[f] >= 0 && am_spec_row_axis(&r->spec[f]) >= 0)
+			r->shape[f][am_spec_row_axis(&r->spec[f])] = r->rows;
 	return AM_OK;
 }

@@ -26,8 +26,8 @@ static herr_t read_box(hid_t dataset, int rank, const int64_t *start, const int6
 
 static am_status check_box(const am_run *r, am_field f, const int64_t *start, const int64_t *count, am_error *err)
 {
-	const am_field_spec *spec = &am_fields[f];
-	if (r->field[f] < 0)
+	const am_field_spec *spec = &r->spec[f];
+	if (!am_run_has(r, f))
 		return am_fail(err, AM_ERR_FORMAT, "%s: %s: the run does not have it", r->path, spec->path);
 	for (int a = 0; a < spec->n_axes; a++)
 		if (start[a] < 0 || count[a] < 0 || start[a] > r->shape[f][a] ||
@@ -45,12 +45,12 @@ static am_status read_field(am_run *r, am_field f, const int64_t *start, const i
 	am_status s = check_box(r, f, start, count, err);
 	if (s)
 		return s;
-	for (int a = 0; a < am_fields[f].n_axes; a++)
+	for (int a = 0; a < r->spec[f].n_axes; a++)
 		if (count[a] == 0)
 			return AM_OK;
 	am_h5_quiet q = am_h5_begin();
-	if (read_box(r->field[f], am_fields[f].n_axes, start, count, type, out) < 0)
-		s = am_h5_fail(err, AM_ERR_FORMAT, "%s: %s: cannot read", r->path, am_fields[f].path);
+	if (read_box(r->field[f], r->spec[f].n_axes, start, count, type, out) < 0)
+		s = am_h5_fail(err, AM_ERR_FORMAT, "%s: %s: cannot read", r->path, r->spec[f].path);
 	am_h5_end(&q);
 	return s;
 }
@@ -105,7 +105,7 @@ am_status am_run_read_string(am_run *r, am_field f, int64_t i, char **out, am_er
 	am_h5_quiet q = am_h5_begin();
 	char *text = read_one_string(r->field[f], i);
 	if (!text)
-		s = am_h5_fail(err, AM_ERR_FORMAT, "%s: %s: cannot read", r->path, am_fields[f].path);
+		s = am_h5_fail(err, AM_ERR_FORMAT, "%s: %s: cannot read", r->path, r->spec[f].path);
 	am_h5_end(&q);
 	if (!s)
 		*out = text;

@@ -27,14 +27,26 @@ struct am_run {
 	int n_attr, attr_room;
 	int64_t length[AM_AXIS_COUNT]; /* 0: absent */
 	double *values[AM_AXIS_COUNT]; /* NULL: absent */
-	hid_t field[AM_FIELD_COUNT];   /* negative: absent */
-	int64_t shape[AM_FIELD_COUNT][AM_MAX_AXES];
+	int n_selectors;
+	am_run_selector *selector; /* [n_selectors], specs owned */
+	int n_fields; /* those of shadowed selectors included */
+	am_field_spec *spec;            /* [n_fields] */
+	hid_t *field;                   /* negative: absent */
+	int64_t (*shape)[AM_MAX_AXES];
 	am_dist_files *dist; /* [layer], NULL when the run has no distributions */
 };
 
 /* reader_attr.c: reads all root attributes. */
 am_status am_run_load_attrs(am_run *r, am_error *err) AM_MUST_CHECK;
 void am_run_free_attrs(am_run *r);
+
+/* reader_selectors.c: what was shadowed, and with that the table of fields. */
+am_status am_run_load_selectors(am_run *r, am_error *err) AM_MUST_CHECK;
+
+/* Whether `path` exists within this file; links to elsewhere do not count. */
+bool am_run_path_exists(hid_t file, const char *path);
+/* reader_attr.c: a string attribute in new memory (am_free), NULL when there is none. */
+char *am_run_attr_of(hid_t object, const char *name);
 
 /* reader_open.c: axes, fields and distributions; refuses what does not fit. */
 am_status am_run_load_datasets(am_run *r, am_error *err) AM_MUST_CHECK;

@@ -35,6 +35,10 @@ static void writer_free(am_run_writer *w)
 	}
 	am_filter_fini(&w->filter);
 	am_space_fini(&w->space);
+	for (int i = 0; w->selector && i < w->n_selectors; i++)
+		am_free((char *)w->selector[i].spec);
+	am_free(w->selector);
+	am_free(w->spec);
 	am_free(w->layer_id);
 	am_free(w->path);
 	am_free(w->part);
@@ -124,6 +128,23 @@ static am_status create_file(am_run_writer *w, const char *path, const char *fre
 	return open_fresh(w, fresh, err);
 }
 
+/* What selectors the run shadows, and with that its fields. */
+static am_status take_selectors(am_run_writer *w, const am_run_contents *c, am_error *err)
+{
+	am_status s = am_field_specs_new(c->selector, c->n_selectors, &w->spec, err);
+	if (s)
+		return s;
+	w->n_fields = am_shadow_field_end(c->n_selectors);
+	w->row = am_calloc((size_t)w->n_fields, sizeof *w->row);
+	w->selector = am_calloc((size_t)c->n_selectors, sizeof *w->selector);
+	bool ok = w->row && w->selector;
+	for (int i = 0; i < c->n_selectors && ok; i++, w->n_selectors++) {
+		w->selector[i] = c->selector[i];
+		ok = (w->selector[i].spec = am_strdup(c->selector[i].spec));
+	}
+	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory");
+}
+
 static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_run_contents *c, am_error *err)
 {
 	for (int a = 0; a < AM_AXIS_COUNT; a++)
@@ -136,7 +157,9 @@ static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_ru
 	if (!w->layer_id)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory");
 	memcpy(w->layer_id, axes->layer, (size_t)axes->n_layer * sizeof *w->layer_id);
-	am_status s = am_filter_init(&w->filter, c->deflate, err);
+	am_status s = take_selectors(w, c, err);
+	if (!s)
+		s = am_filter_init(&w->filter, c->deflate, err);
 	if (!s)
 		s = am_packer_new(c->threads, &w->filter, &w->space, &w->packer, err);
 	if (!s)

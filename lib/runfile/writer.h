@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "runfile/schema.h"
+#include "runfile/shadow_fields.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,9 @@ typedef struct am_run_contents {
 	bool output_error;
 	bool dist;         /* /dist/<layer>/prob and /offset */
 	bool dist_float16; /* store prob as float16 */
+	bool no_topk;      /* the rank axis is for the sets of selectors alone */
+	int n_selectors;   /* shadowed ones, at most AM_RUN_SELECTORS */
+	const am_run_selector *selector; /* used during open */
 	int deflate;       /* 0..9; 4 by default in am_run */
 	double flush_seconds; /* least time between two flushes; 0: 1 s, < 0: no least time */
 	int threads;       /* of the writer, which compress in the background; 0 or 1: within the calls */
@@ -73,6 +77,9 @@ am_status am_run_writer_attr_double(am_run_writer *w, const char *name, double v
 typedef struct am_run_block {
 	int64_t n_rows;
 	const void *field[AM_FIELD_COUNT];
+	/* Of fields from AM_FIELD_COUNT on (shadow_fields.h), [am_shadow_field_end(n) -
+	 * AM_FIELD_COUNT]; NULL: all missing. */
+	const void *const *shadow;
 } am_run_block;
 
 /* Appends the rows of a block. After a failure the writer can only be abandoned. */

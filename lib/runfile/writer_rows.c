@@ -9,23 +9,27 @@
 #define MOST_ROWS 256
 #define LEAST_ROWS 16
 
-static bool held(const am_run_writer *w, am_field f, const am_run_contents *c)
+static bool held(const am_run_writer *w, int f, const am_run_contents *c)
 {
+	const am_field_spec *s = &w->spec[f];
 	if (f == AM_FIELD_OUTPUT_ERROR && !c->output_error)
 		return false;
-	for (int a = 0; a < am_fields[f].n_axes; a++)
-		if (am_fields[f].axes[a] != AM_AXIS_ROW && w->length[am_fields[f].axes[a]] <= 0)
+	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && c->no_topk)
+		return false;
+	for (int a = 0; a < s->n_axes; a++)
+		if (s->axes[a] != AM_AXIS_ROW && w->length[s->axes[a]] <= 0)
 			return false;
-	return am_field_row_axis(f) >= 0;
+	return am_spec_row_axis(s) >= 0;
 }
 
 /* Bytes of one row of a field, in all layers. */
-static size_t row_bytes(const am_run_writer *w, am_field f)
+static size_t row_bytes(const am_run_writer *w, int f)
 {
-	size_t n = am_type_size(am_fields[f].type);
-	for (int a = 0; a < am_fields[f].n_axes; a++)
-		if (am_fields[f].axes[a] != AM_AXIS_ROW)
-			n *= (size_t)w->length[am_fields[f].axes[a]];
+	const am_field_spec *s = &w->spec[f];
+	size_t n = am_type_size(s->type);
+	for (int a = 0; a < s->n_axes; a++)
+		if (s->axes[a] != AM_AXIS_ROW)
+			n *= (size_t)w->length[s->axes[a]];
 	return n;
 }
 
@@ -34,7 +38,7 @@ static size_t row_bytes(const am_run_writer *w, am_field f)
 static int64_t choose_rows(const am_run_writer *w, const am_run_contents *c)
 {
 	size_t all = 0, largest = 0;
-	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+	for (int f = 0; f < w->n_fields; f++) {
 		if (!held(w, f, c))
 			continue;
 		size_t n = row_bytes(w, f), layers = (size_t)w->length[AM_AXIS_LAYER];
@@ -94,10 +98,9 @@ am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_err
 	static const am_axis row_axis[] = {AM_AXIS_ROW};
 	w->chunk_rows = choose_rows(w, c);
 	am_status s = open_row_field(w, &w->row_axis, am_axes[AM_AXIS_ROW].type, 1, row_axis, err);
-	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
+	for (int f = 0; f < w->n_fields && !s; f++)
 		if (held(w, f, c))
-			s = open_row_field(w, &w->row[f], am_fields[f].type, am_fields[f].n_axes,
-			                   am_fields[f].axes, err);
+			s = open_row_field(w, &w->row[f], w->spec[f].type, w->spec[f].n_axes, w->spec[f].axes, err);
 	return s;
 }
 
@@ -141,7 +144,7 @@ static am_status hand_row_field(am_run_writer *w, am_row_field *r, am_error *err
 static am_status hand_group(am_run_writer *w, am_error *err)
 {
 	am_status s = hand_row_field(w, &w->row_axis, err);
-	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
+	for (int f = 0; f < w->n_fields && !s; f++)
 		if (w->row[f].chunk)
 			s = hand_row_field(w, &w->row[f], err);
 	if (s)
@@ -158,6 +161,13 @@ static void number_rows(am_run_writer *w, int64_t n)
 		row[i] = w->rows + i;
 }
 
+static const void *of_block(const am_run_block *b, int f)
+{
+	if (f < AM_FIELD_COUNT)
+		return b->field[f];
+	return b->shadow ? b->shadow[f - AM_FIELD_COUNT] : NULL;
+}
+
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err)
 {
 	am_status s = am_writer_ready(w, err);
@@ -166,10 +176,9 @@ am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_e
 		if (n > block->n_rows - done)
 			n = block->n_rows - done;
 		number_rows(w, n);
-		for (int f = 0; f < AM_FIELD_COUNT; f++)
+		for (int f = 0; f < w->n_fields; f++)
 			if (w->row[f].chunk)
-				copy_rows(&w->row[f], w->chunk_rows, w->filled, block->field[f],
-				          block->n_rows, done, n);
+				copy_rows(&w->row[f], w->chunk_rows, w->filled, of_block(block, f), block->n_rows, done, n);
 		done += n;
 		w->filled += n;
 		w->rows += n;
@@ -183,7 +192,7 @@ am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_e
 static void clear_rest(am_run_writer *w)
 {
 	int64_t n = w->chunk_rows - w->filled;
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
+	for (int f = 0; f < w->n_fields; f++)
 		if (w->row[f].chunk)
 			copy_rows(&w->row[f], w->chunk_rows, w->filled, NULL, n, 0, n);
 	am_stored_fill(&w->row_axis.stored, w->row_axis.chunk[0] + w->filled * 8, (size_t)n);
@@ -206,7 +215,7 @@ static int64_t whole_groups(const am_row_field *r)
 int64_t am_writer_rows_whole(const am_run_writer *w)
 {
 	int64_t groups = whole_groups(&w->row_axis);
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
+	for (int f = 0; f < w->n_fields; f++)
 		if (w->row[f].chunk && whole_groups(&w->row[f]) < groups)
 			groups = whole_groups(&w->row[f]);
 	return groups * w->chunk_rows < w->rows ? groups * w->chunk_rows : w->rows;
@@ -218,7 +227,7 @@ int64_t am_writer_rows_pending(am_run_writer *w)
 	if (!w->filled)
 		return 0;
 	clear_rest(w);
-	for (int f = 0; f < AM_FIELD_COUNT; f++) {
+	for (int f = 0; f < w->n_fields; f++) {
 		am_row_field *r = &w->row[f];
 		if (!r->chunk)
 			continue;
@@ -241,6 +250,7 @@ static void row_field_fini(am_row_field *r)
 void am_writer_rows_fini(am_run_writer *w)
 {
 	row_field_fini(&w->row_axis);
-	for (int f = 0; f < AM_FIELD_COUNT; f++)
+	for (int f = 0; w->row && f < w->n_fields; f++)
 		row_field_fini(&w->row[f]);
+	am_free(w->row);
 }

@@ -57,7 +57,11 @@ struct am_run_writer {
 	int64_t chunk_rows, expected_rows;
 	int64_t rows, groups; /* rows appended; groups handed to the packer */
 	int64_t filled;       /* rows of the open group */
-	am_row_field row_axis, row[AM_FIELD_COUNT];
+	int n_fields; /* those of shadowed selectors included */
+	am_field_spec *spec;    /* [n_fields] */
+	am_row_field row_axis, *row; /* [n_fields] */
+	int n_selectors;
+	am_run_selector *selector; /* [n_selectors], specs owned */
 
 	int n_dist;
 	am_dist_layer *dist; /* [n_dist], one a layer */

@@ -4,58 +4,30 @@
 #include <math.h>
 #include <string.h>
 
-/* member[at[i]] (member[i] with at NULL) |= bit for the k best of score[n]; the chosen ones
- * are moved, in index order, to the front of part and to[]. Returns how many: k. */
-static int mark_best(const am_kernels *kernels, am_select_scratch *w, const float *score, const int32_t *at, int n,
-                     int k, uint32_t bit, uint32_t *member, float *part, int32_t *to)
+am_forced am_selector_forced(const am_selector *s, const am_select_row *row)
 {
-	float least = INFINITY;
-	int32_t last = -1;
-	kernels->row_topk(score, n, k, false, w->index, w->select);
-	for (int i = 0; i < k; i++)
-		least = score[w->index[i]] < least ? score[w->index[i]] : least;
-	for (int i = 0; i < k; i++) /* of equal scores the lower indices are chosen: all up to this one */
-		if (score[w->index[i]] == least && w->index[i] > last)
-			last = w->index[i];
-	int m = 0;
-	for (int i = 0; i < n; i++) {
-		int32_t j = at ? at[i] : i;
-		if (!(score[i] > least || (score[i] == least && i <= last)))
-			continue;
-		member[j] |= bit;
-		part[m] = score[i];
-		to[m++] = j;
-	}
-	return m;
+	int keep = s->ops->keep ? s->ops->keep(s, row) : 0, sink = s->sink - row->first_key;
+	keep = keep > s->recent ? keep : s->recent;
+	sink = sink < 0 ? 0 : sink < row->n ? sink : row->n;
+	return (am_forced){sink, keep < row->n - sink ? keep : row->n - sink};
 }
 
-/* A budget of forced keys alone: the first keys, then the most recent. */
-static void mark_forced(int n, int sink, int k, uint32_t bit, uint32_t *member)
+/* Forced keys get scores that no other key has: the first ones infinity, the last ones
+ * the largest numbers in order, the most recent above all. So the one ranking holds
+ * for every budget, also for one that is less than they are. */
+static void rank_forced(float *score, int n, am_forced f)
 {
-	int first = sink < k ? sink : k;
-	for (int i = 0; i < first; i++)
-		member[i] |= bit;
-	for (int i = n - (k - first); i < n; i++)
-		member[i] |= bit;
+	for (int i = 0; i < f.sink; i++)
+		score[i] = INFINITY;
+	for (int i = 0; i < f.recent; i++) {
+		uint32_t bits = 0x7f7fffffu - (uint32_t)i;
+		memcpy(&score[n - 1 - i], &bits, sizeof bits);
+	}
 }
 
-void am_member_mark(am_selector *s, int worker, float *score, int n, const int *k, int n_k, uint32_t *member)
+void am_member_mark(am_selector *s, int worker, float *score, int n, am_forced forced, const int *k, int n_k,
+                    uint32_t *member)
 {
-	am_select_scratch *w = &s->scratch[worker];
-	int sink = s->sink < n ? s->sink : n, recent = s->recent < n - sink ? s->recent : n - sink, low = 0;
-	while (low < n_k && sink + recent > 0 && k[low] <= sink + recent) {
-		mark_forced(n, sink, k[low], (uint32_t)1 << low, member);
-		low++;
-	}
-	for (int i = 0; i < sink; i++)
-		score[i] = INFINITY;
-	for (int i = n - recent; i < n; i++)
-		score[i] = INFINITY;
-	const float *from = score;
-	const int32_t *at = NULL;
-	for (int b = n_k - 1; b >= low; b--) {
-		n = mark_best(s->shape.kernels, w, from, at, n, k[b], (uint32_t)1 << b, member, w->part, w->at);
-		from = w->part;
-		at = w->at;
-	}
+	rank_forced(score, n, forced);
+	s->shape.kernels->row_member(score, n, k, n_k, member, s->scratch[worker].select);
 }

@@ -9,7 +9,8 @@
 /* In the order of docs/selectors.md. */
 static const am_selector_ops *const all[] = {
 	&am_select_exact, &am_select_exact_group, &am_select_exact_sum, &am_select_exact_max,
-	&am_select_random, &am_select_recent,
+	&am_select_precision, &am_select_topp, &am_select_random, &am_select_recent, &am_select_quest,
+	&am_select_blockmean, &am_select_loki, &am_select_doublesparse, &am_select_snapkv, &am_select_indexer,
 };
 
 const char *am_set_scope_name(am_set_scope scope)
@@ -67,8 +68,10 @@ static bool allocate(am_selector *s)
 		w->part = am_alloc(n + 16, sizeof *w->part);
 		w->index = am_alloc(n, sizeof *w->index);
 		w->at = am_alloc(n, sizeof *w->at);
+		w->place = am_alloc(n, sizeof *w->place);
+		w->query = am_alloc(4 * (size_t)s->shape.head_dim, sizeof *w->query);
 		w->select = am_alloc(AM_SELECT_SCRATCH(n), 1);
-		if (!w->score || !w->part || !w->index || !w->at || !w->select)
+		if (!w->score || !w->part || !w->index || !w->at || !w->place || !w->query || !w->select)
 			return false;
 	}
 	return s->scratch != NULL;
@@ -115,7 +118,7 @@ void am_selector_close(am_selector *s)
 		am_free(s->state);
 	for (int i = 0; s->scratch && i < s->shape.workers; i++) {
 		am_select_scratch *w = &s->scratch[i];
-		void *own[] = {w->score, w->part, w->index, w->at, w->select};
+		void *own[] = {w->score, w->part, w->index, w->at, w->place, w->query, w->select};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}
@@ -153,6 +156,7 @@ am_status am_selector_start(am_selector *s, int index, int length, int prompt, a
 	s->index = index;
 	s->length = length;
 	s->prompt = prompt;
+	s->first_row = 0;
 	return s->ops->start ? s->ops->start(s, err) : AM_OK;
 }
 
@@ -160,6 +164,11 @@ void am_selector_rewind(am_selector *s, int position)
 {
 	if (s->ops->rewind)
 		s->ops->rewind(s, position);
+}
+
+void am_selector_skip(am_selector *s, int position)
+{
+	s->first_row = position;
 }
 
 am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads, am_error *err)
@@ -186,7 +195,7 @@ void am_selector_select_set(am_selector *s, int worker, const am_select_row *row
 	}
 	float *score = s->scratch[worker].score;
 	s->ops->score(s, worker, row, set, score);
-	am_member_mark(s, worker, score, row->n, k, inside, member);
+	am_member_mark(s, worker, score, row->n, am_selector_forced(s, row), k, inside, member);
 }
 
 void am_selector_select(am_selector *s, int worker, const am_select_row *row, const int *k, int n_k,
@@ -194,6 +203,11 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 {
 	for (int set = 0; set < am_selector_sets(s); set++)
 		am_selector_select_set(s, worker, row, set, k, n_k, member + set * stride);
+}
+
+bool am_selector_has_scores(const am_selector *s)
+{
+	return s->ops->score != NULL;
 }
 
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)

@@ -48,6 +48,10 @@ typedef struct am_select_shape {
 typedef struct am_select_block {
 	int layer, start, rows; /* positions start .. start + rows - 1 */
 	const float *x;         /* [rows][hidden] input of the attention, after its norm; may be NULL */
+	/* The compressed query of latent attention, after its norm: [rows][compressed_dim]; NULL
+	 * where the model has none. */
+	const float *compressed;
+	int compressed_dim;
 	const float *q;         /* [rows][H][D] after rotation, not scaled */
 	const float *k;         /* [G][start + rows][D] after rotation, all keys so far */
 	int64_t k_stride;       /* floats from one key/value head to the next */
@@ -102,6 +106,10 @@ am_status am_selector_start(am_selector *s, int index, int length, int prompt, a
 /* Forgets positions from `position` on. */
 void am_selector_rewind(am_selector *s, int position);
 
+/* After am_selector_start: a promise that no row before `position` is selected in this
+ * sequence, which may save work (a prompt that runs dense, a run of last rows only). */
+void am_selector_skip(am_selector *s, int position);
+
 /* Takes in a layer's block; its start is where the layer's last block ended. From one
  * thread, before the block's rows are selected. */
 am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads,
@@ -120,8 +128,10 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                             uint32_t *member);
 
-/* The scores the selector ranks the row's keys by, for one of its sets: out[n]. False
- * (out untouched) for selectors without scores. */
+/* Whether am_selector_scores gives any. */
+bool am_selector_has_scores(const am_selector *s);
+/* The scores the selector ranks the row's keys by, for one of its sets: out[n], before
+ * keys that are always kept come first. False (out untouched) for selectors without scores. */
 bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out);
 
 #endif

@@ -32,6 +32,8 @@ static am_status recent_open(am_selector *s, am_error *err)
 	const char *text = s->spec->argument;
 	recent_state r;
 	int n = 0;
+	if (s->sink > 0 || s->recent > 0)
+		return am_fail(err, AM_ERR_USAGE, "recent: expected no sink or recent beside SINK+WINDOW");
 	if (!text || strspn(text, "0123456789+") != strlen(text) || sscanf(text, "%9d+%9d%n", &r.sink, &r.window, &n) != 2 ||
 	    text[n] || r.window < 1)
 		return am_fail(err, AM_ERR_USAGE, "recent: expected SINK+WINDOW as 4+64, found '%s'", text ? text : "");

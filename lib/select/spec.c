@@ -157,12 +157,18 @@ static am_status take_setting(am_select_spec *s, const char *key, const char *va
 		return AM_OK;
 	}
 	if (strcmp(key, "sink") == 0 || strcmp(key, "recent") == 0) {
+		bool sink = strcmp(key, "sink") == 0, *has = sink ? &s->has_sink : &s->has_recent;
+		if (*has)
+			return am_fail(err, AM_ERR_USAGE, "%s: expected once, found again", key);
 		if (!whole_number(value, INT_MAX, &v))
 			return am_fail(err, AM_ERR_USAGE, "%s: expected a number from 0, found '%s'", key, value);
-		*(strcmp(key, "sink") == 0 ? &s->sink : &s->recent) = (int)v;
+		*(sink ? &s->sink : &s->recent) = (int)v;
+		*has = true;
 		return AM_OK;
 	}
 	if (strcmp(key, "seed") == 0) {
+		if (s->has_seed)
+			return am_fail(err, AM_ERR_USAGE, "seed: expected once, found again");
 		if (!whole_number(value, LLONG_MAX, &v))
 			return am_fail(err, AM_ERR_USAGE, "seed: expected a whole number, found '%s'", value);
 		s->seed = (uint64_t)v;
@@ -191,6 +197,8 @@ static am_status parse(am_select_spec *s, am_error *err)
 	s->name = item;
 	if (!*s->name || (s->argument && !*s->argument))
 		return am_fail(err, AM_ERR_USAGE, "expected NAME or NAME:ARGUMENT, found '%s'", s->text);
+	if (strcmp(s->name, "dense") == 0 && (s->argument || rest))
+		return am_fail(err, AM_ERR_USAGE, "dense: expected nothing behind it, found '%s'", s->argument ? s->argument : rest);
 	am_status status = expand_topk(s, err);
 	while (rest && !status) {
 		item = rest;

@@ -39,7 +39,7 @@ typedef struct am_select_spec {
 	am_budget budget;
 	int sink, recent;
 	uint64_t seed;
-	bool has_seed;        /* the spec names one */
+	bool has_seed, has_sink, has_recent; /* the spec names it */
 	am_spec_setting setting[AM_SPEC_SETTINGS]; /* the selector's own */
 	int n_settings;
 } am_select_spec;

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "store/dtype.h"
 
 #include <inttypes.h>
@@ -58,18 +59,21 @@ static am_status parse_header(const char *path, const am_bytes *text, json_t **o
 	return AM_OK;
 }
 
-static am_status check_metadata(const char *path, const json_t *meta, am_error *err)
+static am_status read_metadata(const char *path, const json_t *meta, am_text *out, am_error *err)
 {
 	if (!json_is_object(meta))
 		return am_fail(err, AM_ERR_FORMAT, "%s: __metadata__: expected an object, found %s", path,
 		               json_type_name(meta));
 	const char *key;
 	json_t *v;
-	json_object_foreach((json_t *)meta, key, v)
+	json_object_foreach((json_t *)meta, key, v) {
 		if (!json_is_string(v))
 			return am_fail(err, AM_ERR_FORMAT, "%s: __metadata__: %s: expected a string, found %s",
 			               path, key, json_type_name(v));
-	return AM_OK;
+		am_text_append(out, key, strlen(key) + 1);
+		am_text_append(out, json_string_value(v), strlen(json_string_value(v)) + 1);
+	}
+	return am_text_ok(out) ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", path);
 }
 
 static am_status parse_dtype(const source *f, const char *name, const json_t *v, am_dtype *out,
@@ -213,7 +217,7 @@ static void free_tensors(am_tensor *t, int n)
 }
 
 static am_status parse_entries(const source *f, const json_t *root, am_tensor **out, int *n,
-                               am_error *err)
+                               am_text *metadata, am_error *err)
 {
 	size_t room = json_object_size(root);
 	am_tensor *t = room < INT_MAX ? am_calloc(room, sizeof *t) : NULL;
@@ -225,7 +229,7 @@ static am_status parse_entries(const source *f, const json_t *root, am_tensor **
 	json_t *v;
 	json_object_foreach((json_t *)root, key, v) {
 		if (strcmp(key, "__metadata__") == 0) {
-			s = check_metadata(f->path, v, err);
+			s = read_metadata(f->path, v, metadata, err);
 		} else if (!(t[count].name = am_strdup(key))) {
 			s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", f->path);
 		} else {
@@ -248,8 +252,8 @@ static am_status parse_entries(const source *f, const json_t *root, am_tensor **
 	return AM_OK;
 }
 
-am_status am_safetensors_parse(const char *path, const am_file_map *map, am_tensor **tensors,
-                               int *n, size_t *data_start, am_error *err)
+am_status am_safetensors_parse(const char *path, const am_file_map *map, am_tensor **tensors, int *n,
+                               am_metadata *metadata, size_t *data_start, am_error *err)
 {
 	am_bytes text = {NULL, NULL};
 	json_t *root = NULL;
@@ -260,9 +264,14 @@ am_status am_safetensors_parse(const char *path, const am_file_map *map, am_tens
 		return s;
 	size_t start = (size_t)(text.end - map->data);
 	source f = {path, text.end, map->size - start};
-	s = parse_entries(&f, root, tensors, n, err);
+	am_text strings = {0};
+	s = parse_entries(&f, root, tensors, n, &strings, err);
 	json_decref(root);
-	if (!s)
-		*data_start = start;
-	return s;
+	if (s) {
+		am_text_free(&strings);
+		return s;
+	}
+	*metadata = (am_metadata){strings.data, strings.size};
+	*data_start = start;
+	return AM_OK;
 }

@@ -14,6 +14,7 @@
 typedef struct am_tensor_file {
 	am_file_map map;
 	size_t data_start; /* of the data in the map */
+	am_metadata metadata;
 } am_tensor_file;
 
 struct am_tensors {
@@ -80,7 +81,7 @@ static am_status open_shard(am_tensors *t, int i, am_error *err)
 	int n = 0;
 	am_status s = am_file_map_open(path, &f->map, err);
 	if (!s)
-		s = am_safetensors_parse(path, &f->map, &list, &n, &f->data_start, err);
+		s = am_safetensors_parse(path, &f->map, &list, &n, &f->metadata, &f->data_start, err);
 	if (!s)
 		s = append(t, list, n, err);
 	if (s && t->shards.index)
@@ -129,8 +130,10 @@ void am_tensors_close(am_tensors *t)
 		return;
 	for (int i = 0; i < t->n; i++)
 		am_free((void *)t->items[i].name);
-	for (int i = 0; t->files && i < t->shards.n; i++)
+	for (int i = 0; t->files && i < t->shards.n; i++) {
+		am_free(t->files[i].metadata.strings);
 		am_file_map_close(&t->files[i].map);
+	}
 	am_free(t->items);
 	am_free(t->slots);
 	am_free(t->files);
@@ -162,7 +165,7 @@ am_status am_tensors_need(const am_tensors *t, const char *name, int rank, const
 	const am_tensor *x = am_tensors_find(t, name);
 	if (!x)
 		return am_fail(err, AM_ERR_FORMAT, "%s: tensor %s: expected shape %s, found no such tensor",
-		               t->shards.index ? t->shards.index : t->shards.paths[0], name, expected);
+		               am_tensors_path(t), name, expected);
 	if (x->rank != rank || (rank && memcmp(x->shape, shape, (size_t)rank * sizeof *shape) != 0)) {
 		am_shape_text(x->rank, x->shape, found);
 		return am_fail(err, AM_ERR_FORMAT, "%s: tensor %s: expected shape %s, found %s", x->file,
@@ -170,6 +173,23 @@ am_status am_tensors_need(const am_tensors *t, const char *name, int rank, const
 	}
 	*out = x;
 	return AM_OK;
+}
+
+const char *am_tensors_metadata(const am_tensors *t, const char *key)
+{
+	const am_metadata *m = &t->files[0].metadata;
+	for (size_t i = 0; i < m->size;) {
+		const char *name = m->strings + i, *value = name + strlen(name) + 1;
+		if (strcmp(name, key) == 0)
+			return value;
+		i = (size_t)(value - m->strings) + strlen(value) + 1;
+	}
+	return NULL;
+}
+
+const char *am_tensors_path(const am_tensors *t)
+{
+	return t->shards.index ? t->shards.index : t->shards.paths[0];
 }
 
 size_t am_tensors_bytes(const am_tensors *t)

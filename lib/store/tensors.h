@@ -64,6 +64,12 @@ const am_tensor *am_tensors_at(const am_tensors *t, int i);
 am_status am_tensors_need(const am_tensors *t, const char *name, int rank, const int64_t *shape,
                           const am_tensor **out, am_error *err) AM_MUST_CHECK;
 
+/* A string of the first file's "__metadata__"; NULL when it has no such key. Valid until
+ * am_tensors_close. */
+const char *am_tensors_metadata(const am_tensors *t, const char *key);
+/* The file, or the index of the shards: for messages. */
+const char *am_tensors_path(const am_tensors *t);
+
 /* Bytes of all files together (mapped weights). */
 size_t am_tensors_bytes(const am_tensors *t);
 

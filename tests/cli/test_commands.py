@@ -31,7 +31,7 @@ def prepare():
     shutil.rmtree(WORK, ignore_errors=True)
     os.makedirs(os.path.join(WORK, "bin"))
     os.symlink(os.environ["ATTNMETER"], os.path.join(WORK, "bin", "attnmeter"))
-    for kind in ("sound", "one", "part"):
+    for kind in ("sound", "one", "part", "after", "token", "deep", "short"):
         subprocess.run([os.path.join(BUILD, "tests", "make_run"), kind, os.path.join(WORK, kind + ".h5")], check=True)
     with open(os.path.join(WORK, "text.h5"), "w") as f:
         f.write("This is no run file.\n")

@@ -28,6 +28,41 @@ FIELDS = {
     "token_id": ("token",), "token_offset": ("token_edge",),
 }
 OPTIONAL = {"stat/output_error", "topk/index", "topk/prob"}
+SETS = {"head": ("head",), "group": ("kv_head",), "layer": ()}
+REFERENCES = {"head": ("head",), "group": ("kv_head",), "sum": (), "max": ()}
+BUDGETS = (("", "k"), ("_at_ratio", "ratio"))
+
+
+def shadow_fields(f):
+    """Fields of shadowed selectors and their axes, as the contract says."""
+    fields = {}
+    for r, axis in REFERENCES.items() if "selector" in f else ():
+        for end, budget in BUDGETS:
+            for name in ("mass", "gap") if r != "head" else ("gap",):
+                fields[f"reference/{r}/{name}{end or '_at_k'}"] = ("layer", *axis, "row", budget)
+    for s in f.get("selector", ()):
+        sets = SETS[f["selector"][s].attrs["sets"]]
+        assert isinstance(f["selector"][s].attrs["spec"], str) and f["selector"][s].attrs["own_budget"] in (0, 1), s
+        if f"selector/{s}/index" in f:
+            fields[f"selector/{s}/index"] = ("layer", *sets, "row", "rank")
+        for end, budget in BUDGETS:
+            add = lambda name, axes: fields.update({f"selector/{s}/{name}{end}": ("layer", *axes, "row", budget)})
+            for name in ("retained_mass", "chance"):
+                add(name, ("head",))
+            for name in ("kept", "overlap_layer", "overlap_step"):
+                add(name, sets)
+            if sets:
+                add("overlap_heads", ())
+            if sets == ("head",):
+                add("union", ("kv_head",))
+            for r, axis in REFERENCES.items():
+                for name in ("mass_recall", "top1_hit"):
+                    add(f"{r}/{name}", axis)
+                for name in ("recall", "recall_tied"):
+                    fields[f"selector/{s}/{r}/{name}{end or '_at_k'}"] = ("layer", *axis, "row", budget)
+                if f"selector/{s}/{r}/rank_correlation" in f:
+                    fields[f"selector/{s}/{r}/rank_correlation"] = ("layer", *axis, "row")
+    return fields
 UNITS = {
     "row_nll": "nat", "row_visible": "keys", "stat/lse": "nat", "stat/entropy": "nat", "stat/renyi2": "nat",
     "stat/score_variance": "nat2", "stat/mean_distance": "tokens", "stat/k_at_mass": "keys", "stat/mass_at_k": "1",
@@ -51,7 +86,13 @@ def check_h5py(path):
                 assert d.is_scale and d.attrs["NAME"] == axis.encode() and d.ndim == 1, axis
                 assert d.attrs["units"] and d.attrs["long_name"], axis
                 seen[axis] = d[()]
-        for field, axes in FIELDS.items():
+        more = shadow_fields(f)
+        if more:
+            held = []
+            for top in ("selector", "reference"):
+                f[top].visititems(lambda name, item: held.append(f"{top}/{name}") if isinstance(item, h5py.Dataset) else None)
+            assert set(held) == set(more), set(held) ^ set(more)
+        for field, axes in {**FIELDS, **more}.items():
             if field not in f:
                 assert field in OPTIONAL, field
                 continue
@@ -71,6 +112,7 @@ def check_h5py(path):
             assert sorted(f["dist"]) == sorted(layers)
             for layer in layers:
                 check_dist(f["dist"][layer], seen, layers.index(layer))
+        seen["shadow"] = more
         half = "dist" in f and f["dist"][layers[0]]["prob"].dtype == np.float16
     return seen, half
 
@@ -91,9 +133,11 @@ def same(a, b):
 
 
 def check_xarray(path, engine, seen):
-    with xr.open_datatree(path, engine=engine) as tree:
+    # A tree's node cannot have a child of the name of a coordinate, as /selector/s0/head is.
+    dropped = ["head"] if seen["shadow"] else []
+    with xr.open_datatree(path, engine=engine, drop_variables=dropped) as tree:
         assert tree.attrs["format"] == "attnmeter-run"
-        for field, axes in FIELDS.items():
+        for field, axes in {**FIELDS, **seen["shadow"]}.items():
             if field not in seen:
                 continue
             a = tree[field]
@@ -105,7 +149,7 @@ def check_xarray(path, engine, seen):
             if seen[field].dtype.kind == "i":
                 want[seen[field] == -1] = np.nan  # missing, as xarray decodes it
             assert same(a.values, want), field
-            for axis in axes:
+            for axis in (x for x in axes if x not in dropped):
                 assert same(a.coords[axis], seen[axis]), (field, axis)
             assert a.attrs["units"] == UNITS.get(field, a.attrs["units"]), field
         # By value, not by position.
@@ -115,6 +159,10 @@ def check_xarray(path, engine, seen):
         if "dist" in tree:
             assert tree[f"dist/{layer}/prob"].dims == ("head", "element")
             assert tree[f"dist/{layer}/offset"].dims == ("row_edge",)
+    for group in ("selector/s0", "selector/s0/head") if seen["shadow"] else ():
+        with xr.open_dataset(path, group=group, engine=engine) as one:
+            for name in one.variables:
+                assert same(one[name], np.where(seen[f"{group}/{name}"] == -1, np.nan, seen[f"{group}/{name}"]))
     with xr.open_dataset(path, group="stat", engine=engine) as stat:
         assert stat["entropy"].dims == LHR and same(stat["entropy"], seen["stat/entropy"])
 

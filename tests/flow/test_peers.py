@@ -10,6 +10,8 @@ KINDS = {
     "plain": [],
     "topk": ["--dist", "topk:16", "--output-error"],
     "full": ["--dist", "full", "--layers", "1,3", "--rows", "every:2"],
+    "shadow": ["--shadow", "exact", "--shadow", "exact-sum", "--shadow", "exact-group,store=index", "--shadow", "recent:4+8",
+               "--shadow-sample", "4", "-k", "1,4,9"],
     "half": ["--dist", "full", "--float16", "--heads", "0,2"],
 }
 

@@ -13,7 +13,7 @@ TABLE = {
     "lib/runfile": (["lib/base"], ["hdf5", "libdeflate"]),
     "lib/select": (["lib/base", "kernels", "lib/store"], ["jansson"]),
     "lib/model": (["lib/base", "kernels", "lib/store", "lib/select"], ["jansson", "pcre2", "utf8proc"]),
-    "lib/task": (["lib/base", "lib/model"], ["jansson"]),
+    "lib/task": (["lib/base", "lib/store", "lib/select", "lib/model"], ["jansson", "zlib"]),
     "probes": (["lib/base", "kernels", "lib/runfile", "lib/select", "lib/model", "lib/task"], []),
     "analysis": (["lib/base", "lib/runfile"], ["gsl"]),
     "notebooks-export": (["lib/base", "lib/runfile"], ["libdeflate"]),
@@ -23,7 +23,7 @@ TABLE = {
 UMBRELLA = "lib/attnmeter.h"
 LIBRARIES = {
     "hdf5": r"hdf5|H5\w*|hdf5_hl", "gsl": r"gsl/\w+", "openblas": r"cblas|openblas/\w+|openblas_config",
-    "jansson": r"jansson", "pcre2": r"pcre2", "utf8proc": r"utf8proc", "libdeflate": r"libdeflate",
+    "jansson": r"jansson", "pcre2": r"pcre2", "utf8proc": r"utf8proc", "libdeflate": r"libdeflate", "zlib": r"zlib",
 }
 # C11 and POSIX.1-2008; the x86 header for intrinsics is for kernels alone.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg

@@ -12,13 +12,14 @@
 #include <x86intrin.h>
 #endif
 
-enum { BENCH_N = 65536, BATCHES = 7, TOP_K = 64, N_K = 9, N_TAU = 6, HEADS = 4, HEAD_SIZE = 64 };
+enum { BENCH_N = 65536, BATCHES = 7, TOP_K = 64, N_K = 9, N_TAU = 6, HEADS = 4, HEAD_SIZE = 64, RANK = 16 };
 
 typedef struct bench {
 	int n;
 	float *score, *weight, *out;
 	float *cache; /* [BENCH_N / HEADS][HEAD_SIZE] keys or values */
 	int32_t *index;
+	uint32_t *member;
 	uint16_t *half;
 	void *scratch;
 	double sink; /* keeps results alive */
@@ -68,6 +69,22 @@ static void row_topk(const am_kernels *k, bench *b)
 	b->sink += b->index[0];
 }
 
+static void row_member(const am_kernels *k, bench *b)
+{
+	const int ks[] = {1, 16, TOP_K, 1 + b->n / 20 > TOP_K ? 1 + b->n / 20 : TOP_K}; /* the usual counts and 5 % */
+	memset(b->member, 0, (size_t)b->n * sizeof *b->member);
+	k->row_member(b->score, b->n, ks, 4, b->member, b->scratch);
+	b->sink += b->member[0];
+}
+
+/* As many rows as a low-rank key has numbers. */
+static void combine_rows(const am_kernels *k, bench *b)
+{
+	int keys = b->n / RANK;
+	k->combine_rows(b->weight, RANK, b->score, keys, keys, false, b->out);
+	b->sink += (double)b->out[0];
+}
+
 /* As many keys as give n scores over all heads. */
 static void decode_scores(const am_kernels *k, bench *b)
 {
@@ -105,6 +122,8 @@ static const struct {
 	{"sum", sum},
 	{"row_mass", row_mass},
 	{"row_topk", row_topk},
+	{"row_member", row_member},
+	{"combine_rows", combine_rows},
 	{"decode_scores", decode_scores},
 	{"decode_values", decode_values},
 	{"bf16_to_f32", bf16_to_f32},
@@ -155,9 +174,10 @@ static void bench_open(bench *b)
 	b->out = calloc(BENCH_N, sizeof *b->out);
 	b->cache = calloc(BENCH_N / HEADS * HEAD_SIZE, sizeof *b->cache);
 	b->index = calloc(TOP_K, sizeof *b->index);
+	b->member = calloc(BENCH_N, sizeof *b->member);
 	b->half = calloc(BENCH_N, sizeof *b->half);
 	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
-	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->half || !b->scratch)
+	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->member || !b->half || !b->scratch)
 		abort();
 	input_gaussian(b->score, BENCH_N, 2.2, &r);
 	input_gaussian(b->cache, BENCH_N / HEADS * HEAD_SIZE, 1, &r);
@@ -170,6 +190,7 @@ static void bench_close(bench *b)
 {
 	free(b->scratch);
 	free(b->half);
+	free(b->member);
 	free(b->index);
 	free(b->cache);
 	free(b->out);

@@ -9,15 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_K = 6, N_TAU = 4 };
+enum { N_K = 6, N_TAU = 4, COMBINED = 100 };
 
 typedef struct result {
 	float *weight, *soft, *bf16, *f16;
 	uint16_t *half; /* the bytes of the scores, as input of the conversions */
 	int32_t *index, count[N_TAU];
+	uint32_t *member;
+	float combined[COMBINED];
 	float mass[N_K];
 	am_row_sums stats, softmax;
-	double total;
+	double total, inside[N_K];
+	uint8_t *level;
 	void *scratch;
 } result;
 
@@ -30,14 +33,18 @@ static void result_open(result *x)
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
+	x->level = calloc(INPUT_MAX_N, 1);
+	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->level || !x->member || !x->scratch)
 		abort();
 }
 
 static void result_close(result *x)
 {
 	free(x->scratch);
+	free(x->level);
+	free(x->member);
 	free(x->index);
 	free(x->half);
 	free(x->f16);
@@ -58,8 +65,15 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, res
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (x->stats.z > 0)
 		k->row_mass(x->weight, n, k->sum(x->weight, n), ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
-	if (!has_nan)
-		k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
+	if (n >= COMBINED)
+		k->combine_rows(score, 7, score, (n - COMBINED) / 7, COMBINED, false, x->combined);
+	if (has_nan)
+		return;
+	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
+	k->row_levels(score, n, ks, N_K, x->level, x->scratch);
+	k->level_sums(x->level, x->weight, n, N_K, x->inside);
+	memset(x->member, 0, (size_t)n * sizeof *x->member);
+	k->row_member(score, n, ks, N_K, x->member, x->scratch);
 }
 
 static int same_float(const float *a, const float *b, int n)
@@ -93,7 +107,10 @@ static void compare(const result *a, const result *b, int n)
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
+	check_ok(!memcmp(a->level, b->level, (size_t)n) && !memcmp(a->inside, b->inside, sizeof a->inside), "levels differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
+	check_ok(!memcmp(a->member, b->member, (size_t)n * sizeof *a->member), "members differ");
+	check_ok(same_float(a->combined, b->combined, COMBINED), "combined rows differ");
 	/* Within one table: softmax is row_stats with fewer sums. */
 	check_ok(same_float(a->weight, a->soft, n) && same_double(a->stats.z, a->softmax.z),
 	         "row_softmax differs from row_stats");

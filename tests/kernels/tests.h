@@ -16,6 +16,9 @@ int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax 
 int test_sum(const am_kernels *k, const test_options *o);        /* sum */
 int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
+int test_levels(const am_kernels *k, const test_options *o);     /* row_levels, level_*, mask_levels, row_shares */
+int test_member(const am_kernels *k, const test_options *o);     /* row_member */
+int test_combine(const am_kernels *k, const test_options *o);    /* combine_rows */
 int test_decode(const am_kernels *k, const test_options *o);     /* decode_scores, decode_values */
 int test_convert(const am_kernels *k, const test_options *o);    /* between 16-bit and float32 */
 int test_products(const am_kernels *k, const test_options *o);   /* gemm_nt, gemm_nn, gemm_bf16 */

@@ -15,6 +15,8 @@ typedef struct sample {
 	am_run_contents contents;
 	int64_t seq_length; /* tokens a sequence; row r is position r % seq_length */
 	int64_t n_sequence;
+	int shift;       /* another shift, other distributions */
+	int token_shift; /* added to the last token of every sequence */
 } sample;
 
 static const int32_t sample_ids[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -46,13 +48,19 @@ static inline int64_t sample_n(const sample *s, int64_t row)
 static inline double sample_peak(const sample *s, int64_t layer, int64_t head, int64_t row)
 {
 	int64_t n = sample_n(s, row);
-	double share = 0.05 + 0.9 * (double)((layer * 7 + head * 3 + row) % 31) / 31;
+	double share = 0.05 + 0.9 * (double)((layer * 7 + head * 3 + row + s->shift) % 31) / 31;
 	return n == 1 ? 1 : fmax(share, 1.0 / (double)n);
 }
 
 static inline double sample_mass_of(double n, double peak, double k)
 {
 	return k >= n ? 1 : peak + (1 - peak) * (k - 1) / (n - 1);
+}
+
+static inline int32_t sample_token(const sample *s, int64_t row)
+{
+	bool last = row % s->seq_length == s->seq_length - 1;
+	return (int32_t)(row * 13 % 997) + (last ? s->token_shift : 0);
 }
 
 /* Value of a row field; `x` the index along the axis after the rows. */
@@ -66,7 +74,7 @@ static inline double sample_value(const sample *s, am_field f, int64_t layer, in
 	switch (f) {
 	case AM_FIELD_ROW_SEQUENCE: return (double)(row / s->seq_length);
 	case AM_FIELD_ROW_POSITION: return (double)position;
-	case AM_FIELD_ROW_TOKEN: return (double)(row * 13 % 997);
+	case AM_FIELD_ROW_TOKEN: return sample_token(s, row);
 	case AM_FIELD_ROW_NLL: return position == s->seq_length - 1 ? NAN : 2 + (double)(row % 17) / 17;
 	case AM_FIELD_ROW_VISIBLE: return n;
 	case AM_FIELD_LSE: return (double)(layer + head) - 3;
@@ -205,7 +213,7 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 		nan[i] = NAN;
 	}
 	for (int64_t i = 0; i < T; i++)
-		token[i] = (int32_t)(i * 13 % 997);
+		token[i] = sample_token(s, i);
 	int64_t bins = s->axes.n_distance_bin, cells = (int64_t)s->axes.n_map * s->axes.n_map;
 	float *distance = am_alloc((size_t)(L * H * bins), 4), *map = am_alloc((size_t)(L * H * cells), 4);
 	for (int64_t i = 0; i < L * H * bins; i++)

@@ -1,4 +1,4 @@
-/* The bootstrap against scipy (golden/bootstrap.py) and its special cases. */
+/* The bootstrap against scipy and numpy (golden/bootstrap.py), and its special cases. */
 #include "analysis/bootstrap.h"
 #include "base/mem.h"
 
@@ -13,11 +13,25 @@
 
 #define MAX_VALUES 64
 
-static am_interval interval_of(const double *value, const int *task, int n, int n_task, uint64_t seed)
+static am_interval interval_by(am_interval_method method, const double *value, const int *task, int n,
+                               int n_task, uint64_t seed)
 {
 	am_interval ci = {0, 0};
-	assert_int_equal(am_bootstrap_intervals(value, 1, task, n, n_task, 9999, seed, &ci, NULL), AM_OK);
+	assert_int_equal(am_bootstrap_intervals_by(method, value, 1, task, n, n_task, 9999, seed, &ci, NULL), AM_OK);
 	return ci;
+}
+
+static am_interval interval_of(const double *value, const int *task, int n, int n_task, uint64_t seed)
+{
+	am_interval ci = {0, 0}, bca = interval_by(AM_INTERVAL_BCA, value, task, n, n_task, seed);
+	assert_int_equal(am_bootstrap_intervals(value, 1, task, n, n_task, 9999, seed, &ci, NULL), AM_OK);
+	assert_memory_equal(&ci, &bca, sizeof ci);
+	return ci;
+}
+
+static am_interval_method method_named(const char *name)
+{
+	return !strcmp(name, "t") ? AM_INTERVAL_T : !strcmp(name, "bca") ? AM_INTERVAL_BCA : AM_INTERVAL_PERCENTILE;
 }
 
 static void test_scipy(void **state)
@@ -25,9 +39,9 @@ static void test_scipy(void **state)
 	(void)state;
 	FILE *f = fopen(AM_SOURCE_DIR "/tests/golden/bootstrap.txt", "r");
 	assert_non_null(f);
-	char name[32];
+	char name[32], method[32];
 	int n_task, n, n_case = 0;
-	while (fscanf(f, " case %31s %d %d", name, &n_task, &n) == 3) {
+	while (fscanf(f, " case %31s %31s %d %d", name, method, &n_task, &n) == 4) {
 		double value[MAX_VALUES], mean, low, high, low_tol, high_tol;
 		int task[MAX_VALUES];
 		assert_true(n <= MAX_VALUES);
@@ -37,15 +51,15 @@ static void test_scipy(void **state)
 		                        &low_tol, &high_tol), 5);
 		assert_true(fabs(am_bootstrap_estimate(value, task, n, n_task) - mean) <= 1e-14 * fabs(mean));
 		for (uint64_t seed = 1; seed <= 3; seed++) {
-			am_interval ci = interval_of(value, task, n, n_task, seed);
+			am_interval ci = interval_by(method_named(method), value, task, n, n_task, seed);
 			if (!(fabs(ci.low - low) <= low_tol && fabs(ci.high - high) <= high_tol))
-				fail_msg("%s, seed %d: [%g, %g] but scipy has [%g, %g]", name, (int)seed, ci.low, ci.high,
-				         low, high);
+				fail_msg("%s by %s, seed %d: [%g, %g], expected [%g, %g]", name, method, (int)seed, ci.low,
+				         ci.high, low, high);
 		}
 		n_case++;
 	}
 	fclose(f);
-	assert_int_equal(n_case, 6);
+	assert_int_equal(n_case, 12);
 }
 
 static void test_below_five(void **state)
@@ -120,6 +134,75 @@ static void test_cells_are_independent(void **state)
 	assert_true(other.low != all[0].low);
 }
 
+/* Studentised below 30 sequences with a value, BCa from there. */
+static void test_method_by_size(void **state)
+{
+	(void)state;
+	enum { N = 31 };
+	double value[N];
+	const int task[N] = {0};
+	for (int i = 0; i < N; i++)
+		value[i] = exp(sin(1.0 + i * i));
+	for (int n = 28; n <= N; n++) {
+		am_interval_method m = am_bootstrap_method(AM_INTERVAL_AUTO, n, n);
+		assert_int_equal(m, n < 30 ? AM_INTERVAL_T : AM_INTERVAL_BCA);
+		am_interval a = interval_by(AM_INTERVAL_AUTO, value, task, n, 1, 9), b = interval_by(m, value, task, n, 1, 9);
+		assert_memory_equal(&a, &b, sizeof a);
+	}
+	value[3] = value[8] = NAN;
+	am_interval a = interval_by(AM_INTERVAL_AUTO, value, task, N, 1, 9);
+	am_interval b = interval_by(AM_INTERVAL_T, value, task, N, 1, 9);
+	assert_memory_equal(&a, &b, sizeof a);
+	/* A task of fewer than five sequences: BCa. */
+	int two[N];
+	for (int i = 0; i < N; i++)
+		two[i] = i == 2 || (i >= 4 && i < 7);
+	a = interval_by(AM_INTERVAL_AUTO, value, two, 20, 2, 9);
+	b = interval_by(AM_INTERVAL_BCA, value, two, 20, 2, 9);
+	assert_memory_equal(&a, &b, sizeof a);
+	two[15] = 1;
+	a = interval_by(AM_INTERVAL_AUTO, value, two, 20, 2, 9);
+	b = interval_by(AM_INTERVAL_T, value, two, 20, 2, 9);
+	assert_memory_equal(&a, &b, sizeof a);
+	assert_int_equal(am_bootstrap_method(AM_INTERVAL_PERCENTILE, 5, 5), AM_INTERVAL_PERCENTILE);
+}
+
+/* A third of the resamples has no spread: no studentised end, so BCa stands in, for
+ * that cell alone. */
+static void test_resamples_without_spread(void **state)
+{
+	(void)state;
+	const double value[2][5] = {{0, 0, 0, 0, 1000}, {1, 2, 4, 8, 16}};
+	const int task[5] = {0};
+	am_interval both[2];
+	assert_int_equal(am_bootstrap_intervals_by(AM_INTERVAL_T, value[0], 2, task, 5, 1, 999, 1, both, NULL), AM_OK);
+	am_interval bca, t;
+	assert_int_equal(am_bootstrap_intervals_by(AM_INTERVAL_BCA, value[0], 1, task, 5, 1, 999, 1, &bca, NULL), AM_OK);
+	assert_int_equal(am_bootstrap_intervals_by(AM_INTERVAL_T, value[1], 1, task, 5, 1, 999, 1, &t, NULL), AM_OK);
+	assert_memory_equal(&both[0], &bca, sizeof bca);
+	assert_memory_equal(&both[1], &t, sizeof t);
+	assert_true(t.low < 6.2 && t.high > 6.2 && t.high > 16);
+	const double equal[] = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1};
+	t = interval_by(AM_INTERVAL_T, equal, (const int[6]){0}, 6, 1, 0);
+	assert_true(t.low == t.high && fabs(t.low - 0.1) < 1e-15);
+}
+
+static void test_error(void **state)
+{
+	(void)state;
+	const double value[] = {1, 2, 6, NAN, 10, 30, 7};
+	const int one[7] = {0}, three[] = {0, 0, 0, 1, 1, 1, 2};
+	double error, freedom;
+	am_bootstrap_error(value, one, 3, 1, &error, &freedom);
+	assert_true(fabs(error - sqrt(7.0 / 3)) < 1e-15 && fabs(freedom - 2) < 1e-15);
+	am_bootstrap_error(value, three, 7, 3, &error, &freedom);
+	double a = 7.0 / 3, b = 200.0 / 2; /* the third task has one value */
+	assert_true(fabs(error - sqrt(a + b) / 3) < 1e-14);
+	assert_true(fabs(freedom - (a + b) * (a + b) / (a * a / 2 + b * b)) < 1e-14);
+	am_bootstrap_error(value, one, 1, 1, &error, &freedom);
+	assert_true(isnan(error) && isnan(freedom));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +212,9 @@ int main(void)
 		cmocka_unit_test(test_percentile_fallback),
 		cmocka_unit_test(test_missing_values_are_left_out),
 		cmocka_unit_test(test_cells_are_independent),
+		cmocka_unit_test(test_method_by_size),
+		cmocka_unit_test(test_resamples_without_spread),
+		cmocka_unit_test(test_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,7 +225,7 @@ static void unknown_objects(void **state)
 	H5Pset_create_intermediate_group(lcpl, 1);
 	hsize_t n[] = {2, 3};
 	hid_t space = H5Screate_simple(2, n, NULL);
-	hid_t d = H5Dcreate2(file, "/selector/s0/retained_mass", H5T_NATIVE_FLOAT, space, lcpl, H5P_DEFAULT,
+	hid_t d = H5Dcreate2(file, "/later/s0/retained_mass", H5T_NATIVE_FLOAT, space, lcpl, H5P_DEFAULT,
 	                     H5P_DEFAULT);
 	hid_t a = H5Acreate2(file, "an array", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT);
 	assert_true(d >= 0 && a >= 0);

@@ -106,7 +106,7 @@ static void reads_tensors_in_data_order(void **state)
 	(void)state;
 	/* Misaligned data, an empty tensor between two others, a scalar, padding blanks. */
 	write_file("model.safetensors",
-	           "{\"__metadata__\":{\"format\":\"pt\"},"
+	           "{\"__metadata__\":{\"format\":\"pt\",\"pt\":\"\",\"layers\":\"30\"},"
 	           "\"w\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[3,11]},"
 	           "\"empty\":{\"dtype\":\"F16\",\"shape\":[0,7],\"data_offsets\":[3,3]},"
 	           "\"s\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]},"
@@ -131,6 +131,11 @@ static void reads_tensors_in_data_order(void **state)
 	assert_int_equal(s->bytes, 1);
 	assert_int_equal(am_tensors_find(t, "empty")->bytes, 0);
 	assert_null(am_tensors_find(t, "W"));
+	assert_string_equal(am_tensors_metadata(t, "format"), "pt");
+	assert_string_equal(am_tensors_metadata(t, "pt"), "");
+	assert_string_equal(am_tensors_metadata(t, "layers"), "30");
+	assert_null(am_tensors_metadata(t, "30"));
+	assert_string_equal(am_tensors_path(t), path);
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(am_tensors_bytes(t), st.st_size);

@@ -25,7 +25,7 @@ static am_tasks read_text(const char *text)
 	am_tasks t;
 	am_error err = {0};
 	put(text, strlen(text));
-	if (am_tasks_read(FILE_NAME, &t, &err))
+	if (am_tasks_read(FILE_NAME, NULL, &t, &err))
 		fail_msg("%s: %s", text, err.text);
 	return t;
 }
@@ -84,7 +84,7 @@ static void many_lines(void **state)
 	assert_int_equal(fclose(f), 0);
 	am_tasks t;
 	am_error err = {0};
-	assert_int_equal(am_tasks_read(FILE_NAME, &t, &err), AM_OK);
+	assert_int_equal(am_tasks_read(FILE_NAME, NULL, &t, &err), AM_OK);
 	assert_int_equal(t.n, 1000);
 	for (int i = 0; i < 1000; i++) {
 		char want[8];
@@ -100,7 +100,7 @@ static void refused(const char *text, size_t n, const char *message)
 	am_tasks t = {.n = 77};
 	am_error err = {0};
 	put(text, n);
-	assert_int_equal(am_tasks_read(FILE_NAME, &t, &err), AM_ERR_FORMAT);
+	assert_int_equal(am_tasks_read(FILE_NAME, NULL, &t, &err), AM_ERR_FORMAT);
 	if (!strstr(err.text, message))
 		fail_msg("%s\nexpected \"%s\", found: %s", text, message, err.text);
 	assert_int_equal(t.n, 77);
@@ -119,7 +119,7 @@ static void broken(void **state)
 		{"{\"input\": \"a\"} {\"input\": \"b\"}\n", ":1: invalid JSON"},
 		{"{\"input\": \"a\", \"input\": \"b\"}\n", ":1: invalid JSON"},
 		{"{\"input\": \"\xff\"}\n", ":1: invalid JSON"},
-		{"[1]\n", ":1: expected an object, found an array"},
+		{"[1]\n", ":1: expected an object, found an integer"},
 		{"{}\n", ":1: input: expected a string, found nothing"},
 		{"{\"input\": null}\n", ":1: input: expected a string, found null"},
 		{"{\"input\": \"a\"}\n{\"input\": 1}\n", ":2: input: expected a string, found an integer"},
@@ -142,7 +142,7 @@ static void absent(void **state)
 	(void)state;
 	am_tasks t;
 	am_error err = {0};
-	assert_int_equal(am_tasks_read(TMP "absent.jsonl", &t, &err), AM_ERR_IO);
+	assert_int_equal(am_tasks_read(TMP "absent.jsonl", NULL, &t, &err), AM_ERR_IO);
 	assert_non_null(strstr(err.text, "absent.jsonl"));
 }
 

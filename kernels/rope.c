@@ -1,11 +1,30 @@
 /* Every step below is one float32 operation in the order PyTorch performs it:
  * scalar / tensor is a reciprocal and a product there, which rounds twice. */
-#include "model/config.h"
+#include "kernels/rope.h"
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #define PI 3.14159265358979323846
+
+static const char *const type_names[] = {
+	[AM_ROPE_DEFAULT] = "default", [AM_ROPE_LINEAR] = "linear", [AM_ROPE_DYNAMIC] = "dynamic",
+	[AM_ROPE_LLAMA3] = "llama3",   [AM_ROPE_YARN] = "yarn",
+};
+
+const char *am_rope_type_name(am_rope_type t)
+{
+	return (unsigned)t < sizeof type_names / sizeof *type_names ? type_names[t] : "unknown";
+}
+
+bool am_rope_type_parse(const char *name, am_rope_type *out)
+{
+	for (size_t t = 0; t < sizeof type_names / sizeof *type_names; t++)
+		if (strcmp(name, type_names[t]) == 0)
+			return *out = (am_rope_type)t, true;
+	return false;
+}
 
 static float clamp01(float x)
 {

@@ -1,0 +1,288 @@
+/* attnmeter compare. */
+#include "analysis/compare.h"
+#include "analysis/plot_compare.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/compare_output.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_BINS 16
+#define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
+
+enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_TASK, BY_POSITION, BY_DEFAULT };
+enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
+
+typedef struct metrics {
+	am_metric item[AM_COMPARE_METRICS];
+	int n;
+} metrics;
+
+typedef struct margin {
+	double value;
+	bool relative;
+} margin;
+
+typedef struct request {
+	am_compare_paths path;
+	const char *output, *plot;
+	bool csv, json, force, quiet, pratt;
+	int by, interval;
+	metrics metrics;
+	margin margin;
+	am_compare_options compare;
+} request;
+
+static const char *const by_names[] = {"head", "layer", "overall", "task", "position", NULL};
+static const char *const interval_names[] = {"auto", "bca", "t", "percentile", NULL};
+
+/* --- values --------------------------------------------------------------- */
+
+static am_status add_metric(metrics *m, const char *name, am_error *err)
+{
+	am_metric x;
+	am_status s = am_metric_parse(name, &x, err);
+	if (s)
+		return s;
+	for (int i = 0; i < m->n; i++)
+		if (!strcmp(m->item[i].name, x.name))
+			return am_fail(err, AM_ERR_USAGE, "expected each metric once, found '%s' twice", name);
+	if (m->n == AM_COMPARE_METRICS)
+		return am_fail(err, AM_ERR_USAGE, "expected at most %d metrics", AM_COMPARE_METRICS);
+	m->item[m->n++] = x;
+	return AM_OK;
+}
+
+/* "entropy,mass@64"; later uses add to it. */
+static am_status parse_metrics(void *target, const char *text, am_error *err)
+{
+	char *copy = am_strdup(text), *name = copy;
+	am_status s = copy ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory");
+	while (name && !s) {
+		char *comma = strchr(name, ',');
+		if (comma)
+			*comma = 0;
+		s = add_metric(target, name, err);
+		name = comma ? comma + 1 : NULL;
+	}
+	am_free(copy);
+	return s;
+}
+
+/* "0.05" in the unit of the metric, or "2%" of the mean of A. */
+static am_status parse_margin(void *target, const char *text, am_error *err)
+{
+	margin *m = target;
+	char *end;
+	double x = strtod(text, &end);
+	bool relative = *end == '%';
+	if (end == text || end[relative] || !(x > 0) || !(x < 1e300))
+		return am_fail(err, AM_ERR_USAGE, "expected a number above 0, or a percentage of the mean of A, found '%s'", text);
+	*m = (margin){relative ? x / 100 : x, relative};
+	return AM_OK;
+}
+
+/* --- options -------------------------------------------------------------- */
+
+static int format_of(const request *q)
+{
+	return q->json ? FORMAT_JSON : q->csv ? FORMAT_CSV : FORMAT_TEXT;
+}
+
+static void settle(request *q)
+{
+	am_compare_options *c = &q->compare;
+	bool text = format_of(q) == FORMAT_TEXT;
+	if (q->by == BY_DEFAULT && c->aggregate.position_bins)
+		q->by = BY_POSITION;
+	if (q->by == BY_POSITION && !c->aggregate.position_bins)
+		c->aggregate.position_bins = DEFAULT_BINS;
+	c->by_task = q->by == BY_TASK;
+	if (q->by == BY_POSITION || q->by == BY_TASK)
+		c->aggregate.level = text ? AM_LEVEL_OVERALL : AM_LEVEL_HEAD;
+	else if (q->by == BY_DEFAULT)
+		c->aggregate.level = text ? AM_LEVEL_LAYER : AM_LEVEL_HEAD;
+	else
+		c->aggregate.level = (am_aggregate_level)q->by;
+	c->interval = (am_interval_method)q->interval;
+	c->zeros = q->pratt ? AM_ZEROS_PRATT : AM_ZEROS_DROP;
+	c->margin = q->margin.value;
+	c->margin_relative = q->margin.relative;
+	if (q->metrics.n) {
+		c->metric = q->metrics.item;
+		c->n_metric = q->metrics.n;
+	}
+}
+
+static int check(const request *q)
+{
+	if (q->json && q->csv)
+		return am_report_usage("compare", "--csv and --json exclude each other");
+	if (q->compare.unpaired && q->path.control)
+		return am_report_usage("compare", "--control and --unpaired exclude each other: a control needs pairs");
+	if (q->compare.unpaired && q->pratt)
+		return am_report_usage("compare", "--pratt and --unpaired exclude each other: Pratt's zeros are differences of pairs");
+	return -1;
+}
+
+static const char summary[] =
+	"What changed between two runs of the same texts: before and after fine-tuning, or dense and sparse "
+	"attention. Rows pair by sequence, position and token; runs that do not pair are refused with the first "
+	"difference.\n\n"
+	"The unit is the sequence, never the row. change is the mean over sequences of B - A, with a bootstrap "
+	"interval; p_wilcoxon comes from signed ranks, p_maxt and p_permutation from sign flips; q_bh, q_by and p_maxt "
+	"are corrected over all heads, over all layers. Beside it stand the controls that a claim about entropy needs: "
+	"the change in likelihood, entropy as a share of ln n, and what a --control run explains.";
+static const char notes[] =
+	"Examples:\n"
+	"  attnmeter compare base.h5 tuned.h5                     layers and overall\n"
+	"  attnmeter compare base.h5 tuned.h5 --by head           heads, corrected together\n"
+	"  attnmeter compare base.h5 tuned.h5 --metric mass@64,error@64\n"
+	"  attnmeter compare full.h5 sparse.h5 --metric nll --margin 2%   does it match?\n"
+	"  attnmeter compare base.h5 tuned.h5 --control sharp.h5  what sharpening alone explains\n"
+	"  attnmeter compare base.h5 tuned.h5 --plot plots        and pictures\n";
+
+static int parse(request *q, int argc, char **argv)
+{
+	am_compare_options_init(&q->compare);
+	q->by = BY_DEFAULT;
+	am_aggregate_options *a = &q->compare.aggregate;
+	const am_option table[] = {
+		{.name = "metric", .type = AM_OPT_CALL, .target = &q->metrics, .call = parse_metrics, .value = "LIST",
+		 .help = "what to compare, names with commas between (default entropy): entropy, normalised, nll, mass@64, "
+		         "mass@5%, keys@0.95, error@64, max_prob, renyi2, score_variance, lse, sink_mass, recent_mass, mean_distance"},
+		{.name = "control", .type = AM_OPT_STRING, .target = &q->path.control, .value = "RUN",
+		 .help = "a run of A's model with the same texts, sharpened to B's entropy: what it explains of the changes"},
+		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
+		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, task and "
+		         "position split by task or query position (default: everything in CSV and JSON, layer in text)"},
+		{.name = "bins", .type = AM_OPT_INT, .target = &a->position_bins, .min = 1, .max = 10000,
+		 .help = "position bins of equal width up to the longest sequence (16 with --by position, which --bins alone implies)"},
+		{.name = "min-position", .type = AM_OPT_INT, .target = &a->min_position,
+		 .help = "leave out rows at earlier query positions (default 0)"},
+		{.name = "unpaired", .type = AM_OPT_FLAG, .target = &q->compare.unpaired,
+		 .help = "compare runs of different texts: rank sum and exchanged labels in place of pairs"},
+		{.name = "margin", .type = AM_OPT_CALL, .target = &q->margin, .call = parse_margin, .value = "X",
+		 .help = "also test that the change is smaller than X (two one-sided t tests): in the metric's unit, or with % of the mean of A"},
+		{.name = "pratt", .type = AM_OPT_FLAG, .target = &q->pratt,
+		 .help = "rank differences of 0 too and leave out their ranks (default: left out before ranking)"},
+		{.name = "interval", .type = AM_OPT_ENUM, .target = &q->interval, .names = interval_names,
+		 .help = "kind of bootstrap interval (default auto: t, studentised, below 30 sequences, else bca)"},
+		{.name = "resamples", .type = AM_OPT_INT, .target = &a->resamples, .min = 100, .max = 1e6,
+		 .help = "resamples of intervals and, above 20 sequences, sign flips (default 9999)"},
+		{.name = "seed", .type = AM_OPT_UINT64, .target = &a->seed, .help = "seed of both (default 0)"},
+		{.name = "csv", .type = AM_OPT_FLAG, .target = &q->csv, .help = "print the table as CSV"},
+		{.name = "json", .type = AM_OPT_FLAG, .target = &q->json, .help = "print one JSON object"},
+		{.short_name = 'o', .name = "output", .type = AM_OPT_STRING, .target = &q->output, .value = "FILE",
+		 .help = "write to FILE instead of standard output"},
+		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
+		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
+		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
+		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
+	};
+	am_options o = {
+		.command = "compare", .operands = "A B", .min_operands = 2, .max_operands = 2,
+		.summary = summary, .notes = notes, .table = table, .n_table = COUNT(table),
+	};
+	int code = am_options_parse(&o, argc, argv);
+	if (code < 0) {
+		q->path.a = o.operand[0];
+		q->path.b = o.operand[1];
+		code = check(q);
+	}
+	am_options_fini(&o);
+	settle(q);
+	return code;
+}
+
+/* --- the command ---------------------------------------------------------- */
+
+static am_status write_output(request *q, am_comparison *c, am_error *err)
+{
+	am_text t = {0};
+	if (format_of(q) == FORMAT_JSON)
+		am_compare_json(&q->path, &q->compare, c, &t);
+	else if (format_of(q) == FORMAT_CSV)
+		am_table_csv(&c->table, &t);
+	else
+		am_compare_text(&q->path, &q->compare, c, &t);
+	am_status s = am_report_write(q->output, q->force, &t, err);
+	am_text_free(&t);
+	return s;
+}
+
+/* A run of its own, though the same file as another: readers keep state. */
+static am_status open_all(const request *q, am_run **run, am_error *err)
+{
+	const char *const path[] = {q->path.a, q->path.b, q->path.control};
+	am_status s = AM_OK;
+	for (int i = 0; i < 3 && !s; i++)
+		if (path[i])
+			s = am_run_open(path[i], &run[i], err);
+	return s;
+}
+
+static void note_incomplete(am_run *const *run, am_comparison *c)
+{
+	for (int i = 0; i < 3; i++)
+		if (run[i] && !am_run_complete(run[i]) && !(i && !strcmp(am_run_path(run[i]), am_run_path(run[i - 1]))))
+			am_text_printf(&c->warnings, "%s: the run did not finish; this is what it had written\n",
+			               am_run_path(run[i]));
+}
+
+static am_status draw(const request *q, am_run *const *run, am_error *err)
+{
+	am_text files = {0};
+	am_plot_options o;
+	am_plot_options_init(&o);
+	am_status s = am_plot_comparison(run[0], run[1], &q->compare, &o, q->plot, &files, err);
+	if (!q->quiet)
+		am_report_files(am_text_str(&files));
+	am_text_free(&files);
+	return s;
+}
+
+static am_status work(request *q, am_run *const *run, am_error *err)
+{
+	am_comparison c;
+	am_status s = am_compare(run[0], run[1], run[2], &q->compare, &c, err);
+	if (s)
+		return s;
+	note_incomplete(run, &c);
+	if (!q->quiet)
+		am_report_notes("compare", am_text_str(&c.warnings));
+	s = write_output(q, &c, err);
+	am_comparison_fini(&c);
+	return s || !q->plot ? s : draw(q, run, err);
+}
+
+/* Runs that do not pair are the commonest mistake here. */
+static void suggest(const request *q, const am_error *err)
+{
+	if (!q->quiet && strstr(err->text, "do not pair"))
+		am_report_notes("compare", "capture both with the same texts, --rows, --layers and --heads; --unpaired compares "
+		                           "different texts of the same heads\n");
+}
+
+int am_cmd_compare(int argc, char **argv)
+{
+	request q = {0};
+	int code = parse(&q, argc, argv);
+	if (code >= 0)
+		return code;
+	am_error err = {0};
+	am_run *run[3] = {NULL};
+	am_status s = open_all(&q, run, &err);
+	if (!s)
+		s = work(&q, run, &err);
+	for (int i = 0; i < 3; i++)
+		am_run_close(run[i]);
+	if (!s)
+		return 0;
+	code = am_report_error("compare", s, &err);
+	suggest(&q, &err);
+	return code;
+}

@@ -1,0 +1,386 @@
+#include "probes/shadow.h"
+
+#include "base/mem.h"
+#include "probes/shadow_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- specs ------------------------------------------------------------------ */
+
+/* Takes "store=index" out of the settings, which the selector does not know. */
+static am_status take_store(am_shadowed *a, am_error *err)
+{
+	am_select_spec *s = &a->spec;
+	for (int i = 0; i < s->n_settings; i++) {
+		if (strcmp(s->setting[i].key, "store") != 0)
+			continue;
+		if (strcmp(s->setting[i].value, "index") != 0)
+			return am_fail(err, AM_ERR_USAGE, "store: expected index, found '%s'", s->setting[i].value);
+		a->about.index = true;
+		memmove(s->setting + i, s->setting + i + 1, (size_t)(s->n_settings - i - 1) * sizeof *s->setting);
+		s->n_settings--;
+		return AM_OK;
+	}
+	return AM_OK;
+}
+
+static am_status read_spec(const am_run_options *o, const char *text, am_shadowed *a, am_error *err)
+{
+	am_status s = am_select_spec_parse(text, &a->spec, err);
+	if (!s && (a->spec.budget.k || a->spec.budget.ratio > 0))
+		s = am_fail(err, AM_ERR_USAGE, "expected no budget: a shadow is scored at every -k and --ratio");
+	if (!s)
+		s = take_store(a, err);
+	if (!s && a->about.index && !o->n_k)
+		s = am_fail(err, AM_ERR_USAGE, "store=index: expected a -k, whose largest set is stored");
+	if (s)
+		return am_fail_in(err, s, "--shadow %s", text);
+	if (!a->spec.has_seed)
+		a->spec.seed = o->seed;
+	a->about.spec = a->spec.text;
+	return AM_OK;
+}
+
+am_status am_shadow_open(const am_run_options *o, am_shadow **out, am_error *err)
+{
+	*out = NULL;
+	if (!o->n_shadows)
+		return AM_OK;
+	if (o->n_shadows > AM_RUN_SELECTORS)
+		return am_fail(err, AM_ERR_USAGE, "--shadow: expected at most %d, found %d", AM_RUN_SELECTORS, o->n_shadows);
+	if (o->n_k + o->n_ratio > AM_SELECT_BUDGETS || o->n_k + o->n_ratio == 0)
+		return am_fail(err, AM_ERR_USAGE, "--shadow: expected 1 to %d of -k and --ratio together, found %d",
+		               AM_SELECT_BUDGETS, o->n_k + o->n_ratio);
+	am_shadow *s = am_calloc(1, sizeof *s);
+	if (s)
+		s->item = am_calloc((size_t)o->n_shadows, sizeof *s->item);
+	if (!s || !s->item) {
+		am_shadow_free(s);
+		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
+	}
+	am_status status = AM_OK;
+	for (int i = 0; i < o->n_shadows && !status; i++, s->n++)
+		status = read_spec(o, o->shadows[i], &s->item[i], err);
+	if (status)
+		am_shadow_free(s);
+	else
+		*out = s;
+	return status;
+}
+
+int am_shadow_ranks(const am_shadow *s, const am_run_options *o)
+{
+	for (int i = 0; s && i < s->n; i++)
+		if (s->item[i].about.index)
+			return o->k[o->n_k - 1];
+	return 0;
+}
+
+size_t am_shadow_values(const am_run_options *o)
+{
+	size_t n = 0;
+	for (int i = 0; i < o->n_shadows; i++) {
+		n += 14 * (size_t)(o->n_k + o->n_ratio);
+		if (o->n_k && strstr(o->shadows[i], "store=index"))
+			n += (size_t)o->k[o->n_k - 1];
+	}
+	return n;
+}
+
+const am_run_selector *am_shadow_selectors(const am_shadow *s, int *n)
+{
+	*n = s ? s->n : 0;
+	return s ? s->about : NULL;
+}
+
+/* ---- start ------------------------------------------------------------------ */
+
+static am_status rope(void *ctx, int layer, int dims, int length, float *inv_freq, am_error *err)
+{
+	const am_config *c = ctx;
+	float scale;
+	return am_rope_frequencies(&c->rope[layer], dims, c->max_positions, length, inv_freq, &scale, err);
+}
+
+static am_select_shape shape_of(am_shadow *s)
+{
+	const am_config *m = s->c->config;
+	return (am_select_shape){
+		.layers = m->layers, .heads = m->heads, .kv_heads = m->kv_heads, .head_dim = m->head_dim,
+		.hidden = m->hidden, .capacity = s->c->sequences->longest, .block = s->c->block,
+		.workers = s->c->workers, .window = m->window, .kernels = s->c->kernels,
+		.rope = rope, .rope_ctx = (void *)m,
+	};
+}
+
+/* The exact selectors are the references themselves: their sets are at hand. */
+static int alias_of(const am_select_spec *spec)
+{
+	static const char *const names[] = {"exact", "exact-group", "exact-sum", "exact-max"};
+	if (spec->sink || spec->recent || spec->n_settings)
+		return -1;
+	for (int i = 0; i < 4; i++)
+		if (strcmp(spec->name, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+static am_status open_selectors(am_shadow *s, am_error *err)
+{
+	am_select_shape shape = shape_of(s);
+	s->about = am_calloc((size_t)s->n, sizeof *s->about);
+	if (!s->about)
+		return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
+	for (int i = 0; i < s->n; i++) {
+		am_shadowed *a = &s->item[i];
+		am_status status = am_selector_open(&a->spec, &shape, &a->selector, err);
+		if (status)
+			return am_fail_in(err, status, "--shadow %s", a->spec.text);
+		am_set_scope scope = am_selector_scope(a->selector);
+		a->about.sets = scope == AM_SCOPE_HEAD ? AM_AXIS_HEAD : scope == AM_SCOPE_GROUP ? AM_AXIS_KV_HEAD : AM_AXIS_LAYER;
+		a->about.own_budget = am_selector_own_budget(a->selector);
+		a->about.scores = am_selector_has_scores(a->selector);
+		a->sets = am_selector_sets(a->selector);
+		a->first_set = s->all_sets;
+		a->alias = alias_of(&a->spec);
+		a->ranks = a->about.scores && !a->spec.sink && !a->spec.recent;
+		s->all_sets += a->sets;
+		s->most_sets = a->sets > s->most_sets ? a->sets : s->most_sets;
+		s->about[i] = a->about;
+	}
+	return AM_OK;
+}
+
+static bool is_sampled(const am_shadow *s, int f)
+{
+	for (int r = 0; r < AM_RUN_REFERENCES; r++)
+		for (int ratio = 0; ratio < 2; ratio++) {
+			if (f == (int)am_reference_field(AM_REFERENCE_GAP, (am_run_reference)r, ratio))
+				return true;
+			for (int i = 0; i < s->n; i++)
+				for (int t = AM_SHADOW_OVERLAP_HEADS; t < AM_SHADOW_STATS; t++)
+					if (t != AM_SHADOW_RECALL && t != AM_SHADOW_MASS_RECALL && t != AM_SHADOW_TOP1_HIT &&
+					    f == (int)am_shadow_field(i, (am_shadow_stat)t, (am_run_reference)r, ratio))
+						return true;
+		}
+	return false;
+}
+
+/* Length of an axis of the block's arrays. */
+static size_t axis_length(const am_shadow *s, am_axis a)
+{
+	const am_run_axes *x = &s->c->axes;
+	switch (a) {
+	case AM_AXIS_LAYER: return (size_t)x->n_layer;
+	case AM_AXIS_HEAD: return (size_t)x->n_head;
+	case AM_AXIS_KV_HEAD: return (size_t)x->n_kv_head;
+	case AM_AXIS_K: return (size_t)x->n_k;
+	case AM_AXIS_RATIO: return (size_t)x->n_ratio;
+	case AM_AXIS_RANK: return (size_t)x->n_rank;
+	default: return (size_t)s->c->block;
+	}
+}
+
+static am_status allocate_fields(am_shadow *s, am_error *err)
+{
+	bool ok = true;
+	am_status status = am_field_specs_new(s->about, s->n, &s->spec, err);
+	if (status)
+		return status;
+	s->n_fields = am_shadow_field_end(s->n) - AM_FIELD_COUNT;
+	s->field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->field);
+	s->sampled_field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->sampled_field);
+	for (int i = 0; ok && i < s->n_fields; i++) {
+		const am_field_spec *f = &s->spec[AM_FIELD_COUNT + i];
+		size_t n = f->n_axes > 0;
+		for (int a = 0; a < f->n_axes; a++)
+			n *= axis_length(s, f->axes[a]);
+		if (n)
+			s->field[i] = am_capture_take(s->c, &ok, n, 4);
+		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
+	}
+	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+}
+
+static bool allocate_scratch(am_shadow *s)
+{
+	bool ok = true;
+	size_t n = s->stride, budgets = (size_t)(s->c->axes.n_k + s->c->axes.n_ratio), sets = (size_t)s->most_sets;
+	s->scratch = am_capture_take(s->c, &ok, (size_t)s->c->workers, sizeof *s->scratch);
+	for (int i = 0; ok && i < s->c->workers; i++) {
+		am_shadow_scratch *w = &s->scratch[i];
+		w->budgets.k = am_capture_take(s->c, &ok, budgets, sizeof(int));
+		w->budgets.origin = am_capture_take(s->c, &ok, budgets, sizeof(int));
+		w->ranking = am_capture_take(s->c, &ok, (size_t)s->rankings, sizeof *w->ranking);
+		w->level = am_capture_take(s->c, &ok, ((size_t)s->rankings + sets) * n, 1);
+		w->shares = am_capture_take(s->c, &ok, ((size_t)s->kv_heads + 2) * n, sizeof *w->shares);
+		w->inv_z = am_capture_take(s->c, &ok, (size_t)s->heads, sizeof *w->inv_z);
+		w->member = am_capture_take(s->c, &ok, sets * n, sizeof *w->member);
+		w->set = am_capture_take(s->c, &ok, sets, sizeof *w->set);
+		w->score = am_capture_take(s->c, &ok, n, sizeof *w->score);
+		w->rank = am_capture_take(s->c, &ok, ((size_t)s->rankings + 1) * n, sizeof *w->rank);
+		w->sort = am_capture_take(s->c, &ok, 2 * n, sizeof *w->sort);
+		w->select = am_capture_take(s->c, &ok, AM_SELECT_SCRATCH(n), 1);
+		for (int r = 0; ok && r < s->rankings; r++)
+			w->ranking[r].level = w->level + (size_t)r * n;
+	}
+	return ok;
+}
+
+am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
+{
+	bool ok = true;
+	s->c = c;
+	s->sequence = -1;
+	s->heads = c->config->heads;
+	s->kv_heads = c->config->kv_heads;
+	s->rankings = s->heads + s->kv_heads + 2;
+	s->stride = ((size_t)c->sequences->longest + 127) / 64 * 64;
+	am_status status = open_selectors(s, err);
+	if (!status)
+		status = allocate_fields(s, err);
+	if (status)
+		return status;
+	s->ended = am_capture_take(c, &ok, (size_t)c->config->layers, sizeof *s->ended);
+	s->sampled = am_capture_take(c, &ok, (size_t)c->sequences->longest + 1, 1);
+	s->kept_at = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->kept_at);
+	s->kept.row = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->kept.row);
+	s->before.row = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->before.row);
+	s->carried = am_capture_take(c, &ok, (size_t)c->config->layers, sizeof *s->carried);
+	return ok && allocate_scratch(s) ? AM_OK
+	                                 : am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+}
+
+static void scratch_free(am_shadow_scratch *w)
+{
+	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->level, w->shares, w->inv_z, w->member, w->set,
+	               w->score, w->rank, w->sort, w->select};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		am_free(own[i]);
+}
+
+void am_shadow_free(am_shadow *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < s->n; i++) {
+		am_selector_close(s->item[i].selector);
+		am_select_spec_fini(&s->item[i].spec);
+	}
+	for (int i = 0; s->field && i < s->n_fields; i++)
+		am_free(s->field[i]);
+	for (int i = 0; s->scratch && i < s->c->workers; i++)
+		scratch_free(&s->scratch[i]);
+	for (int i = 0; s->carried && i < s->c->config->layers; i++)
+		am_free(s->carried[i].mask);
+	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->ended, s->sampled, s->kept_at,
+	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		am_free(own[i]);
+	am_free(s);
+}
+
+/* ---- blocks ----------------------------------------------------------------- */
+
+/* Sampled rows: every so many captured ones, the sequence's last among them. */
+static void begin_sequence(am_shadow *s, int index)
+{
+	const am_capture *c = s->c;
+	int every = c->o->shadow_sample > 0 ? c->o->shadow_sample : AM_SHADOW_SAMPLE;
+	s->sequence = index;
+	memset(s->sampled, 0, (size_t)c->sequences->longest + 1);
+	for (int p = c->length - 1, i = 0; p >= 0; p--)
+		if (am_row_policy_has(&c->rows, p) && i++ % every == 0)
+			s->sampled[p] = 1;
+	memset(s->ended, 0, (size_t)c->config->layers * sizeof *s->ended);
+	for (int l = 0; l < c->config->layers; l++) {
+		am_free(s->carried[l].mask);
+		s->carried[l].mask = NULL;
+	}
+	s->failed = AM_OK;
+	for (int i = 0; i < s->n && !s->failed; i++)
+		s->failed = am_selector_start(s->item[i].selector, index, c->length, c->length, &s->error);
+}
+
+void am_shadow_begin(am_shadow *s, int index, int start, int n)
+{
+	if (s->sequence != index || start == 0)
+		begin_sequence(s, index);
+	s->start = start;
+	s->rows = n;
+	s->has_before = false;
+	/* A sampled row, and the one before it. */
+	s->kept.n = 0;
+	for (int r = 0; r < n; r++) {
+		bool keep = s->sampled[start + r] || s->sampled[start + r + 1];
+		s->kept_at[r] = keep ? s->kept.n++ : -1;
+	}
+	for (int f = 0; f < s->n_fields; f++) {
+		const am_field_spec *spec = &s->spec[AM_FIELD_COUNT + f];
+		size_t values = s->field[f] && s->sampled_field[f];
+		for (int a = 0; a < spec->n_axes; a++)
+			values *= spec->axes[a] == AM_AXIS_ROW ? (size_t)s->c->n_rows : axis_length(s, spec->axes[a]);
+		for (size_t i = 0; i < values && spec->type == AM_TYPE_F32; i++)
+			((float *)s->field[f])[i] = NAN;
+		if (values && spec->type != AM_TYPE_F32)
+			memset(s->field[f], 0xff, values * 4);
+	}
+}
+
+const void *const *am_shadow_fields(const am_shadow *s)
+{
+	return (const void *const *)s->field;
+}
+
+/* Rows that an estimate passes over: the selectors see the keys, and the block's own
+ * queries and states in place of theirs. */
+static am_status catch_up(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
+{
+	int *at = &s->ended[block->layer];
+	am_status status = AM_OK;
+	while (*at < block->start && !status) {
+		am_select_block b = *block;
+		b.start = *at;
+		b.rows = block->start - *at < block->rows ? block->start - *at : block->rows;
+		for (int i = 0; i < s->n && !status; i++)
+			status = am_selector_prepare(s->item[i].selector, &b, threads, err);
+		*at += b.rows;
+	}
+	return status;
+}
+
+am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
+{
+	if (s->failed) {
+		if (err)
+			*err = s->error;
+		return s->failed;
+	}
+	if (s->ended[block->layer] > block->start) {
+		for (int i = 0; i < s->n; i++)
+			am_selector_rewind(s->item[i].selector, block->start);
+		for (int l = 0; l < s->c->config->layers; l++)
+			if (s->ended[l] > block->start)
+				s->ended[l] = block->start;
+	}
+	am_status status = catch_up(s, block, threads, err);
+	for (int i = 0; i < s->n && !status; i++)
+		status = am_selector_prepare(s->item[i].selector, block, threads, err);
+	s->ended[block->layer] = block->start + block->rows;
+	if (!status && s->c->layer_index[block->layer] >= 0)
+		status = am_shadow_keep_begin(s, block->layer, err);
+	return status;
+}
+
+bool am_shadow_wants(const am_shadow *s, int layer, int64_t position)
+{
+	int r = (int)(position - s->start);
+	return s->c->layer_index[layer] >= 0 && (s->c->slot[r] >= 0 || s->kept_at[r] >= 0);
+}
+
+void am_shadow_layer_done(am_shadow *s, int layer)
+{
+	if (s->c->layer_index[layer] >= 0)
+		am_shadow_compare(s, layer);
+}

@@ -1,0 +1,134 @@
+/* State of the shadowed selectors, shared by the files shadow*.c. */
+#ifndef AM_PROBES_SHADOW_INTERNAL_H
+#define AM_PROBES_SHADOW_INTERNAL_H
+
+#include "probes/capture_internal.h"
+#include "probes/shadow.h"
+#include "select/exact.h"
+
+/* Every so many captured rows of a sequence, counted from its last one, the costly
+ * statistics are taken (option shadow_sample). */
+enum { AM_SHADOW_SAMPLE = 64 };
+
+typedef struct am_shadowed {
+	am_select_spec spec;
+	am_selector *selector;
+	am_run_selector about;
+	int sets, first_set; /* a row's sets; where they begin among those of all selectors */
+	int alias;           /* am_reference whose best keys the sets are, -1 */
+	bool ranks;          /* the k best of its scores, nothing forced */
+} am_shadowed;
+
+/* One set of a row under every budget. */
+typedef struct am_key_sets {
+	const uint8_t *level; /* [n] where the sets are nested, else NULL: member */
+	const uint32_t *member;
+} am_key_sets;
+
+/* Rankings that a row is judged by: of each head, of each key/value head, of the layer's
+ * sums, of its maxima. */
+typedef struct am_ranking {
+	uint8_t *level;     /* [n] */
+	const float *score; /* [n] what it orders by */
+	int best;           /* index of the best key */
+	double mass[AM_SELECT_BUDGETS]; /* of its own best keys, in its own measure */
+	float border[AM_SELECT_BUDGETS]; /* least score within, on sampled rows */
+} am_ranking;
+
+typedef struct am_shadow_scratch {
+	am_budgets budgets;
+	am_ranking *ranking; /* [heads + kv_heads + 2] */
+	uint8_t *level;      /* [rankings + most sets][stride] */
+	float *shares;       /* [kv_heads + 2][stride] */
+	float *inv_z;        /* [heads] */
+	uint32_t *member;    /* [most sets][stride] */
+	am_key_sets *set;    /* [most sets] */
+	float *score;        /* [stride] */
+	float *rank;         /* [rankings + 1][stride] ranks, of a selector's scores last */
+	uint64_t *sort;      /* [2][stride] */
+	void *select;
+} am_shadow_scratch;
+
+/* The sets of one row, kept for comparison: mask[all sets][n], bit i for the i-th of -k,
+ * then --ratio, since the order of budgets by size differs from row to row. */
+typedef struct am_kept_row {
+	int position, first_key, n;
+	uint32_t *mask;
+} am_kept_row;
+
+typedef struct am_kept_rows {
+	int n;
+	am_kept_row *row; /* [rows of a block] */
+	uint32_t *memory;
+	size_t room; /* values */
+} am_kept_rows;
+
+struct am_shadow {
+	am_capture *c;
+	int n, most_sets, all_sets;
+	am_shadowed *item;
+	am_run_selector *about; /* [n] */
+	int heads, kv_heads, rankings;
+	size_t stride;
+	int n_fields;
+	am_field_spec *spec;  /* [AM_FIELD_COUNT + n_fields] */
+	void **field;         /* [n_fields] */
+	bool *sampled_field;  /* [n_fields] missing but on sampled rows */
+	am_shadow_scratch *scratch; /* [workers] */
+	int *ended;           /* [layers] positions the selectors have taken in */
+
+	am_status failed;     /* starting a sequence */
+	am_error error;
+	int sequence;
+	unsigned char *sampled; /* [longest + 1] rows of the sequence */
+	int start, rows;      /* of the block */
+	int *kept_at;         /* [block] entry in kept, -1 */
+	am_kept_rows kept, before; /* of the layer at hand, and of the captured one before */
+	bool has_before;
+	am_kept_row *carried; /* [layers] last row of the block before, mask NULL: none */
+};
+
+/* Index of a ranking: r of a head or key/value head `set` (0 for the layer's). */
+static inline int am_ranking_of(const am_shadow *s, am_run_reference r, int set)
+{
+	return r == AM_RUN_HEAD ? set : r == AM_RUN_GROUP ? s->heads + set : s->heads + s->kv_heads + (r == AM_RUN_MAX);
+}
+
+/* The set of a selector that a query head has. */
+static inline int am_set_of_head(const am_shadow *s, const am_shadowed *a, int head)
+{
+	return a->sets == s->heads ? head : a->sets == s->kv_heads ? head / (s->heads / s->kv_heads) : 0;
+}
+
+/* Sets of a selector that the run file has values of, and which the i-th is: those of the
+ * captured heads where each has its own. */
+static inline int am_stored_sets(const am_shadow *s, const am_shadowed *a)
+{
+	return a->about.sets == AM_AXIS_HEAD ? s->c->axes.n_head : a->sets;
+}
+
+/* Index among the row's sets. */
+static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
+{
+	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
+}
+
+/* Values of a row, in the order of the budgets (NULL: -k, then --ratio), to the arrays over
+ * k and over ratio.
+ * `first` is the id over k; `at` the row's index before the last axis. */
+void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b, const double *value);
+/* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot. */
+size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot);
+
+/* shadow_sample.c: what is taken on sampled rows. */
+void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot);
+void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
+                               int selector);
+/* shadow_compare.c: sets kept for comparison with other rows and layers. */
+void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const am_key_sets *set);
+am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err) AM_MUST_CHECK;
+void am_shadow_compare(am_shadow *s, int layer);
+/* Keys that both sets hold under each budget; b NULL: a alone. */
+void am_mask_counts(const uint32_t *a, const uint32_t *b, int n, int n_k, int32_t *count);
+
+#endif

@@ -1,0 +1,252 @@
+/* What is taken on sampled rows only: ties and gaps at the border of the best keys, rank
+ * correlation, what sets have in common with each other. */
+#include "probes/shadow_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- rank correlation ------------------------------------------------------- */
+
+/* Sorts key[n] by its upper 32 bits, 11 at a time; the result is in key. */
+static void sort_keys(uint64_t *key, uint64_t *other, int n)
+{
+	for (int pass = 0; pass < 3; pass++) {
+		uint32_t count[2049] = {0};
+		int shift = 32 + 11 * pass;
+		for (int i = 0; i < n; i++)
+			count[(key[i] >> shift & 2047) + 1]++;
+		for (int i = 0; i < 2048; i++)
+			count[i + 1] += count[i];
+		for (int i = 0; i < n; i++)
+			other[count[key[i] >> shift & 2047]++] = key[i];
+		uint64_t *t = key;
+		key = other;
+		other = t;
+	}
+	memcpy(other, key, (size_t)n * sizeof *key); /* an odd number of passes */
+}
+
+/* Ranks from 1, equal scores sharing their mean. */
+static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, float *rank)
+{
+	for (int i = 0; i < n; i++) {
+		float x = score[i] + 0.0f; /* -0 is 0 */
+		uint32_t u;
+		memcpy(&u, &x, sizeof u);
+		u = u & 0x80000000u ? ~u : u | 0x80000000u;
+		key[i] = (uint64_t)u << 32 | (uint32_t)i;
+	}
+	sort_keys(key, other, n);
+	for (int i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && key[end] >> 32 == key[i] >> 32;)
+			end++;
+		for (int j = i; j < end; j++)
+			rank[(uint32_t)key[j]] = (float)(i + 1 + end) / 2;
+	}
+}
+
+/* NaN where either is constant. */
+static double correlation(const float *x, const float *y, int n)
+{
+	double mean = (n + 1) / 2.0, xx = 0, yy = 0, xy = 0;
+	for (int i = 0; i < n; i++) {
+		double a = (double)x[i] - mean, b = (double)y[i] - mean;
+		xx += a * a;
+		yy += b * b;
+		xy += a * b;
+	}
+	return xx > 0 && yy > 0 ? fmax(-1, fmin(1, xy / sqrt(xx * yy))) : NAN;
+}
+
+/* ---- the border of the best keys -------------------------------------------- */
+
+/* Least score within and largest beyond, under each budget; NaN beyond where there is none. */
+static void borders(const am_ranking *r, int n, int n_k, float *within, float *beyond)
+{
+	float least[AM_SELECT_BUDGETS + 1], most[AM_SELECT_BUDGETS + 1]; /* of a level */
+	for (int l = 0; l <= n_k; l++) {
+		least[l] = INFINITY;
+		most[l] = NAN;
+	}
+	for (int j = 0; j < n; j++) {
+		float x = r->score[j];
+		int l = r->level[j];
+		least[l] = x < least[l] ? x : least[l];
+		most[l] = x <= most[l] ? most[l] : x;
+	}
+	for (int b = 0; b < n_k; b++)
+		within[b] = b && within[b - 1] < least[b] ? within[b - 1] : least[b];
+	for (int b = n_k - 1; b >= 0; b--) {
+		float after = b < n_k - 1 ? beyond[b + 1] : NAN;
+		beyond[b] = after >= most[b + 1] ? after : isnan(most[b + 1]) ? after : most[b + 1];
+	}
+}
+
+static void put_gap(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
+                    int second, int ranking, double heads)
+{
+	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	float beyond[AM_SELECT_BUDGETS];
+	double gap[AM_SELECT_BUDGETS];
+	borders(&w->ranking[ranking], row->n, n_k, w->ranking[ranking].border, beyond);
+	for (int b = 0; b < n_k; b++) /* -inf against -inf has no gap either */
+		gap[b] = w->ranking[ranking].border[b] == beyond[b]
+			? 0 : ((double)w->ranking[ranking].border[b] - (double)beyond[b]) / heads;
+	for (int b = 0; b < n_k; b++)
+		gap[b] = gap[b] < INFINITY ? gap[b] : NAN;
+	if (second >= 0)
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
+		              am_shadow_at(s, row->block->layer, width, second, slot), &w->budgets, gap);
+}
+
+void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
+{
+	for (int h = 0; h < s->heads; h++)
+		put_gap(s, w, row, slot, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
+	for (int g = 0; g < s->kv_heads; g++)
+		put_gap(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), s->heads / s->kv_heads);
+	put_gap(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads);
+	put_gap(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), 1);
+	bool scores = false;
+	for (int i = 0; i < s->n; i++)
+		scores = scores || s->item[i].about.scores;
+	for (int r = 0; r < s->rankings && scores; r++)
+		mid_ranks(w->ranking[r].score, row->n, w->sort, w->sort + s->stride, w->rank + (size_t)r * s->stride);
+}
+
+/* ---- recall with ties ------------------------------------------------------- */
+
+static bool holds(const am_key_sets *set, int key, int b)
+{
+	return set->level ? set->level[key] <= b : set->member[key] >> b & 1;
+}
+
+/* Any keys equal to the last one within may stand for it. */
+static double tied(const am_key_sets *set, const am_ranking *r, int n, int b, int k)
+{
+	int above = 0, found = 0, equal = 0;
+	for (int j = 0; j < n; j++) {
+		bool in = holds(set, j, b);
+		above += r->score[j] > r->border[b];
+		found += in && r->score[j] > r->border[b];
+		equal += in && r->score[j] == r->border[b];
+	}
+	return (double)(found + (equal < k - above ? equal : k - above)) / k;
+}
+
+/* ---- a selector -------------------------------------------------------------- */
+
+/* The scores of a set's keys, of whichever selector. */
+static const float *scores_of(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row,
+                              const am_shadowed *a, int set)
+{
+	if (a->alias >= 0)
+		return w->ranking[am_ranking_of(s, (am_run_reference)a->alias, set)].score;
+	(void)!am_selector_scores(a->selector, worker, row, set, w->score);
+	return w->score;
+}
+
+/* ---- sets against each other ------------------------------------------------ */
+
+/* Mean over the pairs of sets of the share of the smaller that is in both; union of the
+ * sets of a key/value head. From the masks kept of the row. */
+static void put_pairs(am_shadow *s, const am_select_row *row, int slot, int selector)
+{
+	const am_shadowed *a = &s->item[selector];
+	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
+	const uint32_t *mask = k->mask + (size_t)a->first_set * (size_t)k->n;
+	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int32_t in_x[AM_SELECT_BUDGETS], in_y[AM_SELECT_BUDGETS], both[AM_SELECT_BUDGETS];
+	double sum[AM_SELECT_BUDGETS] = {0}, pairs = a->sets * (a->sets - 1) / 2.0;
+	for (int x = 0; x < a->sets; x++) {
+		am_mask_counts(mask + (size_t)x * (size_t)k->n, NULL, k->n, n_k, in_x);
+		for (int y = 0; y < x; y++) {
+			am_mask_counts(mask + (size_t)y * (size_t)k->n, NULL, k->n, n_k, in_y);
+			am_mask_counts(mask + (size_t)x * (size_t)k->n, mask + (size_t)y * (size_t)k->n, k->n, n_k, both);
+			for (int b = 0; b < n_k; b++) {
+				int least = in_x[b] < in_y[b] ? in_x[b] : in_y[b];
+				sum[b] += least ? (double)both[b] / least / pairs : 0;
+			}
+		}
+	}
+	for (int b = 0; b < n_k && a->sets == 1; b++)
+		sum[b] = 1;
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
+	              am_shadow_at(s, row->block->layer, 1, 0, slot), NULL, sum);
+}
+
+static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+{
+	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
+	int n_k = s->c->axes.n_k + s->c->axes.n_ratio, group = s->heads / s->kv_heads;
+	uint32_t *joined = (uint32_t *)(void *)w->sort;
+	for (int g = 0; g < s->kv_heads; g++) {
+		int32_t count[AM_SELECT_BUDGETS];
+		double value[AM_SELECT_BUDGETS];
+		memset(joined, 0, (size_t)k->n * sizeof *joined);
+		for (int i = 0; i < group; i++) {
+			const uint32_t *mask = k->mask + (size_t)(s->item[selector].first_set + g * group + i) * (size_t)k->n;
+			for (int j = 0; j < k->n; j++)
+				joined[j] |= mask[j];
+		}
+		am_mask_counts(joined, NULL, k->n, n_k, count);
+		for (int b = 0; b < n_k; b++)
+			value[b] = count[b];
+		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
+		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), NULL, value);
+	}
+}
+
+/* The first one that a row's sets are put against. */
+static int first_ranking(const am_shadow *s)
+{
+	return s->c->heads[0];
+}
+
+/* Sets first .. first + count - 1 against one ranking, on average. */
+static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot, int selector,
+                        am_run_reference r, int width, int second, int ranking, int first, int count)
+{
+	const am_shadowed *a = &s->item[selector];
+	const am_ranking *to = &w->ranking[ranking];
+	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	size_t at = am_shadow_at(s, row->block->layer, width, second, slot);
+	double value[AM_SELECT_BUDGETS] = {0}, rho = 0;
+	float *out = s->field[am_shadow_field(selector, AM_SHADOW_RANK_CORRELATION, r, false) - AM_FIELD_COUNT];
+	for (int i = first; i < first + count; i++) {
+		for (int b = 0; b < n_k; b++) {
+			int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
+			value[b] += tied(&w->set[i], to, row->n, b, k) / count;
+		}
+		if (!out)
+			continue;
+		float *own = w->rank + (size_t)s->rankings * s->stride;
+		/* Of a layer's one set the ranks are those of the ranking before. */
+		if (a->sets > 1 || ranking == first_ranking(s))
+			mid_ranks(scores_of(s, w, worker, row, a, i), row->n, w->sort, w->sort + s->stride, own);
+		rho += correlation(own, w->rank + (size_t)ranking * s->stride, row->n) / count;
+	}
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, &w->budgets, value);
+	if (out)
+		out[at] = (float)rho;
+}
+
+void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
+                               int selector)
+{
+	const am_shadowed *a = &s->item[selector];
+	int per_group = a->sets == s->heads ? s->heads / s->kv_heads : 1;
+	if (a->sets == s->heads && a->about.sets == AM_AXIS_HEAD)
+		put_unions(s, w, row, slot, selector);
+	if (a->about.sets != AM_AXIS_LAYER)
+		put_pairs(s, row, slot, selector);
+	for (int i = 0; i < s->c->axes.n_head; i++)
+		put_against(s, w, worker, row, slot, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
+		            am_set_of_head(s, a, s->c->heads[i]), 1);
+	for (int g = 0; g < s->kv_heads; g++)
+		put_against(s, w, worker, row, slot, selector, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g),
+		            a->sets == 1 ? 0 : g * per_group, per_group);
+	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++)
+		put_against(s, w, worker, row, slot, selector, (am_run_reference)r, 1, 0, am_ranking_of(s, (am_run_reference)r, 0), 0,
+		            a->sets);
+}

@@ -1,0 +1,286 @@
+/* Fields of shadowed selectors: written, read back by id, validated; damaged groups and
+ * values are refused or named. */
+#include "runfile/reader.h"
+#include "runfile_data.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <hdf5.h>
+
+#define OUT AM_BINARY_DIR "/tests/tmp/selectors.h5"
+
+enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES };
+
+static am_error err;
+static const am_run_selector selectors[] = {
+	{.spec = "exact", .sets = AM_AXIS_HEAD, .scores = true},
+	{.spec = "it's \xc3\xa4 spec,x=1", .sets = AM_AXIS_LAYER, .own_budget = true, .index = true},
+};
+
+/* Values of an unremarkable run: sets of k keys that find half of what they should. */
+static double value_of(const sample *s, const am_field_spec *f, int selector, int64_t row, int64_t x)
+{
+	int64_t n = sample_n(s, row);
+	am_axis last = f->axes[f->n_axes - 1];
+	double k = last == AM_AXIS_K ? sample_k[x] : last != AM_AXIS_RATIO ? 1 : fmax(1, ceil(sample_ratio[x] * (double)n));
+	bool whole = k >= (double)n;
+	if (strstr(f->path, "index"))
+		return x < n ? (double)x : -1;
+	if (strstr(f->path, "kept"))
+		return selector ? fmin(3, (double)n) : fmin(k, (double)n);
+	if (strstr(f->path, "union"))
+		return -1;
+	if (strstr(f->path, "overlap") || strstr(f->path, "tied") || strstr(f->path, "gap") || strstr(f->path, "rank"))
+		return row % 8 ? NAN : strstr(f->path, "tied") ? 1 : 0.25;
+	if (strstr(f->path, "mass"))
+		return whole ? 1 : 1 / (double)n;
+	return whole ? 1 : 0.5;
+}
+
+static void *rows_of(const sample *s, const am_field_spec *f, int selector)
+{
+	int64_t size[AM_MAX_AXES] = {1, 1, 1, 1}, outer = 1, trail = 1;
+	int row = am_spec_row_axis(f);
+	for (int a = 0; a < f->n_axes; a++) {
+		size[a] = a == row ? ROWS : sample_length(s, f->axes[a]);
+		*(a < row ? &outer : a > row ? &trail : &(int64_t){0}) *= size[a];
+	}
+	float *x = am_alloc((size_t)(outer * ROWS * trail), 4);
+	for (int64_t o = 0, i = 0; o < outer; o++)
+		for (int64_t r = 0; r < ROWS; r++)
+			for (int64_t t = 0; t < trail; t++, i++) {
+				double v = value_of(s, f, selector, r, t);
+				if (f->type == AM_TYPE_I32)
+					((int32_t *)(void *)x)[i] = (int32_t)v;
+				else
+					x[i] = (float)v;
+			}
+	return x;
+}
+
+static sample new_sample(void)
+{
+	sample s = sample_new(LAYERS, HEADS, LENGTH, SEQUENCES);
+	s.contents.n_selectors = 2;
+	s.contents.selector = selectors;
+	return s;
+}
+
+static void write_run(void)
+{
+	sample s = new_sample();
+	am_run_writer *w;
+	am_field_spec *spec;
+	am_run_block b = {.n_rows = ROWS};
+	int end = am_shadow_field_end(2);
+	const void **shadow = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *shadow);
+	assert_int_equal(am_field_specs_new(selectors, 2, &spec, &err), AM_OK);
+	assert_int_equal(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err), AM_OK);
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		if (am_field_row_axis((am_field)f) >= 0)
+			b.field[f] = sample_rows(&s, (am_field)f, 0, ROWS);
+	for (int f = AM_FIELD_COUNT; f < end; f++)
+		if (spec[f].n_axes)
+			shadow[f - AM_FIELD_COUNT] = rows_of(&s, &spec[f], f >= (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false));
+	b.shadow = shadow;
+	assert_int_equal(am_run_writer_append(w, &b, &err), AM_OK);
+	assert_int_equal(sample_finish(&s, w, &err), AM_OK);
+	assert_int_equal(am_run_writer_close(w, &err), AM_OK);
+	for (int f = 0; f < AM_FIELD_COUNT; f++)
+		am_free((void *)b.field[f]);
+	for (int f = 0; f < end - AM_FIELD_COUNT; f++)
+		am_free((void *)shadow[f]);
+	am_free(shadow);
+	am_free(spec);
+}
+
+static hid_t fresh(void)
+{
+	write_run();
+	hid_t file = H5Fopen(OUT, H5F_ACC_RDWR, H5P_DEFAULT);
+	assert_true(file >= 0);
+	return file;
+}
+
+static void ids_are_distinct(void **state)
+{
+	(void)state;
+	am_field_spec *spec;
+	int end = am_shadow_field_end(2), held = 0;
+	assert_int_equal(am_field_specs_new(selectors, 2, &spec, &err), AM_OK);
+	for (int f = 0; f < end; f++) {
+		held += spec[f].n_axes > 0;
+		for (int g = 0; g < f && spec[f].n_axes; g++)
+			assert_true(!spec[g].n_axes || strcmp(spec[f].path, spec[g].path) != 0);
+	}
+	/* References: mass of 3, gap of 4. First: no index; second: no union, heads, correlation. */
+	int of_references = 2 * 7, first = 2 * 7 + 2 * 16 + 4, second = 2 * 5 + 1 + 2 * 16;
+	assert_int_equal(held, AM_FIELD_COUNT + of_references + first + second);
+	assert_int_equal(am_shadow_field_end(0), AM_FIELD_COUNT);
+	assert_string_equal(spec[am_shadow_field(1, AM_SHADOW_RECALL, AM_RUN_SUM, true)].path, "/selector/s1/sum/recall_at_ratio");
+	assert_string_equal(spec[am_reference_field(AM_REFERENCE_GAP, AM_RUN_HEAD, false)].unit, "nat");
+	am_free(spec);
+}
+
+static void reads_back(void **state)
+{
+	(void)state;
+	write_run();
+	am_run *r = NULL;
+	am_text report = {0};
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+	assert_int_equal(am_run_selector_count(r), 2);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(am_run_selector_at(r, i)->spec, selectors[i].spec);
+		assert_int_equal(am_run_selector_at(r, i)->sets, selectors[i].sets);
+		assert_int_equal(am_run_selector_at(r, i)->own_budget, selectors[i].own_budget);
+	}
+	assert_true(am_run_has(r, am_shadow_field(1, AM_SHADOW_INDEX, AM_RUN_HEAD, false)));
+	assert_false(am_run_has(r, am_shadow_field(0, AM_SHADOW_INDEX, AM_RUN_HEAD, false)));
+	assert_false(am_run_has(r, am_shadow_field(7, AM_SHADOW_RECALL, AM_RUN_HEAD, false)));
+	int64_t shape[AM_MAX_AXES], start[AM_MAX_AXES] = {1, 79, 2}, one[AM_MAX_AXES] = {1, 1, 1};
+	assert_int_equal(am_run_shape(r, am_shadow_field(1, AM_SHADOW_KEPT, AM_RUN_HEAD, false), shape), 3);
+	assert_true(shape[0] == LAYERS && shape[1] == ROWS && shape[2] == 4);
+	int32_t kept;
+	assert_int_equal(am_run_read_i32(r, am_shadow_field(1, AM_SHADOW_KEPT, AM_RUN_HEAD, false), start, one, &kept, &err), AM_OK);
+	assert_int_equal(kept, 3);
+	if (am_run_check(r, &report, &err) != AM_OK)
+		fail_msg("%s\n%s", err.text, am_text_str(&report));
+	am_text_free(&report);
+	am_run_close(r);
+}
+
+static void set_value(hid_t file, const char *path, const int64_t *at, double value)
+{
+	hid_t d = H5Dopen2(file, path, H5P_DEFAULT), space = H5Dget_space(d);
+	hsize_t from[4] = {0}, one[4] = {1, 1, 1, 1};
+	int rank = H5Sget_simple_extent_ndims(space);
+	for (int a = 0; a < rank; a++)
+		from[a] = (hsize_t)at[a];
+	hid_t memory = H5Screate_simple(rank, one, NULL);
+	assert_true(H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, one, NULL) >= 0);
+	assert_true(H5Dwrite(d, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, &value) >= 0);
+	H5Sclose(memory);
+	H5Sclose(space);
+	H5Dclose(d);
+}
+
+/* Row 30 sees 31 keys; row 2 sees 3, fewer than k = 4. */
+static void broken_values(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *path;
+		int64_t at[4];
+		double value;
+		const char *line;
+	} values[] = {
+		{"/selector/s0/retained_mass", {1, 0, 30, 1}, 1.01, "selector values are in range: layer 1, row 30: /selector/s0/retained_mass"},
+		{"/selector/s0/retained_mass", {1, 0, 30, 1}, NAN, "selector values are in range: layer 1, row 30"},
+		{"/selector/s0/retained_mass", {1, 0, 30, 1}, 0.999, "retained mass is at most that of the best keys: layer 1, row 30"},
+		{"/selector/s0/retained_mass_at_ratio", {1, 0, 30, 1}, 0.999, "retained mass is at most that of the best keys: layer 1, row 30"},
+		{"/selector/s0/chance", {0, 1, 30, 0}, -0.1, "selector values are in range: layer 0, row 30: /selector/s0/chance"},
+		{"/selector/s0/kept", {0, 1, 30, 0}, 32, "sets hold visible keys: layer 0, row 30: /selector/s0/kept"},
+		{"/selector/s0/head/recall_at_k", {0, 1, 30, 0}, 1.5, "selector values are in range: layer 0, row 30: /selector/s0/head/recall_at_k"},
+		{"/selector/s0/head/recall_at_k", {0, 1, 2, 1}, 0.9, "rows of at most k keys are found whole: layer 0, row 2"},
+		{"/selector/s0/sum/recall_at_k", {0, 2, 1}, 0.9, "rows of at most k keys are found whole: layer 0, row 2"},
+		{"/selector/s0/max/mass_recall", {0, 30, 1}, 1.2, "selector values are in range: layer 0, row 30: /selector/s0/max/mass_recall"},
+		{"/selector/s0/group/top1_hit", {1, 1, 30, 1}, NAN, "selector values are in range: layer 1, row 30: /selector/s0/group/top1_hit"},
+		{"/selector/s0/group/recall_tied_at_k", {1, 1, 32, 1}, 0.2, "recall is at most recall with ties: layer 1, row 32"},
+		{"/selector/s0/head/rank_correlation", {1, 1, 32}, -1.1, "selector values are in range: layer 1, row 32: /selector/s0/head/rank_correlation"},
+		{"/selector/s0/overlap_step", {1, 1, 32, 0}, 1.1, "selector values are in range: layer 1, row 32: /selector/s0/overlap_step"},
+		{"/selector/s1/index", {1, 30, 3}, 31, "selector index holds visible keys, then -1: layer 1, row 30"},
+		{"/selector/s1/index", {1, 30, 3}, -1, "selector index holds visible keys, then -1: layer 1, row 30"},
+		{"/reference/sum/mass_at_k", {1, 30, 0}, 1.5, "selector values are in range: layer 1, row 30: /reference/sum/mass_at_k"},
+		{"/reference/head/gap_at_k", {1, 0, 32, 0}, -1, "selector values are in range: layer 1, row 32: /reference/head/gap_at_k"},
+	};
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		hid_t file = fresh();
+		set_value(file, values[i].path, values[i].at, values[i].value);
+		H5Fclose(file);
+		am_run *r = NULL;
+		am_text report = {0};
+		assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+		am_status s = am_run_check(r, &report, &err);
+		if (s != AM_ERR_CHECK || !strstr(am_text_str(&report), values[i].line))
+			fail_msg("%s, value %zu: expected %s, found %d:\n%s", values[i].path, i, values[i].line, (int)s, am_text_str(&report));
+		am_text_free(&report);
+		am_run_close(r);
+	}
+	/* A set of its own size may gather more than the k best keys. */
+	hid_t file = fresh();
+	set_value(file, "/selector/s1/sum/mass_recall", (int64_t[]){0, 30, 0}, 1.2);
+	H5Fclose(file);
+	am_run *r = NULL;
+	am_text report = {0};
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+	assert_int_equal(am_run_check(r, &report, &err), AM_OK);
+	am_text_free(&report);
+	am_run_close(r);
+}
+
+static void expect_refused(const char *text)
+{
+	am_run *r = NULL;
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_ERR_FORMAT);
+	if (!strstr(err.text, text))
+		fail_msg("expected %s, found %s", text, err.text);
+}
+
+static void broken_groups(void **state)
+{
+	(void)state;
+	hid_t file = fresh();
+	assert_true(H5Adelete_by_name(file, "/selector/s1", "spec", H5P_DEFAULT) >= 0);
+	H5Fclose(file);
+	expect_refused("/selector/s1: attribute spec: expected text");
+	file = fresh();
+	assert_true(H5Adelete_by_name(file, "/selector/s0", "sets", H5P_DEFAULT) >= 0);
+	H5Fclose(file);
+	expect_refused("/selector/s0: attribute sets: expected head, group or layer, found nothing");
+	/* Sets a layer are not those of heads. */
+	file = fresh();
+	assert_true(H5Lmove(file, "/selector/s0/kept", file, "/selector/s1/was", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+	assert_true(H5Lmove(file, "/selector/s1/kept", file, "/selector/s0/kept", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+	H5Fclose(file);
+	expect_refused("/selector/s0/kept: expected 4 axes, found 3");
+	file = fresh();
+	assert_true(H5Lmove(file, "/selector/s0", file, "/gone", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+	assert_true(H5Lcreate_soft("/gone", file, "/selector/s0", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+	H5Fclose(file);
+	am_run *r = NULL;
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_OK); /* a link is no group of ours */
+	assert_int_equal(am_run_selector_count(r), 0);
+	am_run_close(r);
+	/* A dataset that has to be there. */
+	file = fresh();
+	assert_true(H5Ldelete(file, "/selector/s0/sum/recall_at_k", H5P_DEFAULT) >= 0);
+	H5Fclose(file);
+	am_text report = {0};
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+	assert_int_equal(am_run_check(r, &report, &err), AM_ERR_CHECK);
+	assert_non_null(strstr(am_text_str(&report), "dataset is there: /selector/s0/sum/recall_at_k"));
+	am_text_free(&report);
+	am_run_close(r);
+}
+
+static int close_hdf5(void **state)
+{
+	(void)state;
+	remove(OUT);
+	return H5close() < 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_are_distinct), cmocka_unit_test(reads_back),
+		cmocka_unit_test(broken_values), cmocka_unit_test(broken_groups),
+	};
+	return cmocka_run_group_tests(tests, NULL, close_hdf5);
+}
