@@ -129,7 +129,7 @@ def chooser(spec):
         score = {"exact": s, "exact-group": sums(p, group), "exact-sum": sums(p, len(s)),
                  "exact-max": np.broadcast_to(p.max(0), p.shape)}[name].copy()
         n = s.shape[1]
-        k, sink = budget(n), int(settings.get("sink", 0))
+        k, sink = budget(n), max(0, int(settings.get("sink", 0)) - lo)  # sinks are the sequence's first keys
         score[:, :sink] = np.inf
         if int(settings.get("recent", 0)):
             score[:, -int(settings["recent"]):] = np.inf
