@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes docs/findings.md: what the embedded model loses under sparse attention.
 
-    bench/findings.py [--attnmeter build/attnmeter] [--samples 50] [--work DIR] [--out docs/findings.md]
+    bench/findings.py [--attnmeter build/attnmeter] [--samples 30] [--work DIR] [--out docs/findings.md]
 
 Tasks are generated (seed 1), so that anyone gets the same prompts: needles among several keys at 2048 tokens and
 copying from data/. Needs nothing but the program and Python.
@@ -91,6 +91,15 @@ def accuracy_by_selector(a, files):
     return lines
 
 
+READING = [
+    "## In short", "",
+    "- A few exact keys are enough: with dense prompts, accuracy is that of dense attention from 1 to 2 % of the keys on, at half the attention mass or less.",
+    "- Precision is dear here: with a tenth of the exact keys replaced at random, in every head, layer and step, the needle tasks fall to almost nothing, although "
+    "little mass is lost. A share of the set says less than which keys are lost.",
+    "- Retained mass does not rank the selectors: the last keys alone hold half of it and answer next to nothing.",
+    "- One model of 4.7 M parameters, three tasks of exact copying and one seed: shapes to expect, not figures for others.", ""]
+
+
 def page(a, work):
     files = make_tasks(a, work)
     by_ratio = evaluate(a, files, "--sweep", "ratio=" + ",".join(RATIOS))
@@ -100,6 +109,7 @@ def page(a, work):
         "What the embedded model loses under sparse attention. Made by `bench/findings.py`; tasks are generated with seed 1 "
         f"({a.samples} samples of up to {LENGTH} tokens; {KEYS} keys in `niah_multikey`), `copy` is from `data/tasks`. Prompts are dense, the rows of decoded "
         "tokens are sparse. Brackets are 95 % Wilson intervals; how to read the rest: [tasks.md](tasks.md).", "",
+        *READING,
         "## Accuracy against k", "",
         "The exact top keys of each query head, as a share of the visible ones.", "",
         *sweep_table(by_ratio, RATIOS, "ratio", "kept"), "",
@@ -115,7 +125,7 @@ def page(a, work):
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--attnmeter", default=os.path.join(HERE, "build", "attnmeter"))
-parser.add_argument("--samples", type=int, default=50)
+parser.add_argument("--samples", type=int, default=30)
 parser.add_argument("--work", help="folder for what is made on the way [a temporary one]")
 parser.add_argument("--out", default=os.path.join(HERE, "docs", "findings.md"))
 a = parser.parse_args()

@@ -7,7 +7,7 @@ set(public_lib
   attnmeter.h
   base/datadir.h base/error.h base/mem.h base/progress.h base/text.h base/threads.h
   model/config.h model/forward.h model/model.h model/tap.h model/tokenizer.h
-  runfile/reader.h runfile/schema.h runfile/writer.h
+  runfile/reader.h runfile/schema.h runfile/shadow_fields.h runfile/writer.h
   select/selector.h select/spec.h)
 set(public_top
   analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h analysis/metric.h

@@ -9,6 +9,7 @@
 #define AVX (1u << 28)
 /* Leaf 7, EBX. */
 #define AVX2 (1u << 5)
+#define BMI2 (1u << 8)
 #define AVX512 (1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */
 /* Leaf 7.1, EAX. */
 #define AVX512_BF16 (1u << 5)
@@ -43,7 +44,7 @@ int am_cpu_has(am_isa isa)
 {
 	switch (isa) {
 	case AM_ISA_BASE: return 1;
-	case AM_ISA_AVX2: return has_all(leaf1_ecx(), FMA | AVX) && has_all(leaf7_ebx(), AVX2);
+	case AM_ISA_AVX2: return has_all(leaf1_ecx(), FMA | AVX) && has_all(leaf7_ebx(), AVX2 | BMI2);
 	case AM_ISA_AVX512: return am_cpu_has(AM_ISA_AVX2) && has_all(leaf7_ebx(), AVX512);
 	case AM_ISA_AVX512_BF16: return am_cpu_has(AM_ISA_AVX512) && has_all(leaf7_1_eax(), AVX512_BF16);
 	}

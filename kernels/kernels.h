@@ -47,20 +47,27 @@ typedef struct am_kernels {
 	/* score[n] -> weight[n] = exp(score - max) and every sum. weight may be
 	 * score itself. n >= 0. */
 	void (*row_stats)(const float *score, int n, float *weight, am_row_sums *out);
+	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. */
+	void (*row_tally)(const float *score, int n, float *weight, am_row_sums *out, void *tally);
 	/* The same with max and z only (a, b, z2, d = 0). */
 	void (*row_softmax)(const float *score, int n, float *weight, am_row_sums *out);
 	/* sum of x[0..n) in float64. */
 	double (*sum)(const float *x, int n);
 
 	/* Mass of the k largest weights and smallest count reaching a mass, without
-	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; z is their
-	 * sum (it need only be near: it sets the scale of a fixed-point sum).
-	 *   mass[i]   = (sum of the k[i] largest) / z; exactly 1 when k[i] >= n
+	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; Z = their sum.
+	 *   mass[i]   = (sum of the k[i] largest) / Z; exactly 1 when k[i] >= n
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
-	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
+	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1]. z need only be near
+	 * their sum: it places buckets.
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
 	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
 	                 int n_tau, float *mass, int32_t *count, void *scratch);
+	/* The same of a row that row_tally has weighed; its tally is used up. */
+	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
+	                   int n_tau, float *mass, int32_t *count, void *scratch);
+	/* sum[i] = sum of x[0 .. at[i]) in float64; at[n_at] ascending in 0 .. n. */
+	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
 	 * the larger. Best first when `sorted`, else in any order. No NaN.
@@ -113,9 +120,11 @@ typedef struct am_kernels {
 	am_gemm_bf16_fn *gemm_bf16;
 } am_kernels;
 
+/* Counts and sums of a row's weights by size (kernels/generic/tally.h). */
+#define AM_TALLY 19520
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
-#define AM_SELECT_LEVEL 20480
+#define AM_SELECT_LEVEL 24576
 #define AM_LEVEL_BUDGETS 64
 #define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 

@@ -12,7 +12,9 @@ static unsigned wants(void *ctx, int layer, int head, int64_t position)
 	const am_capture *c = ctx;
 	if (c->layer_index[layer] < 0 || c->head_index[head] < 0 || c->slot[position - c->start] < 0)
 		return 0;
-	return c->best > 0 ? AM_TAP_ROW | AM_TAP_SCORES : AM_TAP_ROW;
+	const am_run_axes *x = &c->axes;
+	return AM_TAP_ROW | (c->best > 0 ? AM_TAP_SCORES : 0u) | (c->field[AM_FIELD_OUTPUT_ERROR] ? AM_TAP_OUTPUT : 0u) |
+	       (x->n_k + x->n_ratio + x->n_mass > 0 ? AM_TAP_MASSES : 0u);
 }
 
 static void put(am_capture *c, am_field f, size_t at, double x)
@@ -77,7 +79,7 @@ static void observe(void *ctx, int worker, const am_attn_row *row)
 	am_capture *c = ctx;
 	moments(c, row);
 	am_coverage_row(c, &c->scratch[worker], row);
-	am_profile_row(c, row);
+	am_profile_row(c, &c->scratch[worker], row);
 	if (c->dist)
 		store_distribution(c, row);
 }

@@ -18,6 +18,10 @@ typedef struct am_probe_scratch {
 	void *select;    /* of the selection kernels */
 	int32_t *index;  /* [best] */
 	double *partial; /* [head_dim] output over the keys taken so far */
+	/* Edges of distance bins and map cells in a row, ascending, the sums up to them, and
+	 * where the edges of each kind are among them: [bins + 1] and [map + 1]. */
+	int *edge, *of_bin, *of_cell;
+	double *prefix;
 } am_probe_scratch;
 
 struct am_capture {
@@ -84,7 +88,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 bool am_profile_new(am_capture *c);
 void am_profile_free(am_capture *c);
 void am_profile_begin_sequence(am_capture *c);
-void am_profile_row(am_capture *c, const am_attn_row *row);
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);
 void am_profile_layer_done(am_capture *c, int layer_index);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "probes/capture_internal.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,14 @@ bool am_profile_new(am_capture *c)
 		c->map_weight = am_capture_take(c, &ok, map, sizeof *c->map_weight);
 		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
 	}
+	size_t edges = bins + map + 2;
+	for (int i = 0; ok && i < c->workers; i++) {
+		am_probe_scratch *s = &c->scratch[i];
+		s->edge = am_capture_take(c, &ok, edges, sizeof *s->edge);
+		s->prefix = am_capture_take(c, &ok, edges, sizeof *s->prefix);
+		s->of_bin = am_capture_take(c, &ok, bins + 1, sizeof *s->of_bin);
+		s->of_cell = am_capture_take(c, &ok, map + 1, sizeof *s->of_cell);
+	}
 	return ok && set_weights(c);
 }
 
@@ -58,6 +67,12 @@ void am_profile_free(am_capture *c)
 	               c->rows_in_map_q};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
+	for (int i = 0; c->scratch && i < c->workers; i++) {
+		am_free(c->scratch[i].edge);
+		am_free(c->scratch[i].prefix);
+		am_free(c->scratch[i].of_bin);
+		am_free(c->scratch[i].of_cell);
+	}
 }
 
 static int map_cell(const am_capture *c, int64_t position)
@@ -80,24 +95,53 @@ void am_profile_begin_sequence(am_capture *c)
 			c->map_weight[q] += c->sequence_weight[c->sequence];
 }
 
-void am_profile_row(am_capture *c, const am_attn_row *row)
+/* Index in the row of the key at `position`, clipped to what the row sees. */
+static int clip(const am_attn_row *row, int64_t position)
+{
+	int64_t j = position - row->first_key;
+	return j < 0 ? 0 : j > row->n ? row->n : (int)j;
+}
+
+/* Where bin b - 1 of the distance begins and bin b ends: the keys of bin b >= 1 are at distances
+ * 2^(b-1) to 2^b - 1, those of bin 0 at 0. */
+static int bin_edge(const am_attn_row *row, int b)
+{
+	return clip(row, row->position + 1 - (b ? (int64_t)1 << (b - 1) : 0));
+}
+
+/* Where cell i begins: its keys are the positions q with q * cells / length == i. */
+static int cell_edge(const am_capture *c, const am_attn_row *row, int i)
+{
+	return clip(row, ((int64_t)i * c->length + c->axes.n_map - 1) / c->axes.n_map);
+}
+
+/* Both kinds of edges merged, ascending; bins count back from the query. */
+static int merge_edges(const am_capture *c, am_probe_scratch *s, const am_attn_row *row)
+{
+	int m = 0, b = c->axes.n_distance_bin, i = 0, cells = c->axes.n_map ? c->axes.n_map : -1;
+	while (b >= 0 || i <= cells) {
+		int of_bin = b >= 0 ? bin_edge(row, b) : INT_MAX, of_cell = i <= cells ? cell_edge(c, row, i) : INT_MAX;
+		if (of_bin <= of_cell)
+			s->of_bin[b--] = m;
+		else
+			s->of_cell[i++] = m;
+		s->edge[m++] = of_bin <= of_cell ? of_bin : of_cell;
+	}
+	return m;
+}
+
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 {
 	size_t at = (size_t)c->head_index[row->head] * (size_t)c->n_rows + (size_t)c->slot[row->row];
 	float *d = c->row_distance + at * (size_t)c->axes.n_distance_bin;
-	int64_t p = row->position;
-	for (int b = 0; b < c->axes.n_distance_bin; b++) {
-		int64_t near = b ? (int64_t)1 << (b - 1) : 0, far = b ? 2 * near : 1; /* near <= distance < far */
-		d[b] = (float)am_capture_mass(c, row, p - far + 1, p - near + 1);
-	}
-	if (!c->axes.n_map)
-		return;
-	float *m = c->row_map + at * (size_t)c->axes.n_map;
-	int64_t cells = c->axes.n_map, length = c->length;
-	for (int64_t i = 0; i < cells; i++) {
-		/* Keys of cell i: the positions q with q * cells / length == i. */
-		int64_t from = (i * length + cells - 1) / cells, to = ((i + 1) * length + cells - 1) / cells;
-		m[i] = (float)am_capture_mass(c, row, from, to);
-	}
+	float *m = c->axes.n_map ? c->row_map + at * (size_t)c->axes.n_map : NULL;
+	double inverse = 1 / row->sums->z;
+	int edges = merge_edges(c, s, row);
+	c->kernels->prefix(row->weight, row->n, s->edge, edges, s->prefix);
+	for (int b = 0; b < c->axes.n_distance_bin; b++)
+		d[b] = (float)((s->prefix[s->of_bin[b]] - s->prefix[s->of_bin[b + 1]]) * inverse);
+	for (int i = 0; i < c->axes.n_map; i++)
+		m[i] = (float)((s->prefix[s->of_cell[i + 1]] - s->prefix[s->of_cell[i]]) * inverse);
 }
 
 static void add_rows(double *to, const float *from, size_t n, double weight)

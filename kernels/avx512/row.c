@@ -1,79 +1,85 @@
-/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics the passes over a
- * row of top-k mass (generic/mass.h) and of nested sets (generic/member.h). */
+/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics mass_gather of
+ * generic/mass.h and passes of nested sets (generic/levels.h, generic/member.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
 #define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512
-#define AM_MASS_FILL
+#define AM_VF_SCALE
 #define AM_MASS_GATHER
 #define AM_MEMBER_REACH
-#include "kernels/generic/mass_code.h"
-#include "kernels/generic/row.h"
+#include "kernels/generic/vec.h"
+#include "kernels/kernels.h"
 
 #include <immintrin.h>
 
-/* (key - low) >> shift for 16 weights. */
-static inline __m512i mass_at(__m512 x, __m512i low, __m128i shift)
+static inline vf vf_fma(vf a, vf b, vf c)
 {
-	__m512i key = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
-	return _mm512_srl_epi32(_mm512_sub_epi32(key, low), shift);
+	return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
-static inline __m512i mass_addend(__m256 x, __m512d scale, __m512i one)
+static inline vf vf_max(vf a, vf b)
 {
-	const __m512d magic = _mm512_set1_pd(0x1.8p52);
-	__m512d d = _mm512_add_pd(_mm512_mul_pd(_mm512_cvtps_pd(x), scale), magic);
-	return _mm512_add_epi64(_mm512_castpd_si512(d), one); /* one: less the bits of magic */
+	return (vf)_mm512_max_ps((__m512)a, (__m512)b);
 }
 
-static void mass_fill(const float *x, int n, int32_t low, int shift, mass_code c, uint64_t *bucket)
+static inline vf vf_min(vf a, vf b)
 {
-	const double magic = 0x1.8p52;
-	int64_t bits;
-	memcpy(&bits, &magic, sizeof bits);
-	__m512i vlow = _mm512_set1_epi32(low);
-	__m128i vshift = _mm_cvtsi32_si128(shift);
-	__m512d scale = _mm512_set1_pd(c.scale);
-	__m512i one = _mm512_set1_epi64((int64_t)((uint64_t)1 << c.shift_count) - bits);
-	int j = 0;
-	for (; j + 16 <= n; j += 16) {
-		_Alignas(64) uint32_t at[16];
-		_Alignas(64) uint64_t add[16];
-		__m512 v = _mm512_loadu_ps(x + j);
-		_mm512_store_si512(at, mass_at(v, vlow, vshift));
-		_mm512_store_si512(add, mass_addend(_mm512_castps512_ps256(v), scale, one));
-		_mm512_store_si512(add + 8, mass_addend(_mm512_extractf32x8_ps(v, 1), scale, one));
-#pragma GCC unroll 16
-		for (int i = 0; i < 16; i++)
-			bucket[at[i]] += add[i];
-	}
-	for (; j < n; j++)
-		bucket[(mass_key(x[j]) - low) >> shift] += mass_encode(c, x[j]);
+	return (vf)_mm512_min_ps((__m512)a, (__m512)b);
 }
 
-/* A bit of the 2048 marks for each lane: 64 words of 32 bits in four registers. */
-static int mass_gather(const float *x, int n, int32_t low, int shift, const uint32_t *mark, float *to)
+static inline vf vf_scale(vf p, vf k, vi ki)
 {
-	__m512i vlow = _mm512_set1_epi32(low), lane = _mm512_set1_epi32(1);
-	__m128i vshift = _mm_cvtsi32_si128(shift);
-	__m512i m0 = _mm512_loadu_si512(mark), m1 = _mm512_loadu_si512(mark + 16);
-	__m512i m2 = _mm512_loadu_si512(mark + 32), m3 = _mm512_loadu_si512(mark + 48);
+	(void)ki;
+	return (vf)_mm512_scalef_ps((__m512)p, (__m512)k);
+}
+
+#include "kernels/generic/tally.h"
+
+/* tally_place for 16 weights. */
+static inline __m512i places(const tally_form *t, __m512i key)
+{
+	__m512i fine = _mm512_srl_epi32(_mm512_sub_epi32(key, _mm512_set1_epi32(t->first)), _mm_cvtsi32_si128(t->shift));
+	__m512i octave = _mm512_add_epi32(_mm512_srli_epi32(key, 23), _mm512_set1_epi32(t->fine));
+	return _mm512_min_epu32(fine, octave);
+}
+
+#include "kernels/generic/row.h"
+#include "kernels/generic/prefix.h"
+
+/* A bit of the marks for each lane: up to 64 words of 32 bits in four registers. A plain
+ * tally of up to 1024 places, the usual one, needs two and no octaves. */
+INLINE int gather(const int usual, const float *x, int n, const tally_form *t, const uint32_t *mark, float *to)
+{
+	const __m512i m0 = _mm512_loadu_si512(mark), m1 = _mm512_loadu_si512(mark + 16);
+	const __m512i m2 = _mm512_loadu_si512(mark + 32), m3 = _mm512_loadu_si512(mark + 48);
+	const __m512i first = _mm512_set1_epi32(t->first);
+	const __m128i shift = _mm_cvtsi32_si128(t->shift);
 	int m = 0;
 	for (int j = 0; j < n; j += 16) {
 		__mmask16 there = n - j < 16 ? (__mmask16)((1u << (n - j)) - 1) : (__mmask16)0xffff;
-		__m512 v = _mm512_maskz_loadu_ps(there, x + j);
-		__m512i at = mass_at(v, vlow, vshift), word = _mm512_srli_epi32(at, 5);
-		__mmask16 high = _mm512_test_epi32_mask(word, _mm512_set1_epi32(32));
-		__m512i marks = _mm512_mask_blend_epi32(high, _mm512_permutex2var_epi32(m0, word, m1),
-		                                        _mm512_permutex2var_epi32(m2, word, m3));
-		__m512i bit = _mm512_sllv_epi32(lane, _mm512_and_si512(at, _mm512_set1_epi32(31)));
-		__mmask16 hit = _mm512_mask_test_epi32_mask(there, marks, bit);
-		if (!hit)
-			continue;
-		_mm512_storeu_ps(to + m, _mm512_maskz_compress_ps(hit, v));
+		__m512i v = _mm512_maskz_loadu_epi32(there, x + j), at;
+		if (usual)
+			at = _mm512_srl_epi32(_mm512_sub_epi32(v, first), shift);
+		else
+			at = places(t, _mm512_and_si512(v, _mm512_set1_epi32(0x7fffffff)));
+		__m512i word = _mm512_srli_epi32(at, 5), marks = _mm512_permutex2var_epi32(m0, word, m1);
+		if (!usual) {
+			__mmask16 high = _mm512_test_epi32_mask(word, _mm512_set1_epi32(32));
+			marks = _mm512_mask_blend_epi32(high, marks, _mm512_permutex2var_epi32(m2, word, m3));
+		}
+		/* The rotation takes its count modulo 32. */
+		__mmask16 hit = _mm512_mask_test_epi32_mask(there, _mm512_rorv_epi32(marks, at), _mm512_set1_epi32(1));
+		_mm512_storeu_si512(to + m, _mm512_maskz_compress_epi32(hit, v));
 		m += __builtin_popcount(hit);
 	}
 	return m;
+}
+
+static int mass_gather(const float *x, int n, const tally_form *t, const uint32_t *mark, float *to)
+{
+	if (t->plain && t->fine <= 1024)
+		return gather(1, x, n, t, mark, to);
+	return gather(0, x, n, t, mark, to);
 }
 
 #include "kernels/generic/mass.h"
@@ -82,7 +88,7 @@ static int mass_gather(const float *x, int n, int32_t low, int shift, const uint
 /* Sums over nested sets (generic/levels.h): additions under a mask. */
 #define LEVEL_GROUP 12
 #define AM_LEVEL_LANES
-static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
+static void level_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
 {
 	__m512 in[LEVEL_GROUP];
 	__m512i last[LEVEL_GROUP];

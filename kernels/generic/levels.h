@@ -1,6 +1,6 @@
 /* Nested top-k sets of a row under several budgets, as one byte a key, and what is
  * counted over them; included by <isa>/row.c after generic/topk.h, which may define
- * AM_LEVEL_LANES and bring its own sum_lanes before it.
+ * AM_LEVEL_LANES and bring its own level_lanes before it.
  *
  * The level of a key is the first budget whose set holds it. Scores fall into buckets
  * by a map that never decreases in the score, so walking the buckets down finds the one
@@ -9,6 +9,18 @@
 
 #include <math.h>
 #include <string.h>
+
+/* Sum of a block's lanes in float64, four chains of additions wide. */
+static inline double vf_sum(const vf *v)
+{
+	float x[LANES];
+	double s[4] = {0};
+	memcpy(x, v, sizeof x);
+	for (int i = 0; i < LANES; i += 4)
+		for (int j = 0; j < 4; j++)
+			s[j] += (double)x[i + j];
+	return (s[0] + s[1]) + (s[2] + s[3]);
+}
 
 #ifndef LEVEL_GROUP
 #define LEVEL_GROUP 12 /* budgets counted in one pass */
@@ -386,7 +398,7 @@ static void level_counts(const uint8_t *a, const uint8_t *b, int n, int n_k, int
 #ifndef AM_LEVEL_LANES
 /* Adds 512 weights at most to the lanes of one vector in 16: float32 there, float64
  * across, as in every sum of a row. */
-static void sum_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
+static void level_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
 {
 	for (int i = 0; i < LEVEL_GROUP; i++)
 		sum[i] = vf_set(0);
@@ -412,7 +424,7 @@ static void sum_group(const uint8_t *level, const float *w, int n, int first, in
 		int m = whole - j < PIECE ? whole - j : PIECE;
 		vf part[UNROLL][LEVEL_GROUP], lanes[UNROLL];
 		for (int u = 0; u < UNROLL; u++)
-			sum_lanes(level + j + u * AM_VW, w + j + u * AM_VW, m, first, part[u]);
+			level_lanes(level + j + u * AM_VW, w + j + u * AM_VW, m, first, part[u]);
 		for (int i = 0; i < LEVEL_GROUP; i++) {
 			for (int u = 0; u < UNROLL; u++)
 				lanes[u] = part[u][i];

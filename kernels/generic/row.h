@@ -1,36 +1,62 @@
-/* Row reductions, included by <isa>/row.c with AM_VW defined. */
-#include "kernels/generic/vec.h"
+/* Row reductions, included by <isa>/row.c after what exp.h asks for. */
+#include "kernels/generic/exp.h"
+#include "kernels/generic/tally.h"
 #include "kernels/products.h"
 #include "kernels/row.h"
 
 #include <math.h>
 
 #define STRIP 512 /* floats summed in float32 lanes before they go to double */
+#define INLINE static inline __attribute__((always_inline))
 
-static float lanes_max(const vf *m)
-{
-	float best = -INFINITY, lane[LANES];
-	memcpy(lane, m, sizeof lane);
-	for (int i = 0; i < LANES; i++)
-		best = lane[i] > best ? lane[i] : best;
-	return best;
-}
+enum { CHAINS = 4 * UNROLL }; /* of maxima: more than one block, for their latency */
 
 static float row_max(const float *s, int n)
 {
-	vf m[UNROLL];
-	for (int u = 0; u < UNROLL; u++)
+	vf m[CHAINS];
+	for (int u = 0; u < CHAINS; u++)
 		m[u] = vf_set(-INFINITY);
 	int j = 0;
-	for (; j + LANES <= n; j += LANES)
-		for (int u = 0; u < UNROLL; u++) {
-			vf x = vf_load(s + j + u * AM_VW);
-			m[u] = vf_pick(x > m[u], x, m[u]);
-		}
-	float best = lanes_max(m);
+	for (; j + 4 * LANES <= n; j += 4 * LANES)
+		for (int u = 0; u < CHAINS; u++)
+			m[u] = vf_max(vf_load(s + j + u * AM_VW), m[u]);
+	for (; j + AM_VW <= n; j += AM_VW)
+		m[0] = vf_max(vf_load(s + j), m[0]);
+	for (int u = 1; u < CHAINS; u++)
+		m[0] = vf_max(m[u], m[0]);
+	float best = -INFINITY;
+	for (int i = 0; i < AM_VW; i++)
+		best = m[0][i] > best ? m[0][i] : best;
 	for (; j < n; j++)
 		best = s[j] > best ? s[j] : best;
 	return best;
+}
+
+/* The least score; NaN where one is not finite. */
+static float row_min(const float *s, int n)
+{
+	vf m[CHAINS], odd = vf_set(0);
+	for (int u = 0; u < CHAINS; u++)
+		m[u] = vf_set(INFINITY);
+	int j = 0;
+	for (; j + 4 * LANES <= n; j += 4 * LANES)
+		for (int u = 0; u < CHAINS; u++) {
+			vf x = vf_load(s + j + u * AM_VW);
+			m[u] = vf_min(x, m[u]);
+			odd = vf_fma(x, vf_set(0), odd); /* 0 times what is not finite is NaN */
+		}
+	for (int u = 1; u < CHAINS; u++)
+		m[0] = vf_min(m[u], m[0]);
+	float least = INFINITY, rest = 0;
+	for (int i = 0; i < AM_VW; i++) {
+		least = m[0][i] < least ? m[0][i] : least;
+		rest += odd[i];
+	}
+	for (; j < n; j++) {
+		least = s[j] < least ? s[j] : least;
+		rest += s[j] - s[j];
+	}
+	return least + rest;
 }
 
 /* A row without a finite maximum: all masked, or holding NaN or +inf. */
@@ -46,35 +72,62 @@ static void row_degenerate(const float *s, int n, float max, float *e, am_row_su
 		out->z = out->a = out->b = out->z2 = out->d = (double)bad;
 }
 
+/* What a sweep over a row forms beside the weights. */
+typedef enum { SWEEP_Z, SWEEP_SUMS, SWEEP_TALLY } sweep_kind;
+
 typedef struct strip_sums {
 	vf z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL], d[UNROLL];
 } strip_sums;
 
-/* One block of 16 scores; `at` is the index of its first score in the strip. */
-static inline void block_stats(const float *s, float max, float at, float *e, strip_sums *t)
+/* Sums of whole strips, a lane each. */
+typedef struct row_lanes {
+	double z[LANES], a[LANES], b[LANES], z2[LANES], d[LANES];
+} row_lanes;
+
+/* One block of 16 scores on its way to weights. */
+typedef struct block_step {
+	exp_step lane[UNROLL];
+} block_step;
+
+INLINE block_step block_reduce(const float *s, vf max)
+{
+	block_step b;
+#pragma GCC unroll 4
+	for (int i = 0; i < UNROLL; i++)
+		b.lane[i] = exp_reduce(vf_max(vf_set(EXP_MIN), vf_load(s + i * AM_VW) - max));
+	return b;
+}
+
+INLINE block_step block_series(block_step b)
+{
+#pragma GCC unroll 4
+	for (int i = 0; i < UNROLL; i++)
+		b.lane[i] = exp_series(b.lane[i]);
+	return b;
+}
+
+/* Its weights and sums; `at` is the index of its first score in the strip. */
+INLINE void block_finish(const sweep_kind kind, block_step b, vf at, float *e, strip_sums *t)
 {
 	static const float iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
-		vf u = vf_load(s + i * AM_VW) - max;
-		u = vf_pick(u < EXP_MIN, vf_set(EXP_MIN), u);
-		vf w = vf_exp(u), wu = w * u;
+		vf w = exp_scale(b.lane[i]), u = b.lane[i].u;
 		vf_store(e + i * AM_VW, w);
 		t->z[i] += w;
+		if (kind == SWEEP_Z)
+			continue;
+		vf wu = w * u;
 		t->a[i] += wu;
-		t->b[i] += wu * u;
-		t->z2[i] += w * w;
-		t->d[i] += w * (vf_load(iota + i * AM_VW) + at);
+		t->b[i] = vf_fma(wu, u, t->b[i]);
+		t->z2[i] = vf_fma(w, w, t->z2[i]);
+		t->d[i] = vf_fma(w, vf_load(iota + i * AM_VW) + at, t->d[i]);
 	}
 }
 
-static inline void block_softmax(const float *s, float max, float *e, vf *z)
+INLINE void sweep_block(const sweep_kind kind, const float *s, vf max, vf at, float *e, strip_sums *t)
 {
-	for (int i = 0; i < UNROLL; i++) {
-		vf u = vf_load(s + i * AM_VW) - max;
-		vf w = vf_exp(vf_pick(u < EXP_MIN, vf_set(EXP_MIN), u));
-		vf_store(e + i * AM_VW, w);
-		z[i] += w;
-	}
+	block_finish(kind, block_series(block_reduce(s, max)), at, e, t);
 }
 
 /* The last n % 16 scores as a block padded with -inf (weight 0, adds nothing). */
@@ -86,57 +139,143 @@ static inline int pad_tail(const float *s, int n, float *block)
 	return rest;
 }
 
-static void row_stats(const float *s, int n, float *e, am_row_sums *out)
+static inline void add_lanes(const vf *x, double *to)
 {
-	float max = row_max(s, n);
+	float lane[LANES];
+	memcpy(lane, x, sizeof lane);
+	for (int i = 0; i < LANES; i++)
+		to[i] += (double)lane[i];
+}
+
+/* `after`: keys from the first of the strip to the last of the row. */
+INLINE void add_strip(const sweep_kind kind, const strip_sums *t, double after, row_lanes *r)
+{
+	add_lanes(t->z, r->z);
+	if (kind == SWEEP_Z)
+		return;
+	add_lanes(t->a, r->a);
+	add_lanes(t->b, r->b);
+	add_lanes(t->z2, r->z2);
+	float z[LANES], d[LANES];
+	memcpy(z, t->z, sizeof z);
+	memcpy(d, t->d, sizeof d);
+	for (int i = 0; i < LANES; i++)
+		r->d[i] += after * (double)z[i] - (double)d[i];
+}
+
+static double sum_lanes(const double *x)
+{
+	double s[4] = {0};
+	for (int i = 0; i < LANES; i += 4)
+		for (int j = 0; j < 4; j++)
+			s[j] += x[i + j];
+	return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+static double sum_block(const vf *v)
+{
+	double lane[LANES] = {0};
+	add_lanes(v, lane);
+	return sum_lanes(lane);
+}
+
+/* A tally lags this much behind the weights, which are on their way to the cache. */
+enum { LAG = 8 * LANES };
+
+/* The first blocks * 16 scores of a strip, and a tally of as many weights up to LAG before
+ * e. Additions to memory and arithmetic run side by side only where neither fills the
+ * processor's queues, so three blocks are on their way at a time. */
+INLINE void strip_tally(const float *s, int blocks, vf max, float *e, strip_sums *t, tally *tl, int lag)
+{
+	uint64_t *origin = tally_origin(tl), one = (uint64_t)1 << tl->form.bits;
+	const int shift = tl->form.shift;
+	block_step last = block_series(block_reduce(s, max)), next = block_reduce(s + (blocks > 1 ? LANES : 0), max);
+	vf at = vf_set(0);
+	for (int b = 0; b < blocks; b++, at += (float)LANES) {
+		if (b >= lag)
+			tally_plain(origin, shift, one, e + b * LANES - LAG);
+		block_finish(SWEEP_TALLY, last, at, e + b * LANES, t);
+		last = block_series(next);
+		next = block_reduce(s + (b + 2 < blocks ? b + 2 : b) * LANES, max);
+	}
+}
+
+INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float *e, row_lanes *r, tally *tl)
+{
+	const vf m = vf_set(max);
+	for (int j0 = 0; j0 < n; j0 += STRIP) {
+		int count = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
+		strip_sums t = {0};
+		if (kind == SWEEP_TALLY && count >= LANES)
+			strip_tally(s + j0, count / LANES, m, e + j0, &t, tl, j0 ? 0 : LAG / LANES);
+		if (kind == SWEEP_TALLY)
+			j = count / LANES * LANES;
+		for (; j + LANES <= count; j += LANES)
+			sweep_block(kind, s + j0 + j, m, vf_set((float)j), e + j0 + j, &t);
+		if (j < count) {
+			float x[LANES], w[LANES];
+			int rest = pad_tail(s, n, x);
+			sweep_block(kind, x, m, vf_set((float)j), w, &t);
+			memcpy(e + n - rest, w, (size_t)rest * sizeof *w);
+		}
+		add_strip(kind, &t, n - 1 - j0, r);
+	}
+	int tallied = n / LANES * LANES - LAG;
+	tallied = tallied > 0 ? tallied : 0;
+	if (kind == SWEEP_TALLY)
+		tally_fill(tl, e + tallied, n - tallied);
+}
+
+INLINE void reduce(const sweep_kind kind, const float *s, int n, float max, float *e, am_row_sums *out, tally *tl)
+{
 	if (!(max - max == 0)) {
 		row_degenerate(s, n, max, e, out);
 		return;
 	}
-	am_row_sums r = {.max = max};
-	for (int j0 = 0; j0 < n; j0 += STRIP) {
-		int m = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
-		strip_sums t = {0};
-		for (; j + LANES <= m; j += LANES)
-			block_stats(s + j0 + j, max, (float)j, e + j0 + j, &t);
-		if (j < m) {
-			float x[LANES], w[LANES];
-			int rest = pad_tail(s, n, x);
-			block_stats(x, max, (float)j, w, &t);
-			memcpy(e + n - rest, w, (size_t)rest * sizeof *w);
-		}
-		double z = vf_sum(t.z);
-		r.z += z;
-		r.a += vf_sum(t.a);
-		r.b += vf_sum(t.b);
-		r.z2 += vf_sum(t.z2);
-		r.d += z * (double)(n - 1 - j0) - vf_sum(t.d);
-	}
-	*out = r;
+	row_lanes r = {0};
+	sweep(kind, s, n, max, e, &r, tl);
+	*out = (am_row_sums){.max = max, .z = sum_lanes(r.z), .a = sum_lanes(r.a), .b = sum_lanes(r.b),
+	                     .z2 = sum_lanes(r.z2), .d = sum_lanes(r.d)};
+}
+
+static void row_stats(const float *s, int n, float *e, am_row_sums *out)
+{
+	reduce(SWEEP_SUMS, s, n, row_max(s, n), e, out, NULL);
 }
 
 static void row_softmax(const float *s, int n, float *e, am_row_sums *out)
 {
-	float max = row_max(s, n);
-	if (!(max - max == 0)) {
-		row_degenerate(s, n, max, e, out);
-		return;
+	reduce(SWEEP_Z, s, n, row_max(s, n), e, out, NULL);
+}
+
+static void tally_weights(tally *t, const float *x, int n)
+{
+	int32_t low = INT32_MAX, high = 0;
+	for (int j = 0; j < n; j++) {
+		int32_t key = tally_key(x[j]);
+		low = key < low ? key : low;
+		high = key > high ? key : high;
 	}
-	am_row_sums r = {.max = max};
-	for (int j0 = 0; j0 < n; j0 += STRIP) {
-		int m = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
-		vf z[UNROLL] = {0};
-		for (; j + LANES <= m; j += LANES)
-			block_softmax(s + j0 + j, max, e + j0 + j, z);
-		if (j < m) {
-			float x[LANES], w[LANES];
-			int rest = pad_tail(s, n, x);
-			block_softmax(x, max, w, z);
-			memcpy(e + n - rest, w, (size_t)rest * sizeof *w);
+	tally_open(t, n, low, high);
+	tally_fill(t, x, n);
+}
+
+/* As the weights are formed where their range is known beforehand: all scores are finite
+ * and no weight is 0. The least may be 1 ulp off either way. */
+static void row_tally(const float *s, int n, float *e, am_row_sums *out, void *tallied)
+{
+	enum { DEEPEST = 80, MARGIN = 4 };
+	float max = row_max(s, n), least = row_min(s, n) - max;
+	if (least >= -DEEPEST && least <= 0) {
+		tally_open(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
+		if (((tally *)tallied)->form.plain) {
+			reduce(SWEEP_TALLY, s, n, max, e, out, tallied);
+			return;
 		}
-		r.z += vf_sum(z);
 	}
-	*out = r;
+	reduce(SWEEP_SUMS, s, n, max, e, out, NULL);
+	if (out->z > 0)
+		tally_weights(tallied, e, n);
 }
 
 /* Adds the last `rest` < 16 of n >= 16 floats: the last block of the row, less the
@@ -168,7 +307,7 @@ static double sum(const float *x, int n)
 				z[i] += vf_load(x + j0 + j + i * AM_VW);
 		if (j < m)
 			add_rest(x, n, m - j, z);
-		total += vf_sum(z);
+		total += sum_block(z);
 	}
 	return total;
 }

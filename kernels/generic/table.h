@@ -25,9 +25,12 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 	{                                   \
 		.name = AM_ISA_NAME,            \
 		.row_stats = row_stats,         \
+		.row_tally = row_tally,         \
 		.row_softmax = row_softmax,     \
 		.sum = sum,                     \
 		.row_mass = row_mass,           \
+		.tally_mass = tally_mass,       \
+		.prefix = prefix,               \
 		.row_topk = row_topk,           \
 		.row_levels = row_levels,       \
 		.mask_levels = mask_levels,     \

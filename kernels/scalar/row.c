@@ -2,7 +2,25 @@
 #define AM_ISA_TABLE am_kernels_scalar
 #define AM_ISA_NAME "scalar"
 #define AM_ISA_PRODUCTS
+#include "kernels/generic/vec.h"
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+	return a * b + c;
+}
+
+static inline vf vf_max(vf a, vf b)
+{
+	return vf_pick(a > b, a, b);
+}
+
+static inline vf vf_min(vf a, vf b)
+{
+	return vf_pick(a < b, a, b);
+}
+
 #include "kernels/generic/row.h"
+#include "kernels/generic/prefix.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
 #include "kernels/generic/levels.h"

@@ -1,7 +1,7 @@
 /* Attention of one block and layer: tiles of query rows of all heads that share a
  * key/value head, over the keys any of them sees. A tile is scored by one matrix
- * product, each row is reduced where it lies, and a second product forms the
- * outputs; then wanted rows are handed to the tap. */
+ * product, each row is reduced where it lies and, if it is wanted, handed to the tap; a
+ * second product forms the outputs. Rows whose output is wanted are handed over then. */
 #include "model/attention.h"
 
 #include <math.h>
@@ -77,35 +77,61 @@ void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, do
 		att[j] = (float)((double)out[j] / z);
 }
 
+static am_attn_row row_of(const am_session *s, int layer, int row, int head, int lo, const float *score,
+                          const float *weight, const am_row_sums *sums)
+{
+	const am_config *c = &s->model->config;
+	int g = head / (c->heads / c->kv_heads);
+	return (am_attn_row){
+		.layer = layer, .head = head, .kv_head = g, .row = row,
+		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
+		.score = score, .weight = weight, .sums = sums,
+		.value = s->values + am_cache_at(s, layer, g, lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
+	};
+}
+
 void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
                   const float *score, const float *weight, const am_row_sums *sums, int worker)
 {
-	const am_config *c = &s->model->config;
-	size_t d = (size_t)c->head_dim, g = (size_t)(head / (c->heads / c->kv_heads));
-	am_attn_row r = {
-		.layer = layer, .head = head, .kv_head = (int)g, .row = row,
-		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
-		.score = score, .weight = weight, .sums = sums,
-		.value = s->values + am_cache_at(s, layer, (int)g, lo), .value_stride = c->head_dim,
-		.output = s->att + ((size_t)row * (size_t)c->heads + (size_t)head) * d, .head_dim = c->head_dim,
-	};
+	am_attn_row r = row_of(s, layer, row, head, lo, score, weight, sums);
+	r.output = s->att + ((size_t)row * (size_t)s->model->config.heads + (size_t)head) * (size_t)r.head_dim;
 	tap->observe(tap->ctx, worker, &r);
 }
 
-/* Reduces one row of the tile and clears what it does not see. */
-static void reduce_row(am_session *s, const am_tile *t, float *score, float *weight, int lo, int n, bool full,
-                       am_row_sums *sums)
+/* A row of a tile as it lies there: scores, weights (or the same place) and sums. */
+typedef struct tile_row {
+	int index, lo, n; /* in the tile; first visible key; visible keys */
+	float *score, *weight;
+	am_row_sums *sums;
+} tile_row;
+
+static void hand_over_early(const am_attention_step *a, const am_tile *t, const tile_row *r, unsigned wanted)
 {
-	int skip = lo - t->key0;
-	if (full)
-		s->kernels->row_stats(score + skip, n, weight + skip, sums);
+	am_attn_row row = row_of(a->s, a->layer, t->first + r->index / t->group, am_tile_head(t, r->index), r->lo,
+	                         wanted & AM_TAP_SCORES ? r->score : NULL, r->weight, r->sums);
+	row.tally = wanted & AM_TAP_MASSES ? t->scratch->tally : NULL;
+	a->tap->observe(a->tap->ctx, t->worker, &row);
+}
+
+/* Reduces one row of the tile and clears what it does not see. A wanted row goes to the tap
+ * at once unless that asks for its output. */
+static void reduce_row(const am_attention_step *a, const am_tile *t, const tile_row *r, unsigned wanted)
+{
+	am_session *s = a->s;
+	int skip = r->lo - t->key0;
+	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
+		s->kernels->row_tally(r->score, r->n, r->weight, r->sums, t->scratch->tally);
+	else if (wanted)
+		s->kernels->row_stats(r->score, r->n, r->weight, r->sums);
 	else
-		s->kernels->row_softmax(score + skip, n, weight + skip, sums);
-	memset(weight, 0, (size_t)skip * sizeof *weight);
-	memset(weight + skip + n, 0, (size_t)(t->keys - skip - n) * sizeof *weight);
+		s->kernels->row_softmax(r->score, r->n, r->weight, r->sums);
+	memset(r->weight - skip, 0, (size_t)skip * sizeof *r->weight);
+	memset(r->weight + r->n, 0, (size_t)(t->keys - skip - r->n) * sizeof *r->weight);
 	/* z is NaN for any NaN or +inf score; a row always sees its own key. */
-	if (!(sums->z > 0))
+	if (!(r->sums->z > 0))
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
+	else if (wanted && !(wanted & AM_TAP_OUTPUT))
+		hand_over_early(a, t, r, wanted);
 }
 
 /* A tile whose scores fit s->tile_floats; wanted[i] are the flags of its rows, `any`
@@ -113,17 +139,17 @@ static void reduce_row(am_session *s, const am_tile *t, float *score, float *wei
 static void whole_tile(const am_attention_step *a, const am_tile *t, const unsigned *wanted, unsigned any)
 {
 	am_session *s = a->s;
-	const am_config *c = &s->model->config;
 	float *score = t->scratch->score, *weight = any & AM_TAP_SCORES ? t->scratch->weight : score;
 	float *out = t->scratch->out_tile;
 	am_row_sums *sums = t->scratch->sums;
 	size_t stride = (size_t)am_attention_stride(t->keys);
 	am_product_nt(s->kernels, t->m, t->keys, t->d, t->scratch->q_tile, t->d, t->k, t->d, score, (int)stride);
 	for (int i = 0; i < t->m; i++) {
-		int position = am_tile_position(s, t, i), lo = am_first_key(c, a->layer, position);
-		am_soft_cap(s, a->layer, score + (size_t)i * stride + (lo - t->key0), position - lo + 1);
-		reduce_row(s, t, score + (size_t)i * stride, weight + (size_t)i * stride, lo, position - lo + 1,
-		           wanted[i] != 0, &sums[i]);
+		int position = am_tile_position(s, t, i), lo = am_first_key(&s->model->config, a->layer, position);
+		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
+		tile_row r = {i, lo, position - lo + 1, score + at, weight + at, &sums[i]};
+		am_soft_cap(s, a->layer, r.score, r.n);
+		reduce_row(a, t, &r, wanted[i]);
 	}
 	am_product_nn(s->kernels, t->m, t->d, t->keys, weight, (int)stride, t->v, t->d, out, t->d);
 	for (int i = 0; i < t->m; i++)
@@ -131,9 +157,9 @@ static void whole_tile(const am_attention_step *a, const am_tile *t, const unsig
 	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
 		return; /* nothing non-finite reaches a probe */
 	for (int i = 0; i < t->m; i++) {
-		int lo = am_first_key(c, a->layer, am_tile_position(s, t, i));
+		int lo = am_first_key(&s->model->config, a->layer, am_tile_position(s, t, i));
 		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
-		if (wanted[i])
+		if (wanted[i] & AM_TAP_OUTPUT)
 			am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
 			             wanted[i] & AM_TAP_SCORES ? score + at : NULL, weight + at, &sums[i], t->worker);
 	}

@@ -1,7 +1,7 @@
 /* The one point where capture looks into the forward pass.
  *
  * The forward pass asks what is wanted for a row, and hands each wanted row over
- * once its output is formed. lib/model knows nothing of what is done with it.
+ * while it is still in the cache, or once its output is formed. lib/model knows nothing of what is done with it.
  * `wants` and `observe` are called from worker threads, for different rows at a
  * time; rows of one (layer, head) may come in any order within a block. After all
  * rows of a layer, `layer_done` is called once, from the caller's thread. */
@@ -27,13 +27,16 @@ typedef struct am_attn_row {
 	const am_row_sums *sums;
 	const float *value; /* [n][D], row stride value_stride: this head's values */
 	int64_t value_stride;
-	const float *output; /* [D] softmax-weighted sum of values */
+	const float *output; /* [D] softmax-weighted sum of values; may be NULL unless AM_TAP_OUTPUT */
+	void *tally;         /* of the weights, for kernels->tally_mass once; NULL: there is none */
 	int head_dim;
 } am_attn_row;
 
 enum {
 	AM_TAP_ROW = 1,    /* observe this row with full sums */
 	AM_TAP_SCORES = 2, /* keep the scores beside the weights */
+	AM_TAP_OUTPUT = 4, /* hand over once the output is formed */
+	AM_TAP_MASSES = 8, /* a tally of the weights is welcome */
 };
 
 typedef struct am_tap {

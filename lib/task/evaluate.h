@@ -41,7 +41,7 @@ typedef struct am_eval_read_options {
 	const char *const *files;
 	int n_files;
 	am_tasks_options tasks; /* limit: a file */
-	int metric;             /* AM_TASK_METRIC_, in the place of the format's own; -1: that */
+	int metric;             /* AM_METRIC_, in the place of the format's own; -1: that */
 	int max_new_tokens;     /* 0: the sample's own, or its answer and 8 more */
 	int context;            /* tokens of prompt and answer, at most */
 	bool cut;               /* prompts that are too long lose their middle, whatever the format */

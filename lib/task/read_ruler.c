@@ -37,7 +37,7 @@ am_status am_read_ruler(const am_sample_reader *r, const json_t *o, am_task_samp
 	if (!status)
 		status = am_task_field_int(o, "length", r->where, &s->length, err);
 	const char *task = s->task ? s->task : r->task;
-	s->metric = begins(task, "qa") ? AM_TASK_METRIC_ANY : begins(task, "copy") ? AM_TASK_METRIC_PREFIX : AM_TASK_METRIC_RECALL;
+	s->metric = begins(task, "qa") ? AM_METRIC_ANY : begins(task, "copy") ? AM_METRIC_PREFIX : AM_METRIC_RECALL;
 	s->max_new_tokens = s->answer ? 0 : am_ruler_new_tokens(task);
 	return status;
 }

@@ -49,7 +49,7 @@ static double best(am_task_metric m, const am_task_sample *s, const char *text, 
 		am_text_clear(reference);
 		am_score_normalize(s->outputs[i], reference);
 		const char *r = am_text_str(reference);
-		double x = m == AM_TASK_METRIC_EXACT ? !strcmp(text, r) : m == AM_TASK_METRIC_F1 ? am_score_f1(text, r) : strstr(text, r) != NULL;
+		double x = m == AM_METRIC_EXACT ? !strcmp(text, r) : m == AM_METRIC_F1 ? am_score_f1(text, r) : strstr(text, r) != NULL;
 		top = x > top ? x : top;
 	}
 	return top;
@@ -92,7 +92,7 @@ static bool found(const am_task_sample *s, const char *output, int *n)
 	am_text clean = {0};
 	am_score_clean(output, &clean);
 	bool ok = am_text_ok(&clean);
-	*n = s->metric == AM_TASK_METRIC_PREFIX ? begins(am_text_str(&clean), s->outputs[0]) : count_found(s, am_text_str(&clean));
+	*n = s->metric == AM_METRIC_PREFIX ? begins(am_text_str(&clean), s->outputs[0]) : count_found(s, am_text_str(&clean));
 	am_text_free(&clean);
 	return ok;
 }
@@ -101,33 +101,33 @@ am_status am_score_output(const am_task_sample *s, const char *output, am_score 
 {
 	am_score r;
 	int n = 0;
-	if (s->metric == AM_TASK_METRIC_NDCG ? s->n_labels == 0 : s->n_outputs == 0)
+	if (s->metric == AM_METRIC_NDCG ? s->n_labels == 0 : s->n_outputs == 0)
 		return am_fail(err, AM_ERR_FORMAT, "%s: expected what is to be found, found nothing",
-		               s->metric == AM_TASK_METRIC_NDCG ? "ctxs" : "outputs");
+		               s->metric == AM_METRIC_NDCG ? "ctxs" : "outputs");
 	switch (s->metric) {
-	case AM_TASK_METRIC_RECALL:
+	case AM_METRIC_RECALL:
 		r.score = found(s, output, &n) ? (double)n / s->n_outputs : -1;
 		r.accuracy = n == s->n_outputs;
 		break;
-	case AM_TASK_METRIC_ANY:
-	case AM_TASK_METRIC_PREFIX:
+	case AM_METRIC_ANY:
+	case AM_METRIC_PREFIX:
 		r.score = found(s, output, &n) ? n > 0 : -1;
 		r.accuracy = n > 0;
 		break;
-	case AM_TASK_METRIC_CHOICE:
+	case AM_METRIC_CHOICE:
 		r.score = r.accuracy = am_score_choice(output) == s->outputs[0][0];
 		break;
-	case AM_TASK_METRIC_NDCG:
+	case AM_METRIC_NDCG:
 		r.score = am_score_ndcg(output, s->labels, s->n_labels, 10);
 		r.accuracy = r.score > 1 - 1e-9;
 		break;
-	case AM_TASK_METRIC_ROUGE_L:
+	case AM_METRIC_ROUGE_L:
 		r.score = rouge(s, output);
-		r.accuracy = normalized(AM_TASK_METRIC_SUBSTRING, s, output);
+		r.accuracy = normalized(AM_METRIC_SUBSTRING, s, output);
 		break;
 	default:
 		r.score = normalized(s->metric, s, output);
-		r.accuracy = s->metric == AM_TASK_METRIC_F1 ? normalized(AM_TASK_METRIC_SUBSTRING, s, output) : r.score;
+		r.accuracy = s->metric == AM_METRIC_F1 ? normalized(AM_METRIC_SUBSTRING, s, output) : r.score;
 		break;
 	}
 	if (r.score < 0 || r.accuracy < 0)

@@ -116,10 +116,8 @@ void oracle_prefix(const float *weight, int n, const int32_t *order, long double
 		prefix[k + 1] = prefix[k] + (long double)weight[order[k]];
 }
 
-/* How far fixed-point sums (kernels/generic/mass_code.h) may move a share of n weights:
- * half a unit a weight in the part, as much in the whole, two units for the limit
- * itself. The whole holds at least 2^49 units, or 2^(62 - bits of n) where 64 bits
- * leave less beside a count of n. */
+/* How far sums by bucket (kernels/generic/tally.h) may move a share of n weights: with
+ * room to spare for n additions in float64. */
 static double mass_resolution(int n)
 {
 	int bits = 0;

@@ -15,6 +15,8 @@ int test_rows(const am_kernels *k, const test_options *o);       /* row_stats, r
 int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax of (0, u...) */
 int test_sum(const am_kernels *k, const test_options *o);        /* sum */
 int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
+int test_tally(const am_kernels *k, const test_options *o);      /* row_tally, tally_mass */
+int test_prefix(const am_kernels *k, const test_options *o);     /* prefix */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
 int test_levels(const am_kernels *k, const test_options *o);     /* row_levels, level_*, mask_levels, row_shares */
 int test_member(const am_kernels *k, const test_options *o);     /* row_member */
@@ -28,7 +30,10 @@ int test_identities(const am_kernels *k, const test_options *o); /* between stat
  * of the tables; prints the largest errors in Markdown. Returns failures. */
 int test_accuracy(const am_kernels *const *tables, int n_tables, const test_options *o);
 
-/* Both tables give the same bytes on every input (any NaN equals any NaN). */
+/* In plain C, with multiply-add fused (fused.c). */
+extern const am_kernels test_kernels_fused;
+/* Both tables give the same bytes on every input (any NaN equals any NaN). Where `got` does
+ * not fuse, weights and sums are left out. */
 int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_options *o);
 /* Field by field, any NaN equal to any NaN. */
 int same_sums(const am_row_sums *a, const am_row_sums *b);

@@ -31,18 +31,18 @@ static void recall(void **state)
 {
 	(void)state;
 	static const char *const two[] = {"Alpha", "beta"}, *const lines[] = {"a\nb"};
-	expect(AM_TASK_METRIC_RECALL, two, 2, "ALPHA and Beta.", 1, 1);
-	expect(AM_TASK_METRIC_RECALL, two, 2, "xalphax", 0.5, 0);
-	expect(AM_TASK_METRIC_RECALL, two, 2, "alph a, bet a", 0, 0);
-	expect(AM_TASK_METRIC_RECALL, two, 2, "", 0, 0);
-	expect(AM_TASK_METRIC_RECALL, lines, 1, "x a\tb y", 1, 1);
-	expect(AM_TASK_METRIC_RECALL, lines, 1, "a\x01" "b", 1, 1);
-	expect(AM_TASK_METRIC_RECALL, lines, 1, "a b", 0, 0);
-	expect(AM_TASK_METRIC_ANY, two, 2, "only beta", 1, 1);
-	expect(AM_TASK_METRIC_ANY, two, 2, "neither", 0, 0);
+	expect(AM_METRIC_RECALL, two, 2, "ALPHA and Beta.", 1, 1);
+	expect(AM_METRIC_RECALL, two, 2, "xalphax", 0.5, 0);
+	expect(AM_METRIC_RECALL, two, 2, "alph a, bet a", 0, 0);
+	expect(AM_METRIC_RECALL, two, 2, "", 0, 0);
+	expect(AM_METRIC_RECALL, lines, 1, "x a\tb y", 1, 1);
+	expect(AM_METRIC_RECALL, lines, 1, "a\x01" "b", 1, 1);
+	expect(AM_METRIC_RECALL, lines, 1, "a b", 0, 0);
+	expect(AM_METRIC_ANY, two, 2, "only beta", 1, 1);
+	expect(AM_METRIC_ANY, two, 2, "neither", 0, 0);
 	static const char *const passage[] = {"went on."};
-	expect(AM_TASK_METRIC_PREFIX, passage, 1, " went on. And", 1, 1);
-	expect(AM_TASK_METRIC_PREFIX, passage, 1, "he went on.", 0, 0);
+	expect(AM_METRIC_PREFIX, passage, 1, " went on. And", 1, 1);
+	expect(AM_METRIC_PREFIX, passage, 1, "he went on.", 0, 0);
 }
 
 static void pieces(void **state)
@@ -75,18 +75,18 @@ static void normalized(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"the Eiffel Tower", "Tour Eiffel"}, *const yes[] = {"yes"};
-	expect(AM_TASK_METRIC_SUBSTRING, names, 2, "It is (the) EIFFEL tower!", 1, 1);
-	expect(AM_TASK_METRIC_SUBSTRING, names, 2, "Eiffel's tower", 0, 0);
-	expect(AM_TASK_METRIC_EXACT, names, 2, "A tour, Eiffel.", 1, 1);
-	expect(AM_TASK_METRIC_EXACT, names, 2, "at the Eiffel Tower", 0, 0);
+	expect(AM_METRIC_SUBSTRING, names, 2, "It is (the) EIFFEL tower!", 1, 1);
+	expect(AM_METRIC_SUBSTRING, names, 2, "Eiffel's tower", 0, 0);
+	expect(AM_METRIC_EXACT, names, 2, "A tour, Eiffel.", 1, 1);
+	expect(AM_METRIC_EXACT, names, 2, "at the Eiffel Tower", 0, 0);
 	/* The parsed line is right where the whole output is not. */
-	expect(AM_TASK_METRIC_EXACT, names, 2, "Answer: Eiffel Tower\nbecause", 1, 1);
+	expect(AM_METRIC_EXACT, names, 2, "Answer: Eiffel Tower\nbecause", 1, 1);
 	/* Precision 2/4, recall 2/2; the parsed first line is the same. */
-	expect(AM_TASK_METRIC_F1, names, 2, "near Eiffel Tower, Paris", 2 * 0.5 / 1.5, 1);
+	expect(AM_METRIC_F1, names, 2, "near Eiffel Tower, Paris", 2 * 0.5 / 1.5, 1);
 	/* Words count as often as they stand in both: 2 of 3 and 2 of 2. */
 	static const char *const twice[] = {"ha ha"};
-	expect(AM_TASK_METRIC_F1, twice, 1, "ha ha ha", 0.8, 1);
-	expect(AM_TASK_METRIC_F1, yes, 1, "yes", 1, 1);
+	expect(AM_METRIC_F1, twice, 1, "ha ha ha", 0.8, 1);
+	expect(AM_METRIC_F1, yes, 1, "yes", 1, 1);
 	assert_true(am_score_f1("yes it is", "yes") == 0);
 	assert_true(am_score_f1("noanswer", "no") == 0);
 	assert_true(am_score_f1("x", "") == 0);
@@ -102,7 +102,7 @@ static void rouge(void **state)
 	assert_true(am_score_rouge_l("it's", "it s") == 1);
 	assert_true(am_score_rouge_l("", "x") == 0);
 	static const char *const alternatives[] = {"a b c d", "a x"};
-	expect(AM_TASK_METRIC_ROUGE_L, alternatives, 2, "a x", 1, 1);
+	expect(AM_METRIC_ROUGE_L, alternatives, 2, "a x", 1, 1);
 }
 
 static void ranking(void **state)
@@ -124,7 +124,7 @@ static void ranking(void **state)
 	assert_true(fabs(am_score_ndcg("ID7 > ID12", labels, 4, 1)) < 1e-12);
 	assert_true(fabs(am_score_ndcg("I cannot tell", labels, 4, 10)) < 1e-12);
 	assert_true(fabs(am_score_ndcg("so:\nID3 > ID12\nID12 > ID3", labels, 4, 10) - (1 + 3 / log2(3)) / ideal) < 1e-12);
-	am_task_sample s = {.labels = labels, .n_labels = 4, .metric = AM_TASK_METRIC_NDCG};
+	am_task_sample s = {.labels = labels, .n_labels = 4, .metric = AM_METRIC_NDCG};
 	am_score r;
 	assert_int_equal(am_score_output(&s, "ID12 > ID3", &r, NULL), AM_OK);
 	assert_true(r.score == 1 && r.accuracy == 1);
@@ -150,19 +150,19 @@ static void choice(void **state)
 		if (am_score_choice(cases[i].text) != cases[i].letter)
 			fail_msg("%s", cases[i].text);
 	static const char *const b[] = {"B"};
-	expect(AM_TASK_METRIC_CHOICE, b, 1, "The correct answer is (B)", 1, 1);
-	expect(AM_TASK_METRIC_CHOICE, b, 1, "The correct answer is (C)", 0, 0);
+	expect(AM_METRIC_CHOICE, b, 1, "The correct answer is (B)", 1, 1);
+	expect(AM_METRIC_CHOICE, b, 1, "The correct answer is (C)", 0, 0);
 }
 
 static void nothing_to_score(void **state)
 {
 	(void)state;
-	am_task_sample s = {.metric = AM_TASK_METRIC_RECALL};
+	am_task_sample s = {.metric = AM_METRIC_RECALL};
 	am_score r = {.score = 7};
 	am_error err = {0};
 	assert_int_equal(am_score_output(&s, "x", &r, &err), AM_ERR_FORMAT);
 	assert_string_equal(err.text, "outputs: expected what is to be found, found nothing");
-	s.metric = AM_TASK_METRIC_NDCG;
+	s.metric = AM_METRIC_NDCG;
 	assert_int_equal(am_score_output(&s, "x", &r, &err), AM_ERR_FORMAT);
 	assert_true(r.score == 7);
 }

@@ -47,13 +47,13 @@ static void ruler(void **state)
 	(void)state;
 	am_tasks t = read_file("niah_x/validation_512.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_RULER);
-	expect(t.sample, AM_TASK_METRIC_RECALL, 1, "91827");
+	expect(t.sample, AM_METRIC_RECALL, 1, "91827");
 	assert_int_equal(t.sample->index, 4);
 	assert_int_equal(t.sample->max_new_tokens, 128);
 	assert_string_equal(t.sample->answer_prefix, " The number is");
 	am_tasks_fini(&t);
 	t = read_file("qa_1.jsonl", NULL);
-	expect(t.sample, AM_TASK_METRIC_ANY, 2, "Ann");
+	expect(t.sample, AM_METRIC_ANY, 2, "Ann");
 	assert_int_equal(t.sample->max_new_tokens, 32);
 	am_tasks_fini(&t);
 }
@@ -64,24 +64,24 @@ static void helmet(void **state)
 	am_tasks t = read_file("helmet_ruler.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_HELMET_RULER);
 	assert_int_equal(t.n, 2);
-	expect(&t.sample[0], AM_TASK_METRIC_RECALL, 2, "11");
+	expect(&t.sample[0], AM_METRIC_RECALL, 2, "11");
 	holds(&t.sample[0], "Key one is 11. Key one is 22.\n\nQuestion: What are all the special values (numbers) for key one");
-	expect(&t.sample[1], AM_TASK_METRIC_RECALL, 1, "Six");
+	expect(&t.sample[1], AM_METRIC_RECALL, 1, "Six");
 	assert_int_equal(strncmp(t.sample[1].input, "An example.\nSix words.\n\nQuestion: Which word?", 45), 0);
 	am_tasks_fini(&t);
 	t = read_file("helmet_kv.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_HELMET_KV);
-	expect(t.sample, AM_TASK_METRIC_SUBSTRING, 1, "b");
+	expect(t.sample, AM_METRIC_SUBSTRING, 1, "b");
 	holds(t.sample, "Key: c\nCorresponding value: d\n\nKey: a\nCorresponding value:");
 	am_tasks_fini(&t);
 	t = read_file("kilt.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_KILT);
-	expect(t.sample, AM_TASK_METRIC_SUBSTRING, 2, "Rome");
+	expect(t.sample, AM_METRIC_SUBSTRING, 2, "Rome");
 	holds(t.sample, "Document 1 (Place): It is in Rome.\n\nDocument 2: No title here.");
 	am_tasks_fini(&t);
 	t = read_file("rerank.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_RERANK);
-	expect(t.sample, AM_TASK_METRIC_NDCG, 0, NULL);
+	expect(t.sample, AM_METRIC_NDCG, 0, NULL);
 	assert_int_equal(t.sample->n_labels, 2);
 	assert_string_equal(t.sample->labels[1].id, "11");
 	assert_true(t.sample->labels[1].gain == 2);
@@ -89,7 +89,7 @@ static void helmet(void **state)
 	am_tasks_fini(&t);
 	t = read_file("infbench.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_INFBENCH);
-	expect(t.sample, AM_TASK_METRIC_ROUGE_L, 2, "The fox");
+	expect(t.sample, AM_METRIC_ROUGE_L, 2, "The fox");
 	assert_true(t.sample->cut_middle);
 	am_tasks_fini(&t);
 }
@@ -104,8 +104,8 @@ static void longbench(void **state)
 		am_tasks t = read_file(files[f], NULL);
 		assert_int_equal(t.format, AM_FORMAT_LONGBENCH);
 		assert_int_equal(t.n, 2);
-		expect(&t.sample[0], AM_TASK_METRIC_CHOICE, 1, "B");
-		expect(&t.sample[1], AM_TASK_METRIC_CHOICE, 1, "D");
+		expect(&t.sample[0], AM_METRIC_CHOICE, 1, "B");
+		expect(&t.sample[1], AM_METRIC_CHOICE, 1, "D");
 		assert_true(t.sample[0].cut_middle);
 		holds(&t.sample[0], "<text>\nTwo birds.\n</text>\n\nQuestion: How many?\n");
 		holds(&t.sample[0], "(A) one\n(B) two\n(C) three\n(D) $Q$\n"); /* values are not looked at again */
@@ -124,7 +124,7 @@ static void records(void **state)
 	(void)state;
 	am_tasks t = read_file("kv_records.jsonl", NULL);
 	assert_int_equal(t.format, AM_FORMAT_KV_RECORDS);
-	expect(t.sample, AM_TASK_METRIC_RECALL, 1, "v \"2\"");
+	expect(t.sample, AM_METRIC_RECALL, 1, "v \"2\"");
 	holds(t.sample, "{\"k1\": \"v1\",\n \"k2\": \"v \\\"2\\\"\"}");
 	holds(t.sample, "Key: \"k2\"");
 	am_tasks_fini(&t);

@@ -1,0 +1,162 @@
+/* row_tally and tally_mass against row_stats and a full sort; prefix against the oracle. */
+#include "check.h"
+#include "guard.h"
+#include "inputs.h"
+#include "oracle.h"
+#include "tests.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_K = 6, N_TAU = 6, MOST_PLACES = 200 };
+
+typedef struct tally_case {
+	int n;
+	float *score, *weight;
+	int32_t *order;
+	long double *prefix;
+	guard score_guard, weight_guard, tally_guard, scratch_guard, out_guard;
+} tally_case;
+
+static void *room(size_t n, size_t size)
+{
+	void *p = malloc(n * size);
+	if (!p)
+		abort();
+	return p;
+}
+
+static void case_open(tally_case *c)
+{
+	c->score = room(INPUT_MAX_N, sizeof *c->score);
+	c->weight = room(INPUT_MAX_N, sizeof *c->weight);
+	c->order = room(INPUT_MAX_N, sizeof *c->order);
+	c->prefix = room(INPUT_MAX_N + 1, sizeof *c->prefix);
+	size_t row = ((size_t)input_longest() + 3) * sizeof(float);
+	guard_open(&c->score_guard, row);
+	guard_open(&c->weight_guard, row);
+	guard_open(&c->tally_guard, AM_TALLY);
+	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(input_longest()));
+	guard_open(&c->out_guard, MOST_PLACES * sizeof(double));
+}
+
+static void case_close(tally_case *c)
+{
+	guard_close(&c->out_guard);
+	guard_close(&c->scratch_guard);
+	guard_close(&c->tally_guard);
+	guard_close(&c->weight_guard);
+	guard_close(&c->score_guard);
+	free(c->prefix);
+	free(c->order);
+	free(c->weight);
+	free(c->score);
+}
+
+static void expect_masses(tally_case *c, const float *mass, const int *ks, const int32_t *count, const double *tau)
+{
+	for (int i = 0; i < N_K; i++) {
+		oracle_sum want = oracle_mass(c->prefix, c->n, ks[i]);
+		check_near((double)mass[i], want.value, want.bound, "mass");
+	}
+	for (int i = 0; i < N_TAU; i++)
+		check_ok(oracle_count_ok(c->prefix, c->n, tau[i], count[i]), "count = %d for tau = %.15g", (int)count[i], tau[i]);
+}
+
+static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place)
+{
+	static const double tau[N_TAU] = {0.25, 0.5, 0.9, 0.99, 0.999999, 1};
+	int n = c->n, half = n / 2 > 8 ? n / 2 : 8, ks[N_K] = {1, 3, 8, half, n > half ? n - 1 > half ? n - 1 : half : half, 1 << 30};
+	size_t bytes = (size_t)n * sizeof(float);
+	am_row_sums sums, want;
+	float *score = guard_place(&c->score_guard, bytes, sizeof(float), at);
+	float *weight = in_place ? score : guard_place(&c->weight_guard, bytes, sizeof(float), (place)((at + 1) % PLACE_COUNT));
+	void *tally = guard_place_aligned(&c->tally_guard, AM_TALLY);
+	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
+	memcpy(score, c->score, bytes);
+	k->row_stats(c->score, n, c->weight, &want);
+	k->row_tally(score, n, weight, &sums, tally);
+	check_ok(same_sums(&sums, &want) && (!(want.z > 0) || !memcmp(weight, c->weight, bytes)), "differs from row_stats");
+	if (sums.z > 0) {
+		float mass[N_K];
+		int32_t count[N_TAU];
+		oracle_order(c->weight, n, c->order);
+		oracle_prefix(c->weight, n, c->order, c->prefix);
+		k->tally_mass(weight, n, tally, ks, N_K, tau, N_TAU, mass, count, scratch);
+		expect_masses(c, mass, ks, count, tau);
+		check_ok(!memcmp(weight, c->weight, bytes), "changed the weights");
+	}
+	check_ok(guard_intact(&c->score_guard, score, bytes), "wrote beside the scores");
+	check_ok(in_place || guard_intact(&c->weight_guard, weight, bytes), "wrote beside the weights");
+	check_ok(guard_intact(&c->tally_guard, tally, AM_TALLY), "wrote beside the tally");
+	check_ok(guard_intact(&c->scratch_guard, scratch, AM_SELECT_SCRATCH(n)), "wrote beside the scratch memory");
+}
+
+int test_tally(const am_kernels *k, const test_options *o)
+{
+	tally_case c;
+	am_rng r = am_rng_split(o->seed, 11);
+	case_open(&c);
+	check_group(k->name, "row_tally");
+	for (int i = 0; input_at(i); i++)
+		for (int l = 0; input_length(l) >= 0; l++) {
+			c.n = input_length(l);
+			input_at(i)->fill(c.score, c.n, &r);
+			check_case(input_at(i)->name, c.n);
+			tally_row(k, &c, (place)((i + l) % PLACE_COUNT), (i + l) / PLACE_COUNT % 2);
+		}
+	for (int i = 0; i < o->rounds; i++) {
+		c.n = input_random_length(&r);
+		check_case("random", c.n);
+		input_gaussian(c.score, c.n, ldexp(1, i % 16 - 10), &r);
+		tally_row(k, &c, (place)(i % PLACE_COUNT), i / PLACE_COUNT % 2);
+	}
+	case_close(&c);
+	return check_group_end();
+}
+
+static int ascending(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void prefix_row(const am_kernels *k, tally_case *c, place at, am_rng *r)
+{
+	int n = c->n, to[MOST_PLACES], m = (int)am_rng_below(r, MOST_PLACES + 1);
+	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(double);
+	for (int i = 0; i < m; i++)
+		to[i] = i % 3 ? (int)am_rng_below(r, (uint64_t)n + 1) : (int)((int64_t)i * n / m) / 16 * 16;
+	if (m)
+		to[0] = n;
+	qsort(to, (size_t)m, sizeof *to, ascending);
+	float *x = guard_place(&c->score_guard, bytes, sizeof(float), at);
+	double *sum = guard_place(&c->out_guard, out, sizeof(double), PLACE_END);
+	memcpy(x, c->score, bytes);
+	k->prefix(x, n, to, m, sum);
+	for (int i = 0; i < m; i++) {
+		oracle_sum want = oracle_total(x, to[i]);
+		/* Lanes of a piece are folded in four more additions. */
+		if (!check_near(sum[i], want.value, want.bound * 36 / 32, "prefix"))
+			break;
+	}
+	check_ok(guard_intact(&c->score_guard, x, bytes) && !memcmp(x, c->score, bytes), "changed its input");
+	check_ok(guard_intact(&c->out_guard, sum, out), "wrote beside the sums");
+}
+
+int test_prefix(const am_kernels *k, const test_options *o)
+{
+	tally_case c;
+	am_rng r = am_rng_split(o->seed, 12);
+	case_open(&c);
+	check_group(k->name, "prefix");
+	for (int l = 0; input_length(l) >= 0 && input_length(l) < 20000; l++)
+		for (int at = 0; at < 2 * PLACE_COUNT; at++) {
+			c.n = input_length(l);
+			check_case("gaussian", c.n);
+			input_gaussian(c.score, c.n, 1, &r);
+			prefix_row(k, &c, (place)(at / 2), &r);
+		}
+	case_close(&c);
+	return check_group_end();
+}
