@@ -81,12 +81,12 @@ static am_attn_row row_of(const am_session *s, int layer, int row, int head, int
                           const float *weight, const am_row_sums *sums)
 {
 	const am_config *c = &s->model->config;
-	size_t g = (size_t)(head / (c->heads / c->kv_heads));
+	int g = head / (c->heads / c->kv_heads);
 	return (am_attn_row){
-		.layer = layer, .head = head, .kv_head = (int)g, .row = row,
+		.layer = layer, .head = head, .kv_head = g, .row = row,
 		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
 		.score = score, .weight = weight, .sums = sums,
-		.value = s->values + am_cache_at(s, layer, (int)g, lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
+		.value = s->values + am_cache_at(s, layer, g, lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
 	};
 }
 
