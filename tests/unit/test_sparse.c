@@ -63,7 +63,7 @@ typedef struct outcome {
 static unsigned want_all(void *ctx, int layer, int head, int64_t position)
 {
 	(void)ctx, (void)layer;
-	return position % 3 == 0 ? 0 : head % 2 ? AM_TAP_ROW | AM_TAP_SCORES : AM_TAP_ROW;
+	return position % 3 == 0 ? 0 : AM_TAP_ROW | AM_TAP_OUTPUT | (head % 2 ? AM_TAP_SCORES : 0);
 }
 
 static void observe(void *ctx, int worker, const am_attn_row *row)
