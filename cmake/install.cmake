@@ -8,10 +8,11 @@ set(public_lib
   base/datadir.h base/error.h base/mem.h base/progress.h base/text.h base/threads.h
   model/config.h model/forward.h model/model.h model/tap.h model/tokenizer.h
   runfile/reader.h runfile/schema.h runfile/shadow_fields.h runfile/writer.h
-  select/selector.h select/spec.h)
+  select/selector.h select/spec.h
+  task/evaluate.h task/generate.h task/score.h task/tasks.h)
 set(public_top
-  analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h analysis/metric.h
-  analysis/plot.h analysis/rank_tests.h analysis/table.h
+  analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h
+  analysis/evaluation.h analysis/metric.h analysis/plot.h analysis/rank_tests.h analysis/recall.h analysis/table.h
   kernels/gemm.h kernels/kernels.h kernels/rope.h
   probes/run.h)
 
