@@ -6,9 +6,8 @@
 #include <stdint.h>
 
 #define LINES_HEIGHT 398 /* SVG units */
-#define MOST_IN_KEY 12 /* layers named in a key; more are read off a colour bar */
 
-static void put_layers(const am_plot_job *job, am_picture *p)
+void am_picture_layers(am_picture *p, const am_plot_job *job)
 {
 	int n = (int)am_run_axis_length(job->run, AM_AXIS_LAYER);
 	const double *ids = am_run_axis_values(job->run, AM_AXIS_LAYER);
@@ -62,7 +61,7 @@ static am_status draw_curves(am_picture *p, const am_plot_job *job, am_aggregate
 	am_text rows = {0}, heads = {0};
 	am_plot_describe_rows(a, &rows);
 	am_plot_describe_heads(job, &heads);
-	put_layers(job, p);
+	am_picture_layers(p, job);
 	put_curves(p, a, &mass);
 	am_picture_word(p, "summary", "Attention mass of the k largest keys, a line a layer");
 	am_picture_string(p, "title", "Top-k mass coverage");
@@ -170,7 +169,7 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err)
 	                                                   profile, err)
 	                                 : am_fail(err, AM_ERR_MEMORY, "distance profile: out of memory");
 	if (!s) {
-		put_layers(job, &p);
+		am_picture_layers(&p, job);
 		put_profile(&p, job, profile, scratch);
 		put_distance_axis(&p, shape[2]);
 		am_picture_word(&p, "summary", "Mean attention mass by distance from query to key");

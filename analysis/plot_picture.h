@@ -42,6 +42,10 @@ void am_picture_string(am_picture *p, const char *key, const char *fmt, ...) AM_
  * their ids [n], thinned to at most `most` labels. */
 void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most);
 
+#define MOST_IN_KEY 12 /* layers or lines named in a key; more are read off a colour bar */
+/* The words layers, overall, layer_titles and bar_ticks of the template "lines". */
+void am_picture_layers(am_picture *p, const am_plot_job *job);
+
 /* Height in SVG units without the caption, and the caption's one line, which may be
  * empty. */
 void am_picture_size(am_picture *p, int height, const char *caption);

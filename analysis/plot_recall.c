@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEIGHT = 398, POSITION_BINS = 16, TITLE_ROOM = 22, MOST_IN_KEY = 12 };
+enum { HEIGHT = 398, POSITION_BINS = 16, TITLE_ROOM = 22 };
 
 static const am_cell *at(const am_table *t, int row, const char *name)
 {
@@ -55,20 +55,6 @@ static void put_k_axes(am_picture *p, const am_run *r)
 
 /* ---- a line a layer ------------------------------------------------------------- */
 
-static void put_layers(const am_plot_job *job, am_picture *p)
-{
-	int n = (int)am_run_axis_length(job->run, AM_AXIS_LAYER);
-	const double *ids = am_run_axis_values(job->run, AM_AXIS_LAYER);
-	am_text list = {0};
-	for (int i = 0; i < n; i++)
-		am_text_printf(&list, "%s%.0f", i ? " " : "", ids[i]);
-	am_picture_word(p, "layers", "%s", am_text_str(&list));
-	am_text_free(&list);
-	am_picture_word(p, "overall", "%d", n > 1);
-	am_picture_word(p, "layer_titles", "%d", n <= MOST_IN_KEY);
-	am_picture_ticks(p, "bar_ticks", ids, n, 12);
-}
-
 static am_status draw_curves(const am_plot_job *job, int selector, am_error *err)
 {
 	const am_run_selector *s = am_run_selector_at(job->run, selector);
@@ -97,7 +83,7 @@ static am_status draw_curves(const am_plot_job *job, int selector, am_error *err
 		am_picture_cell(&p, at(&t, i, "chance")->x);
 		am_picture_end_row(&p);
 	}
-	put_layers(job, &p);
+	am_picture_layers(&p, job);
 	put_k_axes(&p, job->run);
 	am_picture_word(&p, "summary", "Recall of a selector against k, a line a layer");
 	am_picture_string(&p, "title", "Recall of %.60s", s->spec);

@@ -102,23 +102,11 @@ void am_table_text(const am_table *t, am_text *out)
 
 /* --- CSV ----------------------------------------------------------------- */
 
-static void csv_string(am_text *out, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		am_text_puts(out, s);
-		return;
-	}
-	am_text_puts(out, "\"");
-	for (; *s; s++)
-		am_text_append(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-	am_text_puts(out, "\"");
-}
-
 void am_table_csv(const am_table *t, am_text *out)
 {
 	for (int c = 0; c < t->n_columns; c++) {
 		am_text_puts(out, c ? "," : "");
-		csv_string(out, t->columns[c].name);
+		am_text_csv(out, t->columns[c].name);
 	}
 	am_text_puts(out, "\n");
 	for (int r = 0; r < t->n_rows; r++) {
@@ -132,7 +120,7 @@ void am_table_csv(const am_table *t, am_text *out)
 			else if (t->columns[c].type == AM_COL_REAL)
 				am_text_printf(out, "%.9g", cell->x);
 			else
-				csv_string(out, cell->s);
+				am_text_csv(out, cell->s);
 		}
 		am_text_puts(out, "\n");
 	}

@@ -15,15 +15,6 @@ typedef struct csv {
 	int32_t *sequence, *position; /* of the rows, for the columns that replace "row" */
 } csv;
 
-static void put_string(am_text *t, const char *s)
-{
-	bool quote = s[strcspn(s, ",\"\r\n")] != 0;
-	am_text_puts(t, quote ? "\"" : "");
-	for (; *s; s++)
-		am_text_append(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-	am_text_puts(t, quote ? "\"" : "");
-}
-
 static void put_coordinate(csv *c, am_axis axis, int64_t at)
 {
 	if (axis == AM_AXIS_ROW) {
@@ -39,7 +30,7 @@ static void put_coordinate(csv *c, am_axis axis, int64_t at)
 static void put_coordinates(csv *c, am_field field, const int64_t *at)
 {
 	const am_field_spec *spec = &am_fields[field];
-	put_string(&c->line, strrchr(spec->path, '/') + 1);
+	am_text_csv(&c->line, strrchr(spec->path, '/') + 1);
 	for (int axis = 0; axis < AM_AXIS_COUNT; axis++) {
 		int a = 0;
 		if (!c->column[axis])
@@ -88,7 +79,7 @@ static am_status put_strings(csv *c, am_field field, am_error *err)
 		return status;
 	for (int64_t i = 0; i < n; i++) {
 		put_coordinates(c, field, &i);
-		put_string(&c->line, s[i]);
+		am_text_csv(&c->line, s[i]);
 		am_text_puts(&c->line, "\n");
 	}
 	am_export_free_strings(s, n);

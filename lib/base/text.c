@@ -54,6 +54,18 @@ void am_text_printf(am_text *t, const char *fmt, ...)
 	va_end(again);
 }
 
+void am_text_csv(am_text *t, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n")) {
+		am_text_puts(t, s);
+		return;
+	}
+	am_text_puts(t, "\"");
+	for (; *s; s++)
+		am_text_append(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+	am_text_puts(t, "\"");
+}
+
 bool am_text_ok(const am_text *t)
 {
 	return !t->failed;

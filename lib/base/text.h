@@ -19,6 +19,8 @@ typedef struct am_text {
 void am_text_append(am_text *t, const char *bytes, size_t n);
 void am_text_puts(am_text *t, const char *s);
 void am_text_printf(am_text *t, const char *fmt, ...) AM_PRINTF(2, 3);
+/* A field of CSV as RFC 4180 quotes it: in quotes where it holds a comma, a quote or a line end. */
+void am_text_csv(am_text *t, const char *s);
 /* Whether every append so far had memory. */
 bool am_text_ok(const am_text *t);
 /* The bytes, "" when empty; valid until the next append. */
