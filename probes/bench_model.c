@@ -6,6 +6,7 @@
 #include "probes/bench_internal.h"
 #include "probes/capture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 512, TOPK = 256 };
@@ -40,34 +41,56 @@ static double run_block(model_work *w, double *attention)
 	return t[1] - t[0];
 }
 
-/* Least seconds of attention with each of n captures, run in turn so that whatever else
- * the machine does falls on all of them; *forward: least seconds of a whole block with
- * the first. */
-static void attention_seconds(model_work *w, am_capture *const *capture, int n, double *attention, double *forward)
+enum { CAPTURES = 3, MOST_TURNS = 1024 };
+
+/* Attention of a block with each of several captures, the first is none. */
+typedef struct block_times {
+	double seconds[CAPTURES]; /* least */
+	double ratio[CAPTURES];   /* median, over the turns, of a capture's time by the first's next to it */
+	double forward;           /* least seconds of a whole block with the first */
+} block_times;
+
+static int ascending(const void *a, const void *b)
 {
-	double begin = am_now(), seconds;
-	*forward = 1e300;
-	for (int c = 0; c < n; c++)
-		attention[c] = 1e300;
-	for (int i = 0; (i < 3 || am_now() - begin < w->b->seconds * n) && !w->status; i++)
-		for (int c = 0; c < n && !w->status; c++) {
-			w->capture = capture[c];
-			double t = run_block(w, &seconds);
-			*forward = c == 0 && t < *forward ? t : *forward;
-			attention[c] = seconds < attention[c] ? seconds : attention[c];
-		}
-	w->capture = NULL;
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
 }
 
-/* Real keys for one block, repeated up to where the measured one begins; the last token is
- * decoded. */
+/* Captures take turns, so that whatever else the machine does falls on all of them. */
+static void attention_times(model_work *w, am_capture *const *capture, int n, block_times *t)
+{
+	double ratio[CAPTURES][MOST_TURNS], begin = am_now(), plain = 0;
+	int turns = 0;
+	*t = (block_times){{1e300, 1e300, 1e300}, {0}, 1e300};
+	for (; turns < MOST_TURNS && (turns < 3 || am_now() - begin < w->b->seconds * n); turns++)
+		for (int c = 0; c < n && !w->status; c++) {
+			double seconds;
+			w->capture = capture[c];
+			double whole = run_block(w, &seconds);
+			plain = c == 0 ? seconds : plain;
+			t->forward = c == 0 && whole < t->forward ? whole : t->forward;
+			t->seconds[c] = seconds < t->seconds[c] ? seconds : t->seconds[c];
+			ratio[c][turns] = seconds / plain;
+		}
+	w->capture = NULL;
+	for (int c = 0; c < n; c++) {
+		qsort(ratio[c], (size_t)turns, sizeof ratio[c][0], ascending);
+		t->ratio[c] = ratio[c][turns / 2];
+	}
+}
+
+/* Real keys up to REAL or where the measured block begins, from there on repeated; the last
+ * token is decoded. */
 static am_status fill_cache(model_work *w)
 {
-	am_forward_io io = {.ids = w->sequence.ids};
+	enum { REAL = 8192 };
+	int real = w->start < REAL ? w->start : REAL;
 	am_status s = am_session_start(w->session, 0, w->b->tokens, w->b->tokens - 1, w->err);
-	if (!s)
-		s = am_session_forward(w->session, &io, w->n < w->b->tokens ? w->n : w->b->tokens - 1, w->err);
-	return s ? s : am_session_skip(w->session, w->start, w->err);
+	for (int at = 0; !s && at < real; at += w->n) {
+		am_forward_io io = {.ids = w->sequence.ids + at};
+		s = am_session_forward(w->session, &io, real - at < w->n ? real - at : w->n, w->err);
+	}
+	return !s && w->start > real ? am_session_skip(w->session, w->start, w->err) : s;
 }
 
 static am_status open_session(model_work *w)
@@ -111,38 +134,37 @@ static double linear_flop(const model_work *w)
 	return 2.0 * w->n * (layer * c->layers + h * c->vocab);
 }
 
-static void say_blocks(const model_work *w, const double *attention, double forward)
+static void say_blocks(const model_work *w, const block_times *t)
 {
 	static const char *const what[] = {NULL, "with entropy and moments", "with every statistic"};
 	am_bench *b = w->b;
-	double rate = attention_flop(w) / attention[0] / 1e9;
+	double rate = attention_flop(w) / t->seconds[0] / 1e9;
 	if (am_bench_wants(b, "attention"))
 		am_bench_say(b, "attention", "plain", rate, "GFLOP/s", "matrix product", rate / b->gflops);
 	if (am_bench_wants(b, "forward")) {
-		double whole = (attention_flop(w) + linear_flop(w)) / forward / 1e9;
+		double whole = (attention_flop(w) + linear_flop(w)) / t->forward / 1e9;
 		am_bench_say(b, "forward", "last block with NLL", whole, "GFLOP/s", "matrix product", whole / b->gflops);
-		am_bench_say(b, "forward", "last block with NLL", w->n / forward, "tokens/s", NULL, 0);
+		am_bench_say(b, "forward", "last block with NLL", w->n / t->forward, "tokens/s", NULL, 0);
 	}
-	for (int i = 1; i < 3 && am_bench_wants(b, "attention"); i++)
-		am_bench_say(b, "attention", what[i], attention[i] / attention[0], "x plain", "plain",
-		             attention[i] / attention[0]);
+	for (int i = 1; i < CAPTURES && am_bench_wants(b, "attention"); i++)
+		am_bench_say(b, "attention", what[i], t->ratio[i], "x plain", "plain", t->ratio[i]);
 }
 
 static am_status measure_blocks(model_work *w)
 {
-	am_capture *capture[3] = {NULL};
-	double attention[3], forward;
+	am_capture *capture[CAPTURES] = {NULL};
+	block_times t;
 	am_status s = AM_OK;
 	if (am_bench_wants(w->b, "attention"))
 		s = open_capture(w, false, &capture[1]);
 	if (!s && capture[1])
 		s = open_capture(w, true, &capture[2]);
 	if (!s) {
-		attention_seconds(w, capture, capture[2] ? 3 : 1, attention, &forward);
+		attention_times(w, capture, capture[2] ? CAPTURES : 1, &t);
 		s = w->status;
 	}
 	if (!s)
-		say_blocks(w, attention, forward);
+		say_blocks(w, &t);
 	am_capture_free(capture[1]);
 	am_capture_free(capture[2]);
 	return s;
@@ -152,17 +174,17 @@ static am_status measure_blocks(model_work *w)
 static double decode_seconds(model_work *w)
 {
 	am_capture *none = NULL;
-	double attention, forward;
+	block_times t;
 	int start = w->start, n = w->n;
 	w->status = am_session_skip(w->session, w->b->tokens - 1, w->err);
 	if (w->status)
 		return 1;
 	w->start = w->b->tokens - 1;
 	w->n = 1;
-	attention_seconds(w, &none, 1, &attention, &forward);
+	attention_times(w, &none, 1, &t);
 	w->start = start;
 	w->n = n;
-	return attention;
+	return t.seconds[0];
 }
 
 static am_status measure_topk(model_work *w, double dense)

@@ -11,6 +11,7 @@ typedef struct am_budgets {
 	int *origin;  /* index into counts, or n_counts + index into ratios */
 	float *mass;  /* [n_k + n_ratio] results in ascending order */
 	int32_t *count; /* [n_mass] */
+	int n;          /* keys that k and origin are for */
 } am_budgets;
 
 typedef struct am_probe_scratch {
@@ -22,6 +23,8 @@ typedef struct am_probe_scratch {
 	 * where the edges of each kind are among them: [bins + 1] and [map + 1]. */
 	int *edge, *of_bin, *of_cell;
 	double *prefix;
+	int edges; /* how many */
+	int64_t first_key, position; /* of the row they are for; heads of a row have the same */
 } am_probe_scratch;
 
 struct am_capture {
@@ -58,6 +61,7 @@ struct am_capture {
 	double *map_weight;      /* [map] */
 	int64_t rows_in_sequence;
 	int64_t *rows_in_map_q;  /* [map], of the current sequence */
+	int64_t *cell_begin;     /* [map + 1] first position of a cell, likewise */
 
 	am_probe_scratch *scratch; /* [workers] */
 	struct am_shadow *shadow;  /* NULL without --shadow */

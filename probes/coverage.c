@@ -64,6 +64,9 @@ void am_coverage_free(am_capture *c)
 void am_budgets_set(const am_capture *c, am_budgets *b, int n)
 {
 	const am_run_axes *a = &c->axes;
+	if (b->n == n)
+		return;
+	b->n = n;
 	for (int i = 0; i < n_budgets(c); i++) {
 		int k = i < a->n_k ? a->k[i] : am_budget_of_ratio(a->ratio[i - a->n_k], n);
 		int j = i;

@@ -49,6 +49,7 @@ bool am_profile_new(am_capture *c)
 		c->map = am_capture_take(c, &ok, lh * map * map, sizeof *c->map);
 		c->map_weight = am_capture_take(c, &ok, map, sizeof *c->map_weight);
 		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
+		c->cell_begin = am_capture_take(c, &ok, map + 1, sizeof *c->cell_begin);
 	}
 	size_t edges = bins + map + 2;
 	for (int i = 0; ok && i < c->workers; i++) {
@@ -64,7 +65,7 @@ bool am_profile_new(am_capture *c)
 void am_profile_free(am_capture *c)
 {
 	void *own[] = {c->sequence_weight, c->row_distance, c->distance, c->row_map, c->map, c->map_weight,
-	               c->rows_in_map_q};
+	               c->rows_in_map_q, c->cell_begin};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 	for (int i = 0; c->scratch && i < c->workers; i++) {
@@ -84,8 +85,13 @@ void am_profile_begin_sequence(am_capture *c)
 {
 	const am_sequence *s = &c->sequences->item[c->sequence];
 	c->rows_in_sequence = am_row_policy_count(c->o, am_sequence_rows(s));
+	for (int i = 0; i < c->workers; i++)
+		c->scratch[i].edges = 0;
 	if (!c->axes.n_map)
 		return;
+	/* The keys of cell i are the positions q with q * cells / length == i. */
+	for (int64_t i = 0; i <= c->axes.n_map; i++)
+		c->cell_begin[i] = (i * c->length + c->axes.n_map - 1) / c->axes.n_map;
 	memset(c->rows_in_map_q, 0, (size_t)c->axes.n_map * sizeof *c->rows_in_map_q);
 	for (int i = 0; i < am_sequence_rows(s); i++)
 		if (am_row_policy_has(&c->rows, i))
@@ -109,25 +115,21 @@ static int bin_edge(const am_attn_row *row, int b)
 	return clip(row, row->position + 1 - (b ? (int64_t)1 << (b - 1) : 0));
 }
 
-/* Where cell i begins: its keys are the positions q with q * cells / length == i. */
-static int cell_edge(const am_capture *c, const am_attn_row *row, int i)
-{
-	return clip(row, ((int64_t)i * c->length + c->axes.n_map - 1) / c->axes.n_map);
-}
-
 /* Both kinds of edges merged, ascending; bins count back from the query. */
-static int merge_edges(const am_capture *c, am_probe_scratch *s, const am_attn_row *row)
+static void merge_edges(const am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 {
 	int m = 0, b = c->axes.n_distance_bin, i = 0, cells = c->axes.n_map ? c->axes.n_map : -1;
 	while (b >= 0 || i <= cells) {
-		int of_bin = b >= 0 ? bin_edge(row, b) : INT_MAX, of_cell = i <= cells ? cell_edge(c, row, i) : INT_MAX;
+		int of_bin = b >= 0 ? bin_edge(row, b) : INT_MAX, of_cell = i <= cells ? clip(row, c->cell_begin[i]) : INT_MAX;
 		if (of_bin <= of_cell)
 			s->of_bin[b--] = m;
 		else
 			s->of_cell[i++] = m;
 		s->edge[m++] = of_bin <= of_cell ? of_bin : of_cell;
 	}
-	return m;
+	s->edges = m;
+	s->first_key = row->first_key;
+	s->position = row->position;
 }
 
 void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
@@ -136,8 +138,9 @@ void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 	float *d = c->row_distance + at * (size_t)c->axes.n_distance_bin;
 	float *m = c->axes.n_map ? c->row_map + at * (size_t)c->axes.n_map : NULL;
 	double inverse = 1 / row->sums->z;
-	int edges = merge_edges(c, s, row);
-	c->kernels->prefix(row->weight, row->n, s->edge, edges, s->prefix);
+	if (!s->edges || s->first_key != row->first_key || s->position != row->position)
+		merge_edges(c, s, row);
+	c->kernels->prefix(row->weight, row->n, s->edge, s->edges, s->prefix);
 	for (int b = 0; b < c->axes.n_distance_bin; b++)
 		d[b] = (float)((s->prefix[s->of_bin[b]] - s->prefix[s->of_bin[b + 1]]) * inverse);
 	for (int i = 0; i < c->axes.n_map; i++)

@@ -2,15 +2,17 @@
  * included by <isa>/row.c, which may define AM_MASS_GATHER and bring its own mass_gather
  * before it.
  *
- * One pass tallies the weights (generic/tally.h). Walking the buckets down, every wanted k
- * and tau falls into one; only the weights of those are gathered and sorted (tallied again,
- * finer, where a bucket is large). */
+ * One pass tallies the weights (generic/tally.h). Every wanted k and tau falls into one
+ * bucket, found by the sums of groups of buckets; only the weights of those are gathered and
+ * ranked (tallied again, finer, where a bucket is large). What varies from row to row is
+ * selected, not branched on: a mispredicted branch costs as much as 16 weights. */
 #include "kernels/generic/tally.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
-enum { MASS_SORTED = 32, MASS_WORDS = (TALLY_FINE + TALLY_OCTAVES) / 32 };
+enum { MASS_WORDS = (TALLY_FINE + TALLY_OCTAVES) / 32 };
 
 #ifndef AM_MASS_GATHER
 /* The weights of marked buckets, in order; returns how many. `to` has room for all
@@ -39,261 +41,284 @@ static void mass_key_range(const float *x, int n, int32_t *low, int32_t *high)
 	*high = most;
 }
 
-/* The wanted k and tau, in the order the descending walk meets them. */
-typedef struct mass_walk {
-	const int *k;
-	int n_k, n_tau, i_k, i_tau;
-	const double *tau;
-	double total; /* sum of the row */
-	double sum;   /* of the weights passed so far, and their number */
+/* A wanted k or tau and where it falls. */
+typedef struct mass_want {
+	int k;       /* INT_MAX for a tau */
+	double next; /* sum that reaches tau; INFINITY for a k */
+	/* Number and sum of the weights above its bucket; once settled the answer: of the weights
+	 * that reach it. */
 	int passed;
-	double next;  /* sum that reaches tau[i_tau] */
-	float *mass;
-	int32_t *count;
-} mass_walk;
-
-static void mass_next_tau(mass_walk *w)
-{
-	w->next = w->i_tau < w->n_tau ? (w->tau[w->i_tau] - 1e-12) * w->total : INFINITY;
-}
-
-static int mass_done(const mass_walk *w)
-{
-	return w->i_k == w->n_k && w->i_tau == w->n_tau;
-}
-
-static int mass_next_k(const mass_walk *w)
-{
-	return w->i_k < w->n_k ? w->k[w->i_k] : INT32_MAX;
-}
-
-/* Passes `count` weights of sum `sum` and settles what is reached at their end; nothing
- * wanted lies before it. */
-static inline void mass_pass(mass_walk *w, int count, double sum)
-{
-	w->passed += count;
-	w->sum += sum;
-	while (w->i_k < w->n_k && w->k[w->i_k] == w->passed)
-		w->mass[w->i_k++] = (float)(w->sum / w->total);
-	while (w->sum >= w->next) {
-		w->count[w->i_tau++] = w->passed;
-		mass_next_tau(w);
-	}
-}
-
-/* Passes n weights of the same size. */
-static void mass_pass_equal(mass_walk *w, int n, double each)
-{
-	double sum = w->sum;
-	int passed = w->passed;
-	while (w->i_k < w->n_k && w->k[w->i_k] <= passed + n) {
-		double m = sum + (w->k[w->i_k] - passed) * each;
-		w->mass[w->i_k++] = (float)(m / w->total);
-	}
-	for (; sum + n * each >= w->next; mass_next_tau(w)) {
-		int m = (int)fmin(fmax(ceil((w->next - sum) / each), 1), n);
-		while (m > 1 && sum + (m - 1) * each >= w->next)
-			m--;
-		while (m < n && sum + m * each < w->next)
-			m++;
-		w->count[w->i_tau++] = passed + m;
-	}
-	w->passed += n;
-	w->sum += n * each;
-}
-
-static void mass_pass_sorted(mass_walk *w, float *x, int n)
-{
-	for (int i = 1; i < n; i++) {
-		float v = x[i];
-		int j = i;
-		for (; j > 0 && x[j - 1] < v; j--)
-			x[j] = x[j - 1];
-		x[j] = v;
-	}
-	for (int j = 0; j < n && !mass_done(w); j++)
-		mass_pass(w, 1, (double)x[j]);
-}
-
-/* A bucket with something wanted inside, and the walk as it stood before it. */
-typedef struct mass_stop {
 	double sum;
-	int passed, slot, count, start;
-	int i_k, i_tau, n_k, n_tau; /* what lies inside */
-} mass_stop;
+	int slot, size, start, settled;
+	uint64_t bucket;
+} mass_want;
 
-enum { MASS_STOPS = 64 };
+enum { MASS_WANTS = 64 };
 
-/* A tally being walked. Places run down from fine - 1 through the fine buckets to 0, then on
- * through the octaves below them. */
+/* A tally with what lies above each of its groups. */
 typedef struct mass_level {
 	tally *t;
-	double group_sum[TALLY_FINE / TALLY_GROUP];
-	int32_t group_count[TALLY_FINE / TALLY_GROUP];
-	mass_stop stop[MASS_STOPS];
+	double above_sum[TALLY_FINE / TALLY_GROUP], group_sum[TALLY_FINE / TALLY_GROUP];
+	int32_t above[TALLY_FINE / TALLY_GROUP], group_count[TALLY_FINE / TALLY_GROUP];
 	uint32_t mark[MASS_WORDS];
-	int place, bottom; /* the walk has come down to `place`; the last is `bottom` */
 } mass_level;
 
 /* A level and a tally in AM_SELECT_SCRATCH, with the gaps of rounding to 64 bytes. */
 _Static_assert(sizeof(mass_level) + sizeof(tally) + 192 <= AM_SELECT_LEVEL, "AM_SELECT_SCRATCH is too small");
 
-static inline int mass_octave(const mass_level *l, int place)
+static inline int mass_octave(const tally_form *f, int group)
 {
-	const tally_form *f = &l->t->form;
-	return place >= 0 ? (f->first + (place << f->shift)) >> 23 : (f->first >> 23) + 1 + place;
+	return (f->first + (group * TALLY_GROUP << f->shift)) >> 23;
 }
 
-static inline int mass_slot(const mass_level *l, int place)
-{
-	return place >= 0 ? place : l->t->form.fine + mass_octave(l, place);
-}
-
-/* The groups' counts and sums, and with octaves as well the sum of all. */
-static double mass_open_level(mass_level *l, tally *t, int octaves)
+/* The groups' counts and sums, from `passed` weights of sum `sum` on; returns the sum of all. */
+static double mass_open_level(mass_level *l, tally *t, int passed, double sum)
 {
 	l->t = t;
-	l->place = t->form.fine - 1;
-	l->bottom = octaves ? -1 - (t->form.first >> 23) : 0;
 	memset(l->mark, 0, sizeof l->mark);
-	double total = 0;
-	for (int p = -1; p >= l->bottom; p--)
-		total += tally_sum(&t->form, mass_octave(l, p), t->bucket[mass_slot(l, p)]);
-	for (int g = 0; g < t->form.fine / TALLY_GROUP; g++) {
+	for (int g = t->form.fine / TALLY_GROUP - 1; g >= 0; g--) {
 		uint64_t b = 0;
 		for (int i = 0; i < TALLY_GROUP; i++)
 			b += t->bucket[g * TALLY_GROUP + i];
+		l->above[g] = passed;
+		l->above_sum[g] = sum;
 		l->group_count[g] = tally_count(&t->form, b);
-		l->group_sum[g] = tally_sum(&t->form, mass_octave(l, g * TALLY_GROUP), b);
-		total += l->group_sum[g];
+		l->group_sum[g] = tally_sum(&t->form, mass_octave(&t->form, g), b);
+		passed += l->group_count[g];
+		sum += l->group_sum[g];
 	}
-	return total;
+	for (int o = t->form.plain ? -1 : t->form.first >> 23; o >= 0; o--)
+		sum += tally_sum(&t->form, o, t->bucket[t->form.fine + o]);
+	return sum;
 }
 
-/* Goes down from l->place past all that holds nothing wanted, a group at a time where
- * it can, to the bucket that does: its count and sum. 0 at the end. */
-static int mass_find(mass_walk *w, mass_level *l, int *count, double *sum)
+static inline int mass_reaches(const mass_want *w, int count, double sum)
+{
+	return w->passed + count >= w->k || w->sum + sum >= w->next;
+}
+
+static void mass_take(mass_want *w, const tally *t, int octave, int slot)
+{
+	w->slot = slot;
+	w->bucket = t->bucket[slot];
+	w->size = tally_count(&t->form, w->bucket);
+	/* Is what is wanted at its end? Of a tau only a sole weight tells. */
+	w->settled = w->size == 1 || w->passed + w->size == w->k;
+	w->sum += w->settled ? tally_sum(&t->form, octave, w->bucket) : 0;
+	w->passed += w->settled ? w->size : 0;
+}
+
+/* The bucket of a group in which a want falls. */
+static void mass_find_bucket(mass_want *w, const mass_level *l, int g)
 {
 	const tally *t = l->t;
-	int k = mass_next_k(w), p = l->place;
-	while (p >= l->bottom) {
-		int g = p / TALLY_GROUP;
-		if (p >= 0 && p % TALLY_GROUP == TALLY_GROUP - 1 && w->passed + l->group_count[g] < k &&
-		    w->sum + l->group_sum[g] < w->next) {
-			w->passed += l->group_count[g];
-			w->sum += l->group_sum[g];
-			p -= TALLY_GROUP;
-			continue;
+	const uint64_t *b = t->bucket + g * TALLY_GROUP;
+	int octave = mass_octave(&t->form, g), at = 0;
+	uint64_t above[TALLY_GROUP + 1] = {0};
+	for (int i = 0; i < TALLY_GROUP; i++)
+		above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
+	w->passed = l->above[g];
+	w->sum = l->above_sum[g];
+	if (w->k < INT_MAX)
+		for (int i = 1; i < TALLY_GROUP; i++)
+			at += w->passed + tally_count(&t->form, above[i]) < w->k;
+	else
+		for (int i = 1; i < TALLY_GROUP; i++)
+			at += w->sum + tally_sum(&t->form, octave, above[i]) < w->next;
+	w->passed += tally_count(&t->form, above[at]);
+	w->sum += tally_sum(&t->form, octave, above[at]);
+	mass_take(w, t, octave, g * TALLY_GROUP + TALLY_GROUP - 1 - at);
+}
+
+/* Below the groups, an octave a bucket. */
+static void mass_find_octave(mass_want *w, const mass_level *l, int all)
+{
+	const tally *t = l->t;
+	w->passed = l->above[0] + l->group_count[0];
+	w->sum = l->above_sum[0] + l->group_sum[0];
+	for (int o = t->form.plain ? -1 : t->form.first >> 23; o >= 0; o--) {
+		uint64_t b = t->bucket[t->form.fine + o];
+		int count = tally_count(&t->form, b);
+		double sum = tally_sum(&t->form, o, b);
+		if (count && mass_reaches(w, count, sum)) {
+			mass_take(w, t, o, t->form.fine + o);
+			return;
 		}
-		uint64_t b = t->bucket[mass_slot(l, p)];
-		*count = tally_count(&t->form, b);
-		*sum = tally_sum(&t->form, mass_octave(l, p), b);
-		if (*count && (w->passed + *count >= k || w->sum + *sum >= w->next))
-			break;
-		w->passed += *count;
-		w->sum += *sum;
-		p--;
+		w->passed += count;
+		w->sum += sum;
 	}
-	l->place = p;
-	return p >= l->bottom;
+	/* What the sum of a bucket reaches, its weights one by one may miss by a rounding: then
+	 * it takes all of them. */
+	w->passed = all;
+	w->settled = 1;
 }
 
-/* Goes past a bucket whose inner k and tau are left to a stop. */
-static void mass_skip(mass_walk *w, int count, double sum)
+/* Where n wants fall, ks ascending, then taus ascending; `all` weights are there or above. */
+static void mass_find(mass_want *w, int n, const mass_level *l, int all)
 {
-	w->passed += count;
-	w->sum += sum;
-	while (mass_next_k(w) <= w->passed)
-		w->i_k++;
-	while (w->sum >= w->next) {
-		w->i_tau++;
-		mass_next_tau(w);
+	int top = l->t->form.fine / TALLY_GROUP - 1, g = top;
+	for (int i = 0; i < n; i++, w++) {
+		g = i && w[-1].k < INT_MAX && w->k == INT_MAX ? top : g; /* the first tau */
+		while (g >= 0 && l->above[g] + l->group_count[g] < w->k && l->above_sum[g] + l->group_sum[g] < w->next)
+			g--;
+		if (g >= 0)
+			mass_find_bucket(w, l, g);
+		else
+			mass_find_octave(w, l, all);
 	}
 }
 
-/* Walks on until everything is settled or MASS_STOPS buckets are marked; returns
- * how many are. Marked buckets get the place of their weights instead of sums. */
-static int mass_collect(mass_walk *w, mass_level *l)
+enum { MASS_RANKED = 64, MASS_RANK_BITS = 6 }; /* so that sums of significands fit 31 bits */
+
+/* Of each weight of a bucket its rank, from 1, and the sum of the significands down to it. */
+typedef struct mass_ranks {
+	const float *of;
+	int n;
+	int32_t rank[MASS_RANKED], sum[MASS_RANKED];
+	double unit;
+} mass_ranks;
+
+static void mass_rank(const float *x, int n, mass_ranks *r)
 {
-	int n = 0, wanted = 0, count;
-	double sum;
-	while (n < MASS_STOPS && !mass_done(w) && mass_find(w, l, &count, &sum)) {
-		/* Is all that is wanted here at its end? Of a tau only a sole weight tells. */
-		if (count == 1 || (mass_next_k(w) == w->passed + count && w->sum + sum < w->next)) {
-			mass_pass(w, count, sum);
-		} else {
-			int slot = mass_slot(l, l->place);
-			mass_stop *stop = &l->stop[n++];
-			*stop = (mass_stop){w->sum, w->passed, slot, count, wanted, w->i_k, w->i_tau, 0, 0};
-			l->mark[slot >> 5] |= (uint32_t)1 << (slot & 31);
-			l->t->bucket[slot] = (uint64_t)wanted;
-			wanted += count;
-			mass_skip(w, count, sum);
-			stop->n_k = w->i_k;
-			stop->n_tau = w->i_tau;
+	static const int32_t iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	int32_t key[MASS_RANKED], part[MASS_RANKED];
+	int octave = tally_key(x[0]) >> 23;
+	r->of = x;
+	r->n = n;
+	r->unit = tally_unit(octave ? octave : 1);
+	for (int j = 0; j < n; j += AM_VW) {
+		vi lane, bits;
+		memcpy(&lane, iota, sizeof lane);
+		memcpy(&bits, x + j, sizeof bits);
+		lane += j;
+		bits &= 0x7fffff;
+		vi there = lane < n, part_j = bits + (octave ? 1 << 23 : 0);
+		/* All different, equal weights in their order; beyond n larger than any. */
+		vi key_j = (((bits << MASS_RANK_BITS) + (MASS_RANKED - 1 - lane)) & there) | (INT32_MAX & ~there);
+		memcpy(key + j, &key_j, sizeof key_j);
+		memcpy(part + j, &part_j, sizeof part_j);
+	}
+	for (int j = 0; j < n; j += AM_VW) {
+		vi mine, rank = {0}, sum = {0};
+		memcpy(&mine, key + j, sizeof mine);
+		for (int i = 0; i < n; i++) {
+			vi above = (vi){0} + key[i] >= mine;
+			rank -= above;
+			sum += above & ((vi){0} + part[i]);
 		}
-		l->place--;
-	}
-	return n;
-}
-
-/* What the sum of a bucket reaches, its weights one by one may miss by a rounding: then
- * it takes all of them. */
-static void mass_finish(mass_walk *w, int passed)
-{
-	while (w->i_tau < w->n_tau)
-		w->count[w->i_tau++] = passed;
-}
-
-static void mass_descend(mass_walk *w, float *x, int n, void *scratch);
-
-/* Settles what lies inside the marked buckets. */
-static void mass_settle(const mass_walk *w, mass_level *l, int n_stops, const float *x, int n, void *scratch)
-{
-	const mass_stop *last = &l->stop[n_stops - 1];
-	int m = last->start + last->count;
-	float *mixed = scratch, *apart = mixed + m + 16;
-	void *deeper = (char *)scratch + ((size_t)(2 * m + 16) * sizeof *mixed + 63) / 64 * 64;
-	m = mass_gather(x, n, &l->t->form, l->mark, mixed);
-	for (int i = 0; i < m; i++)
-		apart[l->t->bucket[tally_place(&l->t->form, tally_key(mixed[i]))]++] = mixed[i];
-	for (int i = 0; i < n_stops; i++) {
-		const mass_stop *stop = &l->stop[i];
-		mass_walk inner = *w;
-		inner.sum = stop->sum;
-		inner.passed = stop->passed;
-		inner.i_k = stop->i_k;
-		inner.i_tau = stop->i_tau;
-		inner.n_k = stop->n_k;
-		inner.n_tau = stop->n_tau;
-		mass_next_tau(&inner);
-		mass_descend(&inner, apart + stop->start, stop->count, deeper);
-		mass_finish(&inner, stop->passed + stop->count);
-		l->mark[stop->slot >> 5] = 0;
+		memcpy(r->rank + j, &rank, sizeof rank);
+		memcpy(r->sum + j, &sum, sizeof sum);
 	}
 }
 
-/* Settles every k and tau that lies among these n weights, the next ones down, in any
- * order; x is changed. */
-static void mass_descend(mass_walk *w, float *x, int n, void *scratch)
+static void mass_settle_ranked(mass_want *w, const mass_ranks *r)
 {
-	int32_t low, high;
-	if (n <= MASS_SORTED) {
-		mass_pass_sorted(w, x, n);
+	int rank = 0;
+	int64_t sum = 0;
+	if (w->k < INT_MAX) {
+		rank = w->k - w->passed;
+		for (int i = 0; i < r->n; i++)
+			sum += r->rank[i] == rank ? r->sum[i] : 0;
+	} else {
+		double least = fmin(fmax(ceil((w->next - w->sum) / r->unit), 1), INT32_MAX);
+		int32_t to = (int32_t)least;
+		for (int i = 0; i < r->n; i++)
+			rank += r->sum[i] < to;
+		rank += rank < r->n;
+	}
+	w->passed += rank;
+	w->sum += (double)sum * r->unit;
+	w->settled = 1;
+}
+
+/* Among n weights of the same size. */
+static void mass_settle_equal(mass_want *w, int n, double each)
+{
+	int m = n;
+	if (w->k < INT_MAX) {
+		m = w->k - w->passed;
+	} else {
+		m = (int)fmin(fmax(ceil((w->next - w->sum) / each), 1), n);
+		while (m > 1 && w->sum + (m - 1) * each >= w->next)
+			m--;
+		while (m < n && w->sum + m * each < w->next)
+			m++;
+	}
+	w->passed += m;
+	w->sum += m * each;
+	w->settled = 1;
+}
+
+static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, int n, void *scratch);
+
+/* Settles wants that fall among these n weights, those of one bucket, in any order. */
+static void mass_descend(mass_want *w, int n_w, const float *x, int n, mass_ranks *r, void *scratch)
+{
+	if (n <= MASS_RANKED) {
+		if (r->of != x)
+			mass_rank(x, n, r);
+		for (int i = 0; i < n_w; i++)
+			mass_settle_ranked(w + i, r);
 		return;
 	}
+	int32_t low, high;
 	mass_key_range(x, n, &low, &high);
 	if (low == high) {
-		mass_pass_equal(w, n, (double)x[0]);
+		for (int i = 0; i < n_w; i++)
+			mass_settle_equal(w + i, n, (double)x[0]);
 		return;
 	}
 	mass_level *l = scratch;
 	tally *t = (tally *)(((uintptr_t)(l + 1) + 63) / 64 * 64);
 	tally_open(t, n, low, high);
 	tally_fill(t, x, n);
-	mass_open_level(l, t, 0);
-	for (int stops; (stops = mass_collect(w, l)) > 0;)
-		mass_settle(w, l, stops, x, n, t + 1);
+	int passed = w->passed;
+	mass_open_level(l, t, passed, w->sum);
+	mass_find(w, n_w, l, passed + n);
+	mass_settle(w, n_w, l, x, n, t + 1);
+}
+
+/* Marks the buckets of what is not settled and gives their weights places one after another;
+ * returns how many. */
+static int mass_mark(mass_want *w, int n_w, mass_level *l)
+{
+	int wanted = 0;
+	for (int i = 0; i < n_w; i++) {
+		if (w[i].settled)
+			continue;
+		uint32_t *word = &l->mark[w[i].slot >> 5], bit = (uint32_t)1 << (w[i].slot & 31);
+		if (!(*word & bit)) {
+			l->t->bucket[w[i].slot] = (uint64_t)wanted;
+			wanted += w[i].size;
+		}
+		*word |= bit;
+		w[i].start = (int)l->t->bucket[w[i].slot];
+	}
+	return wanted;
+}
+
+/* Settles wants inside buckets of n weights x. */
+static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, int n, void *scratch)
+{
+	int m = mass_mark(w, n_w, l);
+	if (!m)
+		return;
+	float *mixed = scratch, *apart = mixed + m + 16;
+	void *deeper = (char *)scratch + ((size_t)(2 * m + 32) * sizeof *mixed + 63) / 64 * 64;
+	m = mass_gather(x, n, &l->t->form, l->mark, mixed);
+	for (int i = 0; i < m; i++)
+		apart[l->t->bucket[tally_place(&l->t->form, tally_key(mixed[i]))]++] = mixed[i];
+	mass_ranks r = {.of = NULL};
+	for (int i = 0, j; i < n_w; i = j) {
+		j = i + 1;
+		if (w[i].settled)
+			continue;
+		l->mark[w[i].slot >> 5] = 0;
+		l->t->bucket[w[i].slot] = w[i].bucket;
+		while (j < n_w && !w[j].settled && w[j].slot == w[i].slot)
+			j++;
+		mass_descend(w + i, j - i, apart + w[i].start, w[i].size, &r, deeper);
+	}
 }
 
 static void tally_mass(const float *weight, int n, void *tallied, const int *k, int n_k, const double *tau, int n_tau,
@@ -301,13 +326,24 @@ static void tally_mass(const float *weight, int n, void *tallied, const int *k, 
 {
 	while (n_k && k[n_k - 1] >= n)
 		mass[--n_k] = 1; /* the whole row: exactly 1 */
-	mass_walk w = {.k = k, .n_k = n_k, .tau = tau, .n_tau = n_tau, .mass = mass, .count = count};
 	mass_level *l = scratch;
-	w.total = mass_open_level(l, tallied, 1);
-	mass_next_tau(&w);
-	for (int stops; (stops = mass_collect(&w, l)) > 0;)
-		mass_settle(&w, l, stops, weight, n, l + 1);
-	mass_finish(&w, n);
+	double total = mass_open_level(l, tallied, 0, 0);
+	mass_want w[MASS_WANTS];
+	for (int done = 0, m; done < n_k + n_tau; done += m) {
+		for (m = 0; m < MASS_WANTS && done + m < n_k + n_tau; m++) {
+			int i = done + m;
+			w[m] = i < n_k ? (mass_want){.k = k[i], .next = INFINITY}
+			               : (mass_want){.k = INT_MAX, .next = (tau[i - n_k] - 1e-12) * total};
+		}
+		mass_find(w, m, l, n);
+		mass_settle(w, m, l, weight, n, l + 1);
+		for (int i = done; i < done + m; i++) {
+			if (i < n_k)
+				mass[i] = (float)(w[i - done].sum / total);
+			else
+				count[i - n_k] = w[i - done].passed;
+		}
+	}
 }
 
 static void row_mass(const float *weight, int n, double z, const int *k, int n_k, const double *tau, int n_tau,

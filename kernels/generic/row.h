@@ -32,31 +32,40 @@ static float row_max(const float *s, int n)
 	return best;
 }
 
-/* The least score; NaN where one is not finite. */
-static float row_min(const float *s, int n)
+/* The largest score as row_max forms it, and the least; NaN where one is not finite. */
+static float row_range(const float *s, int n, float *least)
 {
-	vf m[CHAINS], odd = vf_set(0);
-	for (int u = 0; u < CHAINS; u++)
-		m[u] = vf_set(INFINITY);
+	vf m[CHAINS], l[CHAINS], odd[UNROLL] = {0};
+	for (int u = 0; u < CHAINS; u++) {
+		m[u] = vf_set(-INFINITY);
+		l[u] = vf_set(INFINITY);
+	}
 	int j = 0;
 	for (; j + 4 * LANES <= n; j += 4 * LANES)
 		for (int u = 0; u < CHAINS; u++) {
 			vf x = vf_load(s + j + u * AM_VW);
-			m[u] = vf_min(x, m[u]);
-			odd = vf_fma(x, vf_set(0), odd); /* 0 times what is not finite is NaN */
+			m[u] = vf_max(x, m[u]);
+			l[u] = vf_min(x, l[u]);
+			odd[u % UNROLL] = vf_fma(x, vf_set(0), odd[u % UNROLL]); /* 0 times what is not finite is NaN */
 		}
-	for (int u = 1; u < CHAINS; u++)
-		m[0] = vf_min(m[u], m[0]);
-	float least = INFINITY, rest = 0;
+	for (int u = 1; u < CHAINS; u++) {
+		m[0] = vf_max(m[u], m[0]);
+		l[0] = vf_min(l[u], l[0]);
+	}
+	float best = -INFINITY, worst = INFINITY, rest = 0;
 	for (int i = 0; i < AM_VW; i++) {
-		least = m[0][i] < least ? m[0][i] : least;
-		rest += odd[i];
+		best = m[0][i] > best ? m[0][i] : best;
+		worst = l[0][i] < worst ? l[0][i] : worst;
+		for (int u = 0; u < UNROLL; u++)
+			rest += odd[u][i];
 	}
 	for (; j < n; j++) {
-		least = s[j] < least ? s[j] : least;
+		best = s[j] > best ? s[j] : best;
+		worst = s[j] < worst ? s[j] : worst;
 		rest += s[j] - s[j];
 	}
-	return least + rest;
+	*least = worst + rest;
+	return best;
 }
 
 /* A row without a finite maximum: all masked, or holding NaN or +inf. */
@@ -265,7 +274,8 @@ static void tally_weights(tally *t, const float *x, int n)
 static void row_tally(const float *s, int n, float *e, am_row_sums *out, void *tallied)
 {
 	enum { DEEPEST = 80, MARGIN = 4 };
-	float max = row_max(s, n), least = row_min(s, n) - max;
+	float least, max = row_range(s, n, &least);
+	least -= max;
 	if (least >= -DEEPEST && least <= 0) {
 		tally_open(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
 		if (((tally *)tallied)->form.plain) {

@@ -69,7 +69,8 @@ static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
 	t->form.shift = shift;
 	t->form.bits = 64 - count;
 	t->form.drop = 2 * count > 41 ? 2 * count - 41 : 0;
-	memset(t->bucket, 0, (size_t)(t->form.fine + TALLY_OCTAVES) * sizeof t->bucket[0]);
+	int octaves = t->form.plain ? 0 : TALLY_OCTAVES;
+	memset(t->bucket, 0, (size_t)(t->form.fine + octaves) * sizeof t->bucket[0]);
 }
 
 /* Below `first` the difference wraps and is larger than any octave's place. */
