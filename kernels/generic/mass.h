@@ -114,17 +114,20 @@ static void mass_find_bucket(mass_want *w, const mass_level *l, int g)
 	const tally *t = l->t;
 	const uint64_t *b = t->bucket + g * TALLY_GROUP;
 	int octave = mass_octave(&t->form, g), at = 0;
-	uint64_t above[TALLY_GROUP + 1] = {0};
-	for (int i = 0; i < TALLY_GROUP; i++)
-		above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
+	uint64_t above[TALLY_GROUP];
+	above[0] = 0;
 	w->passed = l->above[g];
 	w->sum = l->above_sum[g];
 	if (w->k < INT_MAX)
-		for (int i = 1; i < TALLY_GROUP; i++)
-			at += w->passed + tally_count(&t->form, above[i]) < w->k;
+		for (int i = 0; i < TALLY_GROUP - 1; i++) {
+			above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
+			at += w->passed + tally_count(&t->form, above[i + 1]) < w->k;
+		}
 	else
-		for (int i = 1; i < TALLY_GROUP; i++)
-			at += w->sum + tally_sum(&t->form, octave, above[i]) < w->next;
+		for (int i = 0; i < TALLY_GROUP - 1; i++) {
+			above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
+			at += w->sum + tally_sum(&t->form, octave, above[i + 1]) < w->next;
+		}
 	w->passed += tally_count(&t->form, above[at]);
 	w->sum += tally_sum(&t->form, octave, above[at]);
 	mass_take(w, t, octave, g * TALLY_GROUP + TALLY_GROUP - 1 - at);
@@ -170,38 +173,22 @@ static void mass_find(mass_want *w, int n, const mass_level *l, int all)
 
 enum { MASS_RANKED = 64, MASS_RANK_BITS = 6 }; /* so that sums of significands fit 31 bits */
 
-/* Of each weight of a bucket its rank, from 1, and the sum of the significands down to it. */
+/* Of each weight of a bucket its rank, from 1, and the sum of the significands down to it. In
+ * whole blocks, so that the loops have few lengths; what fills the last ranks below all. */
 typedef struct mass_ranks {
 	const float *of;
-	int n;
-	int32_t rank[MASS_RANKED], sum[MASS_RANKED];
+	int n, blocks;
 	double unit;
+	int32_t rank[MASS_RANKED], sum[MASS_RANKED];
 } mass_ranks;
 
-static void mass_rank(const float *x, int n, mass_ranks *r)
+INLINE void mass_rank_blocks(const int blocks, const int32_t *key, const int32_t *part, mass_ranks *r)
 {
-	static const int32_t iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-	int32_t key[MASS_RANKED], part[MASS_RANKED];
-	int octave = tally_key(x[0]) >> 23;
-	r->of = x;
-	r->n = n;
-	r->unit = tally_unit(octave ? octave : 1);
-	for (int j = 0; j < n; j += AM_VW) {
-		vi lane, bits;
-		memcpy(&lane, iota, sizeof lane);
-		memcpy(&bits, x + j, sizeof bits);
-		lane += j;
-		bits &= 0x7fffff;
-		vi there = lane < n, part_j = bits + (octave ? 1 << 23 : 0);
-		/* All different, equal weights in their order; beyond n larger than any. */
-		vi key_j = (((bits << MASS_RANK_BITS) + (MASS_RANKED - 1 - lane)) & there) | (INT32_MAX & ~there);
-		memcpy(key + j, &key_j, sizeof key_j);
-		memcpy(part + j, &part_j, sizeof part_j);
-	}
-	for (int j = 0; j < n; j += AM_VW) {
+	for (int j = 0; j < blocks * LANES; j += AM_VW) {
 		vi mine, rank = {0}, sum = {0};
 		memcpy(&mine, key + j, sizeof mine);
-		for (int i = 0; i < n; i++) {
+#pragma GCC unroll 16
+		for (int i = 0; i < blocks * LANES; i++) {
 			vi above = (vi){0} + key[i] >= mine;
 			rank -= above;
 			sum += above & ((vi){0} + part[i]);
@@ -211,23 +198,60 @@ static void mass_rank(const float *x, int n, mass_ranks *r)
 	}
 }
 
+static void mass_rank(const float *x, int n, mass_ranks *r)
+{
+	static const int32_t iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	int32_t key[MASS_RANKED], part[MASS_RANKED];
+	int octave = tally_key(x[0]) >> 23;
+	r->of = x;
+	r->n = n;
+	r->blocks = (n + LANES - 1) / LANES;
+	r->unit = tally_unit(octave ? octave : 1);
+	for (int j = 0; j < r->blocks * LANES; j += AM_VW) {
+		vi lane, bits;
+		memcpy(&lane, iota + j % LANES, sizeof lane);
+		memcpy(&bits, x + j, sizeof bits);
+		lane += j / LANES * LANES;
+		bits &= 0x7fffff;
+		/* All different, equal weights in their order. */
+		vi there = lane < n, key_j = (bits << MASS_RANK_BITS) + (MASS_RANKED - 1 - lane);
+		vi part_j = (bits + (octave ? 1 << 23 : 0)) & there;
+		key_j = (key_j & there) | ~there;
+		memcpy(key + j, &key_j, sizeof key_j);
+		memcpy(part + j, &part_j, sizeof part_j);
+	}
+	if (r->blocks == 1)
+		mass_rank_blocks(1, key, part, r);
+	else
+		mass_rank_blocks(r->blocks, key, part, r);
+}
+
+/* The sum of the weights of the first ranks. */
+static double mass_ranked_sum(const mass_ranks *r, int rank)
+{
+	int32_t sum = 0; /* one lane is not 0 */
+	for (int i = 0; i < r->blocks; i++)
+		for (int j = i * LANES; j < (i + 1) * LANES; j++)
+			sum |= r->rank[j] == rank ? r->sum[j] : 0;
+	return sum * r->unit;
+}
+
+/* How many of the first ranks add up to a sum; all where a rounding leaves them short of it. */
+static int mass_ranked_count(const mass_ranks *r, double sum)
+{
+	int32_t count = 1, to = (int32_t)fmin(fmax(ceil(sum / r->unit), 1), INT32_MAX);
+	for (int i = 0; i < r->blocks; i++)
+		for (int j = i * LANES; j < (i + 1) * LANES; j++)
+			count += r->sum[j] < to;
+	return count < r->n ? count : r->n;
+}
+
 static void mass_settle_ranked(mass_want *w, const mass_ranks *r)
 {
-	int rank = 0;
-	int64_t sum = 0;
-	if (w->k < INT_MAX) {
-		rank = w->k - w->passed;
-		for (int i = 0; i < r->n; i++)
-			sum += r->rank[i] == rank ? r->sum[i] : 0;
-	} else {
-		double least = fmin(fmax(ceil((w->next - w->sum) / r->unit), 1), INT32_MAX);
-		int32_t to = (int32_t)least;
-		for (int i = 0; i < r->n; i++)
-			rank += r->sum[i] < to;
-		rank += rank < r->n;
-	}
-	w->passed += rank;
-	w->sum += (double)sum * r->unit;
+	if (w->k < INT_MAX)
+		w->sum += mass_ranked_sum(r, w->k - w->passed);
+	else
+		w->passed += mass_ranked_count(r, w->next - w->sum);
 	w->settled = 1;
 }
 
@@ -308,7 +332,8 @@ static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, in
 	m = mass_gather(x, n, &l->t->form, l->mark, mixed);
 	for (int i = 0; i < m; i++)
 		apart[l->t->bucket[tally_place(&l->t->form, tally_key(mixed[i]))]++] = mixed[i];
-	mass_ranks r = {.of = NULL};
+	mass_ranks r;
+	r.of = NULL;
 	for (int i = 0, j; i < n_w; i = j) {
 		j = i + 1;
 		if (w[i].settled)

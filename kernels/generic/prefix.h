@@ -37,6 +37,11 @@ static inline void piece_lanes(const float *x, int n, int from, int to, vf *z)
 		add_part(x + j, n - j, from - j, to - j < LANES ? to - j : LANES, z);
 		j += LANES;
 	}
+	for (; j + 4 * LANES <= to; j += 4 * LANES)
+		for (int i = 0; i < UNROLL; i++) {
+			const float *y = x + j + i * AM_VW;
+			z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
+		}
 	for (; j + LANES <= to; j += LANES)
 		for (int i = 0; i < UNROLL; i++)
 			z[i] += vf_load(x + j + i * AM_VW);

@@ -31,7 +31,7 @@ static inline void vf_store(float *p, vf v)
 
 static inline vf vf_set(float x)
 {
-	return (vf){0} + x;
+	return x - (vf){0}; /* x itself: + 0 would be an addition, for the sake of -0 */
 }
 
 /* mask lane set ? a : b; a NaN that does not compare takes b. */
