@@ -7,48 +7,57 @@
 #define COUNTS_HINT "capture again with attnmeter run -k 1,16,64,256"
 #define SHADOW_HINT "capture again with attnmeter run -k 1,16,64,256 --shadow SPEC"
 
+enum {
+	LAYERS = AM_PLOT_TAKES_LAYERS,
+	HEADS = AM_PLOT_TAKES_HEADS,
+	COUNT = AM_PLOT_TAKES_K,
+	SHARE = AM_PLOT_TAKES_MASS,
+	METRIC = AM_PLOT_TAKES_METRIC,
+	CONTROL = AM_PLOT_TAKES_CONTROL
+};
+
 static const am_plot_kind kinds[] = {
-	{"entropy-heads", AM_PLOT_SET_ENTROPY, 1, "heat map of normalised entropy, layer by head",
+	{"entropy-heads", AM_PLOT_SET_ENTROPY, 1, "heat map of normalised entropy, layer by head", LAYERS | HEADS,
 	 {AM_FIELD_ENTROPY}, 1, ROWS_HINT, NULL, am_plot_entropy_heads},
-	{"entropy-position", AM_PLOT_SET_ENTROPY, 1, "entropy against query position, with quantile bands",
+	{"entropy-position", AM_PLOT_SET_ENTROPY, 1, "entropy against query position, with quantile bands", LAYERS,
 	 {AM_FIELD_ENTROPY}, 1, ROWS_HINT, NULL, am_plot_entropy_position},
-	{"distance-profile", AM_PLOT_SET_ENTROPY, 1, "attention mass by distance to the key, a line a layer",
+	{"distance-profile", AM_PLOT_SET_ENTROPY, 1, "attention mass by distance to the key, a line a layer", LAYERS,
 	 {AM_FIELD_PROFILE_DISTANCE}, 1, ROWS_HINT, NULL, am_plot_distance_profile},
-	{"attention-map", AM_PLOT_SET_ENTROPY, 1, "where heads look: mean attention by relative position",
+	{"attention-map", AM_PLOT_SET_ENTROPY, 1, "where heads look: mean attention by relative position", LAYERS | HEADS,
 	 {AM_FIELD_PROFILE_MAP, AM_FIELD_ENTROPY}, 2, "capture again with attnmeter run --map 64", NULL, am_plot_attention_map},
 
-	{"coverage-curves", AM_PLOT_SET_COVERAGE, 1, "attention mass of the k largest keys, a line a layer",
+	{"coverage-curves", AM_PLOT_SET_COVERAGE, 1, "attention mass of the k largest keys, a line a layer", LAYERS,
 	 {AM_FIELD_MASS_AT_K}, 1, COUNTS_HINT, NULL, am_plot_coverage_curves},
-	{"k-at-mass", AM_PLOT_SET_COVERAGE, 1, "heat map of the keys needed for 95 % of the mass",
+	{"k-at-mass", AM_PLOT_SET_COVERAGE, 1, "heat map of the keys needed for 95 % of the mass", LAYERS | HEADS | SHARE,
 	 {AM_FIELD_K_AT_MASS}, 1, "capture again with attnmeter run --mass 0.5,0.9,0.95,0.99", NULL, am_plot_k_at_mass},
 
-	{"recall-curves", AM_PLOT_SET_RECALL, 1, "recall of a selector against k, a line a layer; a picture a selector",
+	{"recall-curves", AM_PLOT_SET_RECALL, 1, "recall of a selector against k, a line a layer; a picture a selector", LAYERS,
 	 {AM_FIELD_MASS_AT_K}, 1, SHADOW_HINT, am_plot_check_recall, am_plot_recall_curves},
-	{"recall-selectors", AM_PLOT_SET_RECALL, 1, "recall of all selectors at equal budget",
+	{"recall-selectors", AM_PLOT_SET_RECALL, 1, "recall of all selectors at equal budget", 0,
 	 {AM_FIELD_MASS_AT_K}, 1, SHADOW_HINT, am_plot_check_recall, am_plot_recall_selectors},
-	{"recall-position", AM_PLOT_SET_RECALL, 1, "recall of all selectors against query position",
+	{"recall-position", AM_PLOT_SET_RECALL, 1, "recall of all selectors against query position", COUNT,
 	 {AM_FIELD_MASS_AT_K}, 1, SHADOW_HINT, am_plot_check_recall, am_plot_recall_position},
-	{"recall-mass", AM_PLOT_SET_RECALL, 1, "mass recall against set recall",
+	{"recall-mass", AM_PLOT_SET_RECALL, 1, "mass recall against set recall", 0,
 	 {AM_FIELD_MASS_AT_K}, 1, SHADOW_HINT, am_plot_check_recall, am_plot_recall_mass},
 
-	{"change-map", AM_PLOT_SET_COMPARE, 2, "heat map of the change of every head, with what is significant",
+	{"change-map", AM_PLOT_SET_COMPARE, 2, "heat map of the change of every head, with what is significant", LAYERS | HEADS | METRIC,
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_map},
-	{"change-forest", AM_PLOT_SET_COMPARE, 2, "change of every head with its interval",
+	{"change-forest", AM_PLOT_SET_COMPARE, 2, "change of every head with its interval", LAYERS | HEADS | METRIC,
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_forest},
-	{"change-volcano", AM_PLOT_SET_COMPARE, 2, "change of every head against how sure it is",
+	{"change-volcano", AM_PLOT_SET_COMPARE, 2, "change of every head against how sure it is", LAYERS | HEADS | METRIC,
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_volcano},
-	{"change-scatter", AM_PLOT_SET_COMPARE, 2, "heads after against heads before",
+	{"change-scatter", AM_PLOT_SET_COMPARE, 2, "heads after against heads before", LAYERS | HEADS | METRIC | CONTROL,
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_scatter},
-	{"change-position", AM_PLOT_SET_COMPARE, 2, "means before and after against query position, and their change",
+	{"change-position", AM_PLOT_SET_COMPARE, 2, "means before and after against query position, and their change", METRIC | CONTROL,
 	 {0}, 0, NULL, NULL, am_plot_change_position},
 
-	{"accuracy-k", AM_PLOT_SET_EVAL, 0, "task accuracy against the number of keys kept",
+	{"accuracy-k", AM_PLOT_SET_EVAL, 0, "task accuracy against the number of keys kept", 0,
 	 {0}, 0, NULL, am_plot_check_sweep, am_plot_accuracy_sweep},
-	{"accuracy-ratio", AM_PLOT_SET_EVAL, 0, "task accuracy against the share of the keys kept",
+	{"accuracy-ratio", AM_PLOT_SET_EVAL, 0, "task accuracy against the share of the keys kept", 0,
 	 {0}, 0, NULL, am_plot_check_sweep, am_plot_accuracy_sweep},
-	{"accuracy-precision", AM_PLOT_SET_EVAL, 0, "task accuracy against the precision of the kept set",
+	{"accuracy-precision", AM_PLOT_SET_EVAL, 0, "task accuracy against the precision of the kept set", 0,
 	 {0}, 0, NULL, am_plot_check_sweep, am_plot_accuracy_sweep},
-	{"accuracy-mass", AM_PLOT_SET_EVAL, 0, "task accuracy against the attention mass on the kept keys",
+	{"accuracy-mass", AM_PLOT_SET_EVAL, 0, "task accuracy against the attention mass on the kept keys", 0,
 	 {0}, 0, NULL, am_plot_check_sweep, am_plot_accuracy_mass},
 };
 
