@@ -38,15 +38,16 @@ static am_status bands_init(bands *b, const am_aggregate *a, am_error *err)
 	return AM_OK;
 }
 
-/* Bootstrap over the sequences of each run alone. */
+/* Bootstrap over the sequences of each run alone, as the table of that run has it. */
 static am_status fill_bands(bands *b, const am_compare_job *j, const am_compare_values *v, am_error *err)
 {
 	am_status s = AM_OK;
+	am_interval_method method = j->o->interval == AM_INTERVAL_AUTO ? AM_INTERVAL_BCA : j->o->interval;
 	for (int r = 0; r < 2; r++) {
 		const am_aggregate *a = r && j->o->unpaired ? &j->b : &j->a;
 		const int *task = r ? j->task_b : j->a.task;
 		for (int i = 0; i < b->n && !s; i++)
-			s = am_bootstrap_intervals_by(j->o->interval, v->value[r] + (size_t)am_aggregate_cell(a, i, -1, -1) * (size_t)a->n_sequence,
+			s = am_bootstrap_intervals_by(method, v->value[r] + (size_t)am_aggregate_cell(a, i, -1, -1) * (size_t)a->n_sequence,
 			                              1, task, a->n_sequence, j->n_task, j->o->aggregate.resamples,
 			                              j->o->aggregate.seed, &b->band[r][i], err);
 	}

@@ -48,7 +48,11 @@ static const am_plot_kind kinds[] = {
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_volcano},
 	{"change-scatter", AM_PLOT_SET_COMPARE, 2, "heads after against heads before", LAYERS | HEADS | METRIC | CONTROL,
 	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_scatter},
-	{"change-position", AM_PLOT_SET_COMPARE, 2, "means before and after against query position, and their change", METRIC | CONTROL,
+	{"change-densities", AM_PLOT_SET_COMPARE, 2, "densities of all rows before and after, a lane a layer", LAYERS | HEADS | METRIC,
+	 {0}, 0, NULL, am_plot_check_heads, am_plot_change_densities},
+	{"change-coverage", AM_PLOT_SET_COMPARE, 2, "attention mass of the k largest keys before and after, and the difference", LAYERS,
+	 {AM_FIELD_MASS_AT_K}, 1, COUNTS_HINT, am_plot_check_counts, am_plot_change_coverage},
+	{"change-position", AM_PLOT_SET_COMPARE, 2, "means against query position before and after, with bands, and their change", METRIC | CONTROL,
 	 {0}, 0, NULL, NULL, am_plot_change_position},
 
 	{"accuracy-k", AM_PLOT_SET_EVAL, 0, "task accuracy against the number of keys kept", 0,

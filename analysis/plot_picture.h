@@ -122,14 +122,17 @@ am_status am_plot_change_map(const am_plot_job *job, am_error *err) AM_MUST_CHEC
 am_status am_plot_change_forest(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_volcano(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_scatter(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_densities(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_coverage(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_accuracy_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_accuracy_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
-/* Whether the run shadows selectors; the metric has heads; the results have what is on the
- * x axis. */
+/* Whether the run shadows selectors and has the k asked for; the metric has heads; both runs have
+ * a k in common; the results have what is on the x axis. */
 am_status am_plot_check_recall(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_check_heads(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_check_counts(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_check_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
 #endif
