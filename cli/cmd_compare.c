@@ -1,6 +1,6 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
-#include "analysis/plot_compare.h"
+#include "analysis/plot.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/compare_output.h"
@@ -30,7 +30,7 @@ typedef struct request {
 	am_compare_paths path;
 	const char *output, *plot;
 	bool csv, json, force, quiet, pratt;
-	int by, interval;
+	int by, interval, theme;
 	metrics metrics;
 	margin margin;
 	am_compare_options compare;
@@ -181,6 +181,8 @@ static int parse(request *q, int argc, char **argv)
 		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
+		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
+		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
 	am_options o = {
@@ -238,7 +240,10 @@ static am_status draw(const request *q, am_run *const *run, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	am_status s = am_plot_comparison(run[0], run[1], &q->compare, &o, q->plot, &files, err);
+	o.theme = am_plot_theme_names()[q->theme];
+	const am_plot_request what = {.run = {run[0], run[1]}, .control = run[2], .compare = &q->compare, .options = &o,
+	                                 .dir = q->plot, .files = &files};
+	am_status s = am_plot_draw_set(AM_PLOT_SET_COMPARE, &what, err);
 	if (!q->quiet)
 		am_report_files(am_text_str(&files));
 	am_text_free(&files);
