@@ -3,8 +3,8 @@
 #ifndef AM_ANALYSIS_EVALUATION_H
 #define AM_ANALYSIS_EVALUATION_H
 
-#include "analysis/plot.h"
 #include "analysis/table.h"
+#include "base/error.h"
 
 #include <stdint.h>
 
@@ -46,10 +46,6 @@ am_status am_evaluation_pairs(const am_evaluation *e, am_table *out, am_error *e
  * samples) and against the retained mass. Dense points, which have no place in the order, are
  * left out. No rows without a sweep. */
 am_status am_evaluation_trends(const am_evaluation *e, am_table *out, am_error *err) AM_MUST_CHECK;
-
-/* Pictures of accuracy against what was swept and against retained mass, as plot.h has it. */
-am_status am_plot_evaluation(const am_evaluation *e, const am_plot_options *o, const char *dir, am_text *files,
-                             am_error *err) AM_MUST_CHECK;
 
 /* --- shared with the pictures ------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 #include "analysis/plot.h"
 
+#include "analysis/plot_changes.h"
 #include "analysis/plot_picture.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -7,34 +8,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static const am_plot_kind kinds[] = {
-	{"entropy-heads", AM_PLOT_SET_ENTROPY, "heat map of normalised entropy, layer by head",
-	 {AM_FIELD_ENTROPY}, 1, am_plot_entropy_heads},
-	{"entropy-position", AM_PLOT_SET_ENTROPY, "entropy against query position, with quantile bands",
-	 {AM_FIELD_ENTROPY}, 1, am_plot_entropy_position},
-	{"distance-profile", AM_PLOT_SET_ENTROPY, "attention mass by distance to the key, a line a layer",
-	 {AM_FIELD_PROFILE_DISTANCE}, 1, am_plot_distance_profile},
-	{"attention-map", AM_PLOT_SET_ENTROPY, "where heads look: mean attention by relative position",
-	 {AM_FIELD_PROFILE_MAP, AM_FIELD_ENTROPY}, 2, am_plot_attention_map},
-	{"coverage-curves", AM_PLOT_SET_COVERAGE, "attention mass of the k largest keys, a line a layer",
-	 {AM_FIELD_MASS_AT_K}, 1, am_plot_coverage_curves},
-	{"k-at-mass", AM_PLOT_SET_COVERAGE, "heat map of the keys needed for 95 % of the mass",
-	 {AM_FIELD_K_AT_MASS}, 1, am_plot_k_at_mass},
-	{"recall-curves", AM_PLOT_SET_RECALL, "recall of a selector against k, a line a layer; a picture a selector",
-	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_curves},
-	{"recall-selectors", AM_PLOT_SET_RECALL, "recall of all selectors at equal budget",
-	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_selectors},
-	{"recall-position", AM_PLOT_SET_RECALL, "recall of all selectors against query position",
-	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_position},
-	{"recall-mass", AM_PLOT_SET_RECALL, "mass recall against set recall",
-	 {AM_FIELD_MASS_AT_K}, 1, am_plot_recall_mass},
-};
-
-static int kind_count(void)
-{
-	return (int)(sizeof kinds / sizeof *kinds);
-}
 
 void am_plot_options_init(am_plot_options *o)
 {
@@ -92,79 +65,119 @@ static am_status make_directory(const char *dir, am_error *err)
 	return am_fail(err, AM_ERR_IO, "%s: cannot make the directory: %s", dir, strerror(e));
 }
 
-am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error *err)
+static am_status check_field(const am_plot_kind *kind, const am_run *r, am_error *err)
 {
-	am_status s = check_options(o, err);
-	return s ? s : make_directory(dir, err);
+	const am_field *f = missing_field(kind, r);
+	return f ? am_fail(err, AM_ERR_FORMAT, "%s: no %s, which the picture %s needs; %s", am_run_path(r),
+	                   am_fields[*f].path, kind->name, kind->hint)
+	         : AM_OK;
 }
 
-am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err)
+/* What the kind needs of the job. */
+static am_status check_kind(const am_plot_job *job, am_error *err)
 {
-	am_status s = check_options(o, err);
-	if (s)
-		return s;
-	if (am_run_axis_length(r, AM_AXIS_ROW) < 1)
-		return am_fail(err, AM_ERR_FORMAT, "%s: holds no rows to draw", am_run_path(r));
-	return make_directory(dir, err);
+	const am_plot_kind *kind = job->kind;
+	if (!kind->n_runs && !job->evaluation)
+		return am_fail(err, AM_ERR_FORMAT, "%s: needs task results, which no run file holds; it is drawn by "
+		               "attnmeter eval --tasks FILE --sweep LIST --plot DIR", kind->name);
+	for (int i = 0; i < kind->n_runs; i++) {
+		am_run *r = i ? job->after : job->run;
+		if (!r)
+			return am_fail(err, AM_ERR_USAGE, "%s: expected %d run%s, found %d", kind->name, kind->n_runs,
+			               kind->n_runs == 1 ? "" : "s: before and after", i);
+		am_status s = check_field(kind, r, err);
+		if (s)
+			return s;
+		if (am_run_axis_length(r, AM_AXIS_ROW) < 1)
+			return am_fail(err, AM_ERR_FORMAT, "%s: holds no rows to draw", am_run_path(r));
+	}
+	return kind->check ? kind->check(job, err) : AM_OK;
 }
 
-am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, const char *dir,
-                       am_text *files, am_error *err)
+/* A request with its defaults in place. */
+typedef struct settled {
+	am_plot_options options;
+	am_compare_options compare;
+	am_plot_changes changes;
+	am_text files;
+	am_plot_job job;
+} settled;
+
+static am_status settle(settled *s, const am_plot_request *q, am_error *err)
 {
-	const am_plot_kind *found = NULL;
-	for (int i = 0; i < kind_count() && !found; i++)
-		if (strcmp(kinds[i].name, kind) == 0)
-			found = &kinds[i];
-	if (!found)
+	memset(s, 0, sizeof *s);
+	am_plot_options_init(&s->options);
+	am_compare_options_init(&s->compare);
+	s->job = (am_plot_job){.run = q->run[0], .after = q->run[1], .evaluation = q->evaluation,
+	                       .options = q->options ? q->options : &s->options,
+	                       .compare = q->compare ? q->compare : &s->compare, .changes = &s->changes,
+	                       .dir = q->dir, .files = q->files ? q->files : &s->files};
+	return check_options(s->job.options, err);
+}
+
+static void unsettle(settled *s)
+{
+	am_plot_changes_fini(&s->changes);
+	am_text_free(&s->files);
+}
+
+am_status am_plot_draw(const char *kind, const am_plot_request *q, am_error *err)
+{
+	settled s;
+	am_status status = settle(&s, q, err);
+	if (status)
+		return status;
+	s.job.kind = am_plot_kind_find(kind);
+	if (!s.job.kind)
 		return am_fail(err, AM_ERR_USAGE, "plot: there is no picture named %s", kind);
-	const am_field *f = missing_field(found, r);
-	if (f)
-		return am_fail(err, AM_ERR_FORMAT, "%s: no %s, which the picture %s needs", am_run_path(r),
-		               am_fields[*f].path, kind);
-	am_status s = am_plot_prepare(r, o, dir, err);
-	if (s)
-		return s;
-	am_plot_job job = {r, o, dir, files};
-	return found->draw(&job, err);
+	status = check_kind(&s.job, err);
+	if (!status)
+		status = make_directory(q->dir, err);
+	if (!status)
+		status = s.job.kind->draw(&s.job, err);
+	unsettle(&s);
+	return status;
 }
 
-static am_status draw_set(am_plot_set set, am_run *r, const am_plot_options *o, const char *dir,
-                          am_text *files, am_error *err)
+/* Notes what is missing, unless that is in the nature of the run: a sweep has one axis. */
+static void leave_out(const am_plot_job *job)
 {
-	am_status s = am_plot_prepare(r, o, dir, err);
-	if (s)
-		return s;
-	am_plot_job job = {r, o, dir, files};
-	for (int i = 0; i < kind_count(); i++) {
+	const am_field *f = NULL;
+	for (int i = 0; i < job->kind->n_runs && !f; i++)
+		f = missing_field(job->kind, i ? job->after : job->run);
+	if (f && job->options->notes)
+		am_text_printf(job->options->notes, "picture %s left out: the run holds no %s\n", job->kind->name,
+		               am_fields[*f].path);
+}
+
+am_status am_plot_draw_set(am_plot_set set, const am_plot_request *q, am_error *err)
+{
+	settled s;
+	am_status status = settle(&s, q, err);
+	if (!status && q->run[0] && am_run_axis_length(q->run[0], AM_AXIS_ROW) < 1)
+		status = am_fail(err, AM_ERR_FORMAT, "%s: holds no rows to draw", am_run_path(q->run[0]));
+	if (!status)
+		status = make_directory(q->dir, err);
+	if (status)
+		return status;
+	int n;
+	const am_plot_kind *kinds = am_plot_kinds(&n);
+	for (int i = 0; i < n; i++) {
+		s.job.kind = &kinds[i];
 		if (kinds[i].set != set)
 			continue;
-		const am_field *f = missing_field(&kinds[i], r);
-		if (f) {
-			if (o->notes)
-				am_text_printf(o->notes, "picture %s left out: the run holds no %s\n",
-				               kinds[i].name, am_fields[*f].path);
+		am_error why = {0};
+		am_status unfit = check_kind(&s.job, &why);
+		if (unfit == AM_ERR_USAGE && !status)
+			status = am_fail(err, unfit, "%s", why.text);
+		else if (unfit)
+			leave_out(&s.job);
+		if (unfit)
 			continue;
-		}
 		/* One that cannot be drawn leaves its data; the others leave theirs too. */
-		am_status one = kinds[i].draw(&job, s ? NULL : err);
-		s = s ? s : one;
+		am_status one = kinds[i].draw(&s.job, status ? NULL : err);
+		status = status ? status : one;
 	}
-	return s;
-}
-
-am_status am_plot_entropy(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
-                          am_error *err)
-{
-	return draw_set(AM_PLOT_SET_ENTROPY, r, o, dir, files, err);
-}
-
-am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
-                           am_error *err)
-{
-	return draw_set(AM_PLOT_SET_COVERAGE, r, o, dir, files, err);
-}
-
-am_status am_plot_recall(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err)
-{
-	return draw_set(AM_PLOT_SET_RECALL, r, o, dir, files, err);
+	unsettle(&s);
+	return status;
 }

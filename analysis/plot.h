@@ -1,17 +1,18 @@
-/* Pictures of a run file, drawn by gnuplot in a process of its own.
+/* Pictures of run files, drawn by gnuplot in a process of its own.
  *
  * A picture NAME leaves NAME.tsv (the numbers: a header line of column names
  * with units, empty cells for undefined values), NAME.gp (a complete script that
  * reads NAME.tsv beside it), NAME.svg and NAME.png in one directory, which is
  * made when it is missing. `cd DIR && gnuplot NAME.gp` draws it again. Files of
- * these names are replaced. The same run and options give the same .tsv and .gp,
+ * these names are replaced. The same runs and options give the same .tsv and .gp,
  * byte for byte. docs/plots.md describes each picture and its columns.
  *
- * Numbers are those of the tables (entropy.h, coverage.h): rows -> sequence ->
- * task -> overall with equal weight; medians and percentiles pool rows. */
+ * Numbers are those of the tables (entropy.h, coverage.h, recall.h, compare.h): rows ->
+ * sequence -> task -> overall with equal weight; medians and percentiles pool rows. */
 #ifndef AM_ANALYSIS_PLOT_H
 #define AM_ANALYSIS_PLOT_H
 
+#include "analysis/compare.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "runfile/reader.h"
@@ -33,36 +34,60 @@ typedef struct am_plot_options {
 /* light, 1280 pixels, SVG and PNG, AUTO, three maps, position 0, no notes. */
 void am_plot_options_init(am_plot_options *o);
 
-typedef enum { AM_PLOT_SET_ENTROPY, AM_PLOT_SET_COVERAGE, AM_PLOT_SET_RECALL } am_plot_set;
+/* What is drawn together: by the table command of that name. */
+typedef enum {
+	AM_PLOT_SET_ENTROPY,
+	AM_PLOT_SET_COVERAGE,
+	AM_PLOT_SET_RECALL,
+	AM_PLOT_SET_COMPARE,
+	AM_PLOT_SET_EVAL,
+	AM_PLOT_SETS
+} am_plot_set;
+
+/* "entropy", ... */
+const char *am_plot_set_name(am_plot_set set);
 
 struct am_plot_job;
+struct am_evaluation;
 
 /* A kind of picture; one table of them, in the order of drawing. */
 typedef struct am_plot_kind {
-	const char *name; /* also the stem of its files */
+	const char *name; /* also the stem of its files; recall-curves adds -s0 and on */
 	am_plot_set set;
+	int n_runs;          /* 1, 2 (before, after), or 0: drawn from the results of eval */
 	const char *summary; /* one line for listings */
 	am_field needs[3];   /* fields without which it cannot be drawn */
 	int n_needs;
+	const char *hint; /* what to do where one is missing */
+	/* What else it needs, NULL for nothing; the detail as am_plot_draw's. */
+	am_status (*check)(const struct am_plot_job *job, am_error *err);
 	am_status (*draw)(const struct am_plot_job *job, am_error *err);
 } am_plot_kind;
 
-/* Draws one kind by name. `files` receives the paths written, a line each, also
- * those written before a failure. AM_ERR_USAGE: unknown kind or option value;
- * AM_ERR_FORMAT: the run lacks a field (named) or has no rows; AM_ERR_IO: the
- * directory, a file, or gnuplot (missing, or failed with its first error line);
- * data and script are in place even then. */
-am_status am_plot_draw(am_run *r, const char *kind, const am_plot_options *o, const char *dir,
-                       am_text *files, am_error *err) AM_MUST_CHECK;
+/* The registry, and one of it by name (NULL: none). */
+const am_plot_kind *am_plot_kinds(int *n);
+const am_plot_kind *am_plot_kind_find(const char *name);
 
-/* Draws every kind of a set that the run has the data for; a kind left out gives
- * a note. Stops at the first failure. */
-am_status am_plot_entropy(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
-                          am_error *err) AM_MUST_CHECK;
-am_status am_plot_coverage(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
-                           am_error *err) AM_MUST_CHECK;
-am_status am_plot_recall(am_run *r, const am_plot_options *o, const char *dir, am_text *files,
-                         am_error *err) AM_MUST_CHECK;
+/* What to draw from, and where to. Everything stays the caller's. */
+typedef struct am_plot_request {
+	am_run *run[2];                         /* [1] NULL where the kind takes one run */
+	const struct am_evaluation *evaluation; /* for the set EVAL alone */
+	const am_compare_options *compare;      /* its first metric is drawn; NULL: am_compare_options_init */
+	const am_plot_options *options;         /* NULL: am_plot_options_init */
+	const char *dir;
+	am_text *files; /* paths written, a line each, also those before a failure; may be NULL */
+} am_plot_request;
+
+/* Draws one kind by name. AM_ERR_USAGE: unknown kind or option value, or too few runs;
+ * AM_ERR_FORMAT: a run lacks what the kind needs (named, with what to do) or has no rows;
+ * AM_ERR_RANGE: runs that do not pair; AM_ERR_IO: the directory, a file, or gnuplot
+ * (missing, or failed with its first error line); data and script are in place even then. */
+am_status am_plot_draw(const char *kind, const am_plot_request *q, am_error *err) AM_MUST_CHECK;
+
+/* Draws every kind of a set that there is data for; a kind left out for a missing field gives
+ * a note. One that cannot be drawn does not keep the others from it; its failure is
+ * returned. Runs are compared once for all kinds. */
+am_status am_plot_draw_set(am_plot_set set, const am_plot_request *q, am_error *err) AM_MUST_CHECK;
 
 /* Has gnuplot draw a small picture as SVG and PNG into a temporary folder. Fails as the others. */
 am_status am_plot_check(am_error *err) AM_MUST_CHECK;

@@ -14,6 +14,12 @@ typedef struct axis {
 	bool mass;
 } axis;
 
+static const axis levels[] = {
+	[AM_SWEEP_K] = {"accuracy-k", "k (keys kept, log scale)", "k [keys]", false},
+	[AM_SWEEP_RATIO] = {"accuracy-ratio", "share of the keys kept (log scale)", "ratio [1]", false},
+	[AM_SWEEP_PRECISION] = {"accuracy-precision", "precision of the set (share of the exact keys)", "precision [1]", false},
+};
+
 static double x_of(const am_evaluation *e, const axis *a, int point, int group)
 {
 	if (!a->mass)
@@ -153,22 +159,25 @@ static bool has_mass(const am_evaluation *e)
 	return false;
 }
 
-am_status am_plot_evaluation(const am_evaluation *e, const am_plot_options *o, const char *dir, am_text *files,
-                             am_error *err)
+am_status am_plot_check_sweep(const am_plot_job *job, am_error *err)
 {
-	static const axis levels[] = {
-		[AM_SWEEP_K] = {"accuracy-k", "k (keys kept, log scale)", "k [keys]", false},
-		[AM_SWEEP_RATIO] = {"accuracy-ratio", "share of the keys kept (log scale)", "ratio [1]", false},
-		[AM_SWEEP_PRECISION] = {"accuracy-precision", "precision of the set (share of the exact keys)", "precision [1]", false},
-	};
-	static const axis mass = {"accuracy-mass", "attention mass on the kept keys (mean of decoded rows)", "retained_mass [1]", true};
-	am_plot_job job = {NULL, o, dir, files};
+	const am_evaluation *e = job->evaluation;
+	bool mass = !strcmp(job->kind->name, "accuracy-mass");
 	if (e->sweep == AM_SWEEP_NONE || e->n_points > AM_EVALUATION_POINTS)
 		return am_fail(err, AM_ERR_USAGE, "plot: expected a sweep of at most %d points", AM_EVALUATION_POINTS);
-	am_status s = am_plot_directory(o, dir, err);
-	if (!s)
-		s = draw(&job, e, &levels[e->sweep], err);
-	if (!s && has_mass(e))
-		s = draw(&job, e, &mass, err);
-	return s;
+	if (mass ? has_mass(e) : !strcmp(job->kind->name, levels[e->sweep].name))
+		return AM_OK;
+	return am_fail(err, AM_ERR_FORMAT, "%s: these results are of a sweep over %s%s", job->kind->name,
+	               am_sweep_name(e->sweep), mass ? " without retained mass" : "");
+}
+
+am_status am_plot_accuracy_sweep(const am_plot_job *job, am_error *err)
+{
+	return draw(job, job->evaluation, &levels[job->evaluation->sweep], err);
+}
+
+am_status am_plot_accuracy_mass(const am_plot_job *job, am_error *err)
+{
+	static const axis mass = {"accuracy-mass", "attention mass on the kept keys (mean of decoded rows)", "retained_mass [1]", true};
+	return draw(job, job->evaluation, &mass, err);
 }

@@ -11,8 +11,12 @@
 
 /* What every kind draws from and to. */
 typedef struct am_plot_job {
-	am_run *run;
+	const am_plot_kind *kind;
+	am_run *run, *after; /* after: NULL where the kind takes one run */
+	const struct am_evaluation *evaluation;
 	const am_plot_options *options;
+	const am_compare_options *compare;
+	struct am_plot_changes *changes; /* of both runs, made by the first kind that asks */
 	const char *dir;
 	am_text *files;
 } am_plot_job;
@@ -50,16 +54,10 @@ void am_picture_layers(am_picture *p, const am_plot_job *job);
  * empty. */
 void am_picture_size(am_picture *p, int height, const char *caption);
 
-/* Checks the options, refuses a run without rows and makes the directory. */
-am_status am_plot_prepare(am_run *r, const am_plot_options *o, const char *dir, am_error *err) AM_MUST_CHECK;
-
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */
 void am_picture_cell(am_picture *p, double x);
 void am_picture_end_row(am_picture *p);
-
-/* Checks the options and makes the directory, with those above it. */
-am_status am_plot_directory(const am_plot_options *o, const char *dir, am_error *err) AM_MUST_CHECK;
 
 /* Writes .tsv and .gp and runs gnuplot. `body` names a template. */
 am_status am_picture_draw(am_picture *p, const am_plot_job *job, const char *body,
@@ -101,5 +99,18 @@ am_status am_plot_recall_curves(const am_plot_job *job, am_error *err) AM_MUST_C
 am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_recall_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_recall_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_map(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_forest(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_volcano(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_scatter(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_accuracy_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_accuracy_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+
+/* Whether the run shadows selectors; the metric has heads; the results have what is on the
+ * x axis. */
+am_status am_plot_check_recall(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_check_heads(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_check_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
 #endif

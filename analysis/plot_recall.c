@@ -28,6 +28,13 @@ static am_status table_of(const am_plot_job *job, const char *selector, am_run_r
 	return am_recall_table(job->run, &o, out, err);
 }
 
+am_status am_plot_check_recall(const am_plot_job *job, am_error *err)
+{
+	return am_run_selector_count(job->run) ? AM_OK
+	                                       : am_fail(err, AM_ERR_FORMAT, "%s: shadows no selector, which the picture %s needs; %s",
+	                                                 am_run_path(job->run), job->kind->name, job->kind->hint);
+}
+
 /* The reference a selector is drawn against: the one that shares sets alike, but for exact
  * sets, which would find all of their own. */
 static am_run_reference shared_as(const am_run_selector *s)

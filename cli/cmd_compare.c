@@ -1,6 +1,6 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
-#include "analysis/plot_compare.h"
+#include "analysis/plot.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/compare_output.h"
@@ -238,7 +238,9 @@ static am_status draw(const request *q, am_run *const *run, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	am_status s = am_plot_comparison(run[0], run[1], &q->compare, &o, q->plot, &files, err);
+	const am_plot_request what = {.run = {run[0], run[1]}, .compare = &q->compare, .options = &o,
+	                                 .dir = q->plot, .files = &files};
+	am_status s = am_plot_draw_set(AM_PLOT_SET_COMPARE, &what, err);
 	if (!q->quiet)
 		am_report_files(am_text_str(&files));
 	am_text_free(&files);

@@ -39,7 +39,7 @@ int am_cmd_coverage(int argc, char **argv)
 		         "  attnmeter coverage run.h5                layers and overall\n"
 		         "  attnmeter coverage run.h5 --csv -o c.csv everything, with intervals\n"
 		         "  attnmeter coverage run.h5 --plot plots   and pictures\n",
-		.table = am_coverage_table, .text = text, .plot = am_plot_coverage,
+		.table = am_coverage_table, .text = text, .plots = AM_PLOT_SET_COVERAGE,
 	};
 	return am_table_command_run(&command, argc, argv);
 }

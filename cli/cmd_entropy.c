@@ -22,7 +22,7 @@ int am_cmd_entropy(int argc, char **argv)
 		         "  attnmeter entropy run.h5 --by head       heads too\n"
 		         "  attnmeter entropy run.h5 --by position   against query position\n"
 		         "  attnmeter entropy run.h5 --plot plots    and pictures\n",
-		.table = am_entropy_table, .text = text, .plot = am_plot_entropy,
+		.table = am_entropy_table, .text = text, .plots = AM_PLOT_SET_ENTROPY,
 	};
 	return am_table_command_run(&command, argc, argv);
 }

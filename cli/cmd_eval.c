@@ -1,5 +1,6 @@
 /* attnmeter eval: task accuracy under an attention mode, or a sweep of them. */
 #include "analysis/bootstrap.h"
+#include "analysis/plot.h"
 #include "base/clock.h"
 #include "base/datadir.h"
 #include "base/file.h"
@@ -219,7 +220,8 @@ static am_status draw(const evaluation *v, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	am_status s = am_plot_evaluation(&v->results.e, &o, v->q->plot, &files, err);
+	const am_plot_request what = {.evaluation = &v->results.e, .options = &o, .dir = v->q->plot, .files = &files};
+	am_status s = am_plot_draw_set(AM_PLOT_SET_EVAL, &what, err);
 	if (!v->q->quiet)
 		am_report_files(am_text_str(&files));
 	am_text_free(&files);

@@ -104,7 +104,7 @@ int am_cmd_recall(int argc, char **argv)
 		         "  attnmeter recall run.h5                            all selectors and references\n"
 		         "  attnmeter recall run.h5 --selector s1 --by head    one of them, per head\n"
 		         "  attnmeter recall run.h5 --min-recall 0.9           exit code 3 where a layer finds less\n",
-		.text = text, .plot = am_plot_recall, .options = options, .n_options = COUNT(options), .ctx = &q,
+		.text = text, .plots = AM_PLOT_SET_RECALL, .options = options, .n_options = COUNT(options), .ctx = &q,
 		.with_table = table, .after = check,
 	};
 	return am_table_command_run(&command, argc, argv);

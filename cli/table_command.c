@@ -143,7 +143,8 @@ static am_status draw(const am_table_command *c, const request *q, am_run *run, 
 	am_plot_options_init(&o);
 	o.min_position = q->aggregate.min_position;
 	o.notes = &notes;
-	am_status s = c->plot(run, &o, q->plot, &files, err);
+	const am_plot_request what = {.run = {run}, .options = &o, .dir = q->plot, .files = &files};
+	am_status s = am_plot_draw_set(c->plots, &what, err);
 	if (!q->quiet) {
 		am_report_notes(c->name, am_text_str(&notes));
 		am_report_files(am_text_str(&files));

@@ -15,7 +15,7 @@ typedef struct am_table_command {
 	am_status (*table)(am_run *r, const am_aggregate_options *o, am_table *out, am_error *err);
 	/* The table for people, under a line that says what it was made from. */
 	void (*text)(const am_table *t, am_text *out);
-	am_status (*plot)(am_run *r, const am_plot_options *o, const char *dir, am_text *files, am_error *err);
+	am_plot_set plots; /* what --plot draws */
 
 	/* For a command with options of its own: they go before the common ones; with_table
 	 * takes the place of `table`, and `after`, where there is one, judges the run once

@@ -34,10 +34,17 @@ static am_run *open_run(const plot_shape *x)
 	return r;
 }
 
+static am_status draw_one(am_run *r, const char *kind, const am_plot_options *o, const char *dir, am_text *files,
+                          am_error *err)
+{
+	return am_plot_draw(kind, &(am_plot_request){.run = {r}, .options = o, .dir = dir, .files = files}, err);
+}
+
 static void draw_all(am_run *r, const am_plot_options *o, const char *dir, am_text *files)
 {
 	am_error err = {0};
-	if (am_plot_entropy(r, o, dir, files, &err) || am_plot_coverage(r, o, dir, files, &err))
+	const am_plot_request q = {.run = {r}, .options = o, .dir = dir, .files = files};
+	if (am_plot_draw_set(AM_PLOT_SET_ENTROPY, &q, &err) || am_plot_draw_set(AM_PLOT_SET_COVERAGE, &q, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -116,7 +123,7 @@ static void data_only(am_run *r, const char *dir, const char *kind)
 	o.svg = o.png = false;
 	am_text files = {0};
 	am_error err = {0};
-	if (am_plot_draw(r, kind, &o, dir, &files, &err))
+	if (draw_one(r, kind, &o, dir, &files, &err))
 		fail_msg("%s", err.text);
 	assert_null(strstr(am_text_str(&files), ".svg"));
 	am_text_free(&files);
@@ -325,7 +332,7 @@ static void maps_of_all_heads(void **state)
 	o.all_maps = true;
 	am_text files = {0};
 	am_error err = {0};
-	assert_int_equal(am_plot_draw(r, "attention-map", &o, TMP "-maps", &files, &err), AM_OK);
+	assert_int_equal(draw_one(r, "attention-map", &o, TMP "-maps", &files, &err), AM_OK);
 	assert_non_null(strstr(am_text_str(&files), "attention-map-layer-0.svg"));
 	assert_non_null(strstr(am_text_str(&files), "attention-map-layer-1.png"));
 	am_text_free(&files);
@@ -359,7 +366,7 @@ static void run_without_maps(void **state)
 	o.notes = &notes;
 	o.svg = o.png = false;
 	am_error err = {0};
-	assert_int_equal(am_plot_draw(r, "attention-map", &o, TMP "-data", &files, &err), AM_ERR_FORMAT);
+	assert_int_equal(draw_one(r, "attention-map", &o, TMP "-data", &files, &err), AM_ERR_FORMAT);
 	assert_non_null(strstr(err.text, "no /profile/map, which the picture attention-map needs"));
 	draw_all(r, &o, TMP "-nomap", &files);
 	assert_null(strstr(am_text_str(&files), "attention-map"));
@@ -374,7 +381,7 @@ static void refuses(am_run *r, const char *kind, am_plot_options o, const char *
 {
 	am_text files = {0};
 	am_error err = {0};
-	assert_int_equal(am_plot_draw(r, kind, &o, dir, &files, &err), status);
+	assert_int_equal(draw_one(r, kind, &o, dir, &files, &err), status);
 	if (!strstr(err.text, detail))
 		fail_msg("\"%s\" does not say \"%s\"", err.text, detail);
 	am_text_free(&files);
@@ -411,7 +418,8 @@ static void gnuplot_missing(void **state)
 	        "gnuplot: not found; install gnuplot-nox; data and scripts are in " TMP "-missing");
 	am_error err = {0};
 	am_text files = {0};
-	assert_int_equal(am_plot_entropy(r, &o, TMP "-missing", &files, &err), AM_ERR_IO);
+	const am_plot_request q = {.run = {r}, .options = &o, .dir = TMP "-missing", .files = &files};
+	assert_int_equal(am_plot_draw_set(AM_PLOT_SET_ENTROPY, &q, &err), AM_ERR_IO);
 	assert_non_null(strstr(err.text, "gnuplot: not found"));
 	am_text_free(&files);
 	setenv("PATH", path, 1);

@@ -1,5 +1,5 @@
 /* Pictures of a comparison: their files, their numbers, and runs with little to draw. */
-#include "analysis/plot_compare.h"
+#include "analysis/plot.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "runfile_data.h"
@@ -39,7 +39,8 @@ static am_status draw(am_run *a, am_run *b, const am_compare_options *o, bool pi
 	am_plot_options_init(&p);
 	p.svg = p.png = pictures;
 	p.theme = theme;
-	am_status s = am_plot_comparison(a, b, o, &p, dir, &files, err);
+	const am_plot_request q = {.run = {a, b}, .compare = o, .options = &p, .dir = dir, .files = &files};
+	am_status s = am_plot_draw_set(AM_PLOT_SET_COMPARE, &q, err);
 	am_text_free(&files);
 	return s;
 }

@@ -271,13 +271,10 @@ static void empty_axes(void **state)
 		H5Sclose(space);
 		H5Fclose(file);
 		am_run *r = NULL;
-		am_text files = {0};
-		am_plot_options o;
-		am_plot_options_init(&o);
 		assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
-		assert_int_equal(am_plot_draw(r, cases[i].picture, &o, DIR, &files, &err), AM_ERR_FORMAT);
+		const am_plot_request q = {.run = {r}, .dir = DIR};
+		assert_int_equal(am_plot_draw(cases[i].picture, &q, &err), AM_ERR_FORMAT);
 		assert_non_null(strstr(err.text, cases[i].field));
-		am_text_free(&files);
 		am_run_close(r);
 	}
 }
