@@ -40,6 +40,7 @@ static const char *const first_look[][2] = {
 	{"show run.h5", "what the run file holds"},
 	{"entropy run.h5 --plot plots", "entropy per layer, and pictures"},
 	{"coverage run.h5 --json", "top-k mass, for a program to read"},
+	{"report run.h5 -o report", "all of it as one HTML page"},
 };
 #define N_LOOKS ((int)(sizeof first_look / sizeof first_look[0]))
 
