@@ -21,17 +21,26 @@
 
 typedef enum { AM_PLOT_AUTO, AM_PLOT_LOG, AM_PLOT_LINEAR } am_plot_scale;
 
+/* "light", "dark", "print", NULL. print is a column of a paper (3.35 inches) in greys. */
+const char *const *am_plot_theme_names(void);
+
 typedef struct am_plot_options {
-	const char *theme;      /* "light" or "dark" */
-	int png_width;          /* pixels, 320 to 8192 */
+	const char *theme;
+	int png_width;          /* pixels, 320 to 8192; 0: 1280, for print 2010 (600 an inch) */
 	bool svg, png;          /* what gnuplot draws; with neither it is not started */
 	am_plot_scale position; /* axis of query positions; AUTO: log over 16-fold spans */
 	bool all_maps;          /* attention maps of every head, a picture a layer */
 	int min_position;       /* rows at an earlier position are left out (not of profiles) */
+	/* What kinds that say so (takes) show of a run; "all layers" stays all of it. */
+	const int *layers, *heads; /* [n_layers], [n_heads] ids */
+	int n_layers, n_heads;     /* 0: all */
+	int k;                     /* number of keys of the run; 0: the kind's choice */
+	double mass;               /* share of the mass of the run; 0: the nearest to 0.95 */
+	const char *name;       /* stem of the files in place of the kind's name; NULL: that */
 	am_text *notes;         /* remarks for the user, a line each; may be NULL */
 } am_plot_options;
 
-/* light, 1280 pixels, SVG and PNG, AUTO, three maps, position 0, no notes. */
+/* light, SVG and PNG, AUTO, three maps, position 0, all layers and heads, no notes. */
 void am_plot_options_init(am_plot_options *o);
 
 /* What is drawn together: by the table command of that name. */
@@ -50,12 +59,23 @@ const char *am_plot_set_name(am_plot_set set);
 struct am_plot_job;
 struct am_evaluation;
 
+/* What of the options and requests a kind heeds beyond theme and files. */
+enum {
+	AM_PLOT_TAKES_LAYERS = 1,
+	AM_PLOT_TAKES_HEADS = 2,
+	AM_PLOT_TAKES_K = 4,
+	AM_PLOT_TAKES_MASS = 8,
+	AM_PLOT_TAKES_METRIC = 16,
+	AM_PLOT_TAKES_CONTROL = 32
+};
+
 /* A kind of picture; one table of them, in the order of drawing. */
 typedef struct am_plot_kind {
 	const char *name; /* also the stem of its files; recall-curves adds -s0 and on */
 	am_plot_set set;
 	int n_runs;          /* 1, 2 (before, after), or 0: drawn from the results of eval */
 	const char *summary; /* one line for listings */
+	unsigned takes;      /* AM_PLOT_TAKES_ */
 	am_field needs[3];   /* fields without which it cannot be drawn */
 	int n_needs;
 	const char *hint; /* what to do where one is missing */
@@ -71,6 +91,7 @@ const am_plot_kind *am_plot_kind_find(const char *name);
 /* What to draw from, and where to. Everything stays the caller's. */
 typedef struct am_plot_request {
 	am_run *run[2];                         /* [1] NULL where the kind takes one run */
+	am_run *control;                        /* a third run that pairs with both, or NULL */
 	const struct am_evaluation *evaluation; /* for the set EVAL alone */
 	const am_compare_options *compare;      /* its first metric is drawn; NULL: am_compare_options_init */
 	const am_plot_options *options;         /* NULL: am_plot_options_init */
@@ -78,8 +99,8 @@ typedef struct am_plot_request {
 	am_text *files; /* paths written, a line each, also those before a failure; may be NULL */
 } am_plot_request;
 
-/* Draws one kind by name. AM_ERR_USAGE: unknown kind or option value, or too few runs;
- * AM_ERR_FORMAT: a run lacks what the kind needs (named, with what to do) or has no rows;
+/* Draws one kind by name. AM_ERR_USAGE: unknown kind or option value, an option that the
+ * kind does not take, or too few runs; AM_ERR_FORMAT: a run lacks what the kind needs (named, with what to do) or has no rows;
  * AM_ERR_RANGE: runs that do not pair; AM_ERR_IO: the directory, a file, or gnuplot
  * (missing, or failed with its first error line); data and script are in place even then. */
 am_status am_plot_draw(const char *kind, const am_plot_request *q, am_error *err) AM_MUST_CHECK;

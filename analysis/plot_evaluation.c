@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#define HEIGHT 398 /* SVG units */
-
 /* What stands on the x axis. */
 typedef struct axis {
 	const char *name;  /* of the picture */
@@ -144,7 +142,8 @@ static am_status draw(const am_plot_job *job, const am_evaluation *e, const axis
 		am_picture_string(&pic, "subtitle", "%d sample%s; bars are 95 %% intervals (Wilson; bootstrap for the mean)",
 		                  e->n_samples, e->n_samples == 1 ? "" : "s");
 		am_picture_string(&pic, "x_label", "%s", a->label);
-		am_picture_size(&pic, HEIGHT, "");
+		am_picture_key(&pic, job, 0, (e->n_groups + (e->n_groups > 1) + 2) / 2);
+		am_picture_size(&pic, job->page->narrow ? 150 : 282, "");
 		s = am_picture_draw(&pic, job, "accuracy", err);
 	}
 	am_picture_fini(&pic);

@@ -3,11 +3,13 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* A layer x head grid of a picture. */
 typedef struct heat {
 	int L, H;
-	const double *layers, *heads; /* [L], [H] ids */
+	const am_plot_job *job;
+	const am_plot_chosen *layers, *heads; /* L and H of them */
 	double *cells;                /* [L][H], NaN where undefined */
 	double overall;               /* of all heads, NaN when undefined */
 	am_aggregate rows;
@@ -16,10 +18,7 @@ typedef struct heat {
 
 static am_status heat_open(heat *h, const am_plot_job *job, const char *name, am_error *err)
 {
-	*h = (heat){.L = (int)am_run_axis_length(job->run, AM_AXIS_LAYER),
-	            .H = (int)am_run_axis_length(job->run, AM_AXIS_HEAD),
-	            .layers = am_run_axis_values(job->run, AM_AXIS_LAYER),
-	            .heads = am_run_axis_values(job->run, AM_AXIS_HEAD)};
+	*h = (heat){.L = job->layers->n, .H = job->heads->n, .job = job, .layers = job->layers, .heads = job->heads};
 	am_picture_init(&h->picture, name);
 	h->cells = am_alloc((size_t)h->L * (size_t)h->H, sizeof *h->cells);
 	if (!h->cells)
@@ -42,37 +41,43 @@ static void put_data(heat *h, const char *header)
 		for (int k = 0; k < h->H; k++) {
 			am_picture_cell(p, l);
 			am_picture_cell(p, k);
-			am_picture_cell(p, h->layers[l]);
-			am_picture_cell(p, h->heads[k]);
+			am_picture_cell(p, h->layers->id[l]);
+			am_picture_cell(p, h->heads->id[k]);
 			am_picture_cell(p, h->cells[l * h->H + k]);
 			am_picture_end_row(p);
 		}
 	}
 }
 
-/* Cells as high as wide up to 34 units, at most 560 units in all. */
-static int plot_height(const heat *h)
+int am_picture_grid(const am_plot_job *job, int layers, int heads, bool *text)
 {
-	double side = fmin(fmin(472.0 / h->H, 34), 560.0 / h->L);
-	return (int)fmax(side * h->L, 170);
+	bool narrow = job->page->narrow;
+	double width = narrow ? 222 : 472; /* as the templates leave */
+	double side = fmin(fmin(width / heads, narrow ? 26 : 34), (narrow ? 400.0 : 560.0) / layers);
+	int height = (int)fmax(side * layers, narrow ? 120 : 170);
+	*text = width / heads >= (narrow ? 24 : 33) && height / layers >= (narrow ? 12 : 15);
+	return height;
 }
 
-/* cell_format: gnuplot expression of a cell's x; reason: the caption when a cell
- * is blank. */
+/* cell_format: gnuplot expression of a cell's x; reason: why a cell may be
+ * blank, for the caption. */
 static void put_layout(heat *h, const char *cell_format, const char *reason)
 {
-	int height = plot_height(h);
+	bool text;
+	int height = am_picture_grid(h->job, h->L, h->H, &text);
 	am_picture *p = &h->picture;
 	am_picture_word(p, "rows", "%d", h->L);
 	am_picture_word(p, "columns", "%d", h->H);
-	am_picture_ticks(p, "head_ticks", h->heads, h->H, 16);
-	am_picture_ticks(p, "layer_ticks", h->layers, h->L, height / 14);
-	am_picture_word(p, "cell_text", "%d", h->H <= 14 && height / h->L >= 15);
+	am_picture_ticks(p, "head_ticks", h->heads->id, h->H, 16);
+	am_picture_ticks(p, "layer_ticks", h->layers->id, h->L, height / 14);
+	am_picture_word(p, "cell_text", "%d", text);
 	am_picture_word(p, "cell_format", "%s", cell_format);
 	bool blank = false;
 	for (int i = 0; i < h->L * h->H; i++)
 		blank |= !isfinite(h->cells[i]);
-	am_picture_size(p, height + 116, blank ? reason : "");
+	char caption[128];
+	snprintf(caption, sizeof caption, "%s: undefined (%s).", h->job->theme->undefined, reason);
+	am_picture_size(p, height, blank ? caption : "");
 }
 
 static am_status fill_entropy(heat *h, am_error *err)
@@ -83,7 +88,7 @@ static am_status fill_entropy(heat *h, am_error *err)
 		return s;
 	for (int l = 0; l < h->L; l++)
 		for (int k = 0; k < h->H; k++)
-			h->cells[l * h->H + k] = am_plot_mean(&h->rows, &m, 0, l, k);
+			h->cells[l * h->H + k] = am_plot_mean(&h->rows, &m, 0, h->layers->index[l], h->heads->index[k]);
 	h->overall = am_plot_mean(&h->rows, &m, 0, -1, -1);
 	am_means_fini(&m);
 	return AM_OK;
@@ -100,7 +105,7 @@ am_status am_plot_entropy_heads(const am_plot_job *job, am_error *err)
 	if (!s) {
 		am_plot_describe_rows(&h.rows, &rows);
 		put_data(&h, "entropy_normalised [1]");
-		put_layout(&h, "sprintf('%.2f', x)", "Grey: undefined (no row sees two keys or more, or not a number).");
+		put_layout(&h, "sprintf('%.2f', x)", "no row sees two keys or more, or not a number");
 		am_picture_word(p, "summary", "Normalised attention entropy of every head");
 		am_picture_string(p, "title", "Normalised attention entropy H / ln n");
 		if (isfinite(h.overall))
@@ -116,13 +121,13 @@ am_status am_plot_entropy_heads(const am_plot_job *job, am_error *err)
 	return s;
 }
 
-/* Index of the captured mass nearest to 0.95. */
-static int nearest_mass(const am_run *r)
+/* Index of the captured mass nearest to a share. */
+static int nearest_mass(const am_run *r, double to)
 {
 	const double *tau = am_run_axis_values(r, AM_AXIS_MASS);
 	int best = 0;
 	for (int i = 1; i < (int)am_run_axis_length(r, AM_AXIS_MASS); i++)
-		if (fabs(tau[i] - 0.95) < fabs(tau[best] - 0.95))
+		if (fabs(tau[i] - to) < fabs(tau[best] - to))
 			best = i;
 	return best;
 }
@@ -136,7 +141,7 @@ static am_status fill_k(heat *h, int mass, am_error *err)
 	const double *of_mass = k + (size_t)mass * (size_t)am_aggregate_cells(&h->rows);
 	for (int l = 0; l < h->L; l++)
 		for (int i = 0; i < h->H; i++)
-			h->cells[l * h->H + i] = of_mass[am_aggregate_cell(&h->rows, 0, l, i)];
+			h->cells[l * h->H + i] = of_mass[am_aggregate_cell(&h->rows, 0, h->layers->index[l], h->heads->index[i])];
 	h->overall = of_mass[am_aggregate_cell(&h->rows, 0, -1, -1)];
 	am_free(k);
 	return AM_OK;
@@ -159,8 +164,11 @@ am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err)
 	heat h;
 	am_text rows = {0};
 	am_picture *p = &h.picture;
-	int mass = nearest_mass(job->run);
+	double wanted = job->options->mass;
+	int mass = nearest_mass(job->run, wanted > 0 ? wanted : 0.95);
 	double tau = am_run_axis_values(job->run, AM_AXIS_MASS)[mass];
+	if (wanted > 0 && fabs(tau - wanted) > 1e-9)
+		return am_fail(err, AM_ERR_RANGE, "%s: holds no mass of %g; the nearest is %g", am_run_path(job->run), wanted, tau);
 	am_status s = heat_open(&h, job, "k-at-mass", err);
 	if (!s)
 		s = fill_k(&h, mass, err);
@@ -168,7 +176,7 @@ am_status am_plot_k_at_mass(const am_plot_job *job, am_error *err)
 		am_plot_describe_rows(&h.rows, &rows);
 		put_data(&h, "k_median [keys]");
 		put_layout(&h, "sprintf(x < 100 ? '%.3g' : '%.0f', x)",
-		           "Grey: undefined (the mass was not reached, or not a number).");
+		           "the mass was not reached, or not a number");
 		put_k_scale(&h);
 		am_picture_word(p, "summary", "Keys needed for a mass of %.6g, every head", tau);
 		am_picture_string(p, "title", "Keys needed for %.6g %% of the attention mass", 100 * tau);

@@ -5,20 +5,26 @@
 #include <math.h>
 #include <stdint.h>
 
-#define LINES_HEIGHT 398 /* SVG units */
+/* Units between the header and the axis. */
+static int lines_height(const am_plot_job *job)
+{
+	return job->page->narrow ? 150 : 282;
+}
 
 void am_picture_layers(am_picture *p, const am_plot_job *job)
 {
-	int n = (int)am_run_axis_length(job->run, AM_AXIS_LAYER);
-	const double *ids = am_run_axis_values(job->run, AM_AXIS_LAYER);
+	int n = job->layers->n;
+	const double *ids = job->layers->id;
 	am_text list = {0};
 	for (int i = 0; i < n; i++)
 		am_text_printf(&list, "%s%.0f", i ? " " : "", ids[i]);
 	am_picture_word(p, "layers", "%s", am_text_str(&list));
 	am_text_free(&list);
-	am_picture_word(p, "overall", "%d", n > 1);
+	bool overall = am_run_axis_length(job->run, AM_AXIS_LAYER) > 1;
+	am_picture_word(p, "overall", "%d", overall);
 	am_picture_word(p, "layer_titles", "%d", n <= MOST_IN_KEY);
 	am_picture_ticks(p, "bar_ticks", ids, n, 12);
+	am_picture_key(p, job, 0, ((n <= MOST_IN_KEY ? n : 0) + overall + 1 + 2) / 3);
 }
 
 /* The curve of a layer index, of all layers when it is -1. */
@@ -37,13 +43,13 @@ static void put_curve(am_picture *p, const am_aggregate *a, const am_means *mass
 	}
 }
 
-static void put_curves(am_picture *p, const am_aggregate *a, const am_means *mass)
+static void put_curves(am_picture *p, const am_plot_job *job, const am_aggregate *a, const am_means *mass)
 {
 	const double *k = am_run_axis_values(a->run, AM_AXIS_K);
 	double low = k[0], high = k[mass->inner - 1];
 	am_text_puts(&p->data, "layer\tk [keys]\tmass [1]\n");
-	for (int l = 0; l < a->n_layer; l++) {
-		put_curve(p, a, mass, l);
+	for (int i = 0; i < job->layers->n; i++) {
+		put_curve(p, a, mass, job->layers->index[i]);
 		am_picture_end_row(p); /* a blank line ends a curve */
 	}
 	put_curve(p, a, mass, -1);
@@ -62,15 +68,15 @@ static am_status draw_curves(am_picture *p, const am_plot_job *job, am_aggregate
 	am_plot_describe_rows(a, &rows);
 	am_plot_describe_heads(job, &heads);
 	am_picture_layers(p, job);
-	put_curves(p, a, &mass);
+	put_curves(p, job, a, &mass);
 	am_picture_word(p, "summary", "Attention mass of the k largest keys, a line a layer");
 	am_picture_string(p, "title", "Top-k mass coverage");
 	am_picture_string(p, "subtitle", "Mean over the heads of a layer and %s (%s)", am_text_str(&rows),
 	                  am_text_str(&heads));
-	am_picture_size(p, LINES_HEIGHT, "Rows with at most k visible keys count as 1.");
+	am_picture_size(p, lines_height(job), "Rows with at most k visible keys count as 1.");
 	am_picture_string(p, "x_label", "k (largest keys kept, log scale)");
 	am_picture_string(p, "y_label", "attention mass kept");
-	am_picture_word(p, "reference", "0.95");
+	am_picture_word(p, "reference", "0.95"); /* has its place in the key of am_picture_layers */
 	am_picture_word(p, "x", "2");
 	am_picture_word(p, "y", "3");
 	am_text_free(&rows);
@@ -122,13 +128,13 @@ static void put_profile(am_picture *p, const am_plot_job *job, const float *prof
 {
 	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
 	int64_t B = am_run_axis_length(job->run, AM_AXIS_DISTANCE_BIN);
-	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
 	am_text_puts(&p->data, "layer\tbin\tdistance_low [tokens]\tdistance_high [tokens]\tmass [1]\n");
-	for (int64_t l = 0; l < L; l++) {
+	for (int i = 0; i < job->layers->n; i++) {
+		int64_t l = job->layers->index[i];
 		for (int64_t b = 0; b < B; b++) {
 			for (int64_t h = 0; h < H; h++)
 				scratch[h] = profile[(l * H + h) * B + b];
-			am_text_printf(&p->data, "%.0f", layers[l]);
+			am_text_printf(&p->data, "%.0f", job->layers->id[i]);
 			put_profile_row(p, b, mean_finite(scratch, H));
 		}
 		am_picture_end_row(p);
@@ -141,11 +147,12 @@ static void put_profile(am_picture *p, const am_plot_job *job, const float *prof
 	}
 }
 
-/* Bins are named by their lower ends, every second one when there are many. */
-static void put_distance_axis(am_picture *p, int64_t bins)
+/* Bins are named by their lower ends, every second one (narrow: or fourth) when there are many. */
+static void put_distance_axis(am_picture *p, const am_plot_job *job, int64_t bins)
 {
 	am_text ticks = {0};
-	for (int64_t b = 0; b < bins; b += b && bins > 12 ? 2 : 1)
+	int step = bins > 12 ? 2 : 1;
+	for (int64_t b = 0; b < bins; b += b ? job->page->narrow ? 2 * step : step : 1)
 		am_text_printf(&ticks, "%s'%.0f' %d", b ? ", " : "", b ? ldexp(1, (int)b - 1) : 0, (int)b);
 	am_picture_word(p, "axes", "set xtics (%s)\nset xrange [-0.5:%d.5]\nset yrange [0:*]",
 	                am_text_str(&ticks), (int)bins - 1);
@@ -171,12 +178,12 @@ am_status am_plot_distance_profile(const am_plot_job *job, am_error *err)
 	if (!s) {
 		am_picture_layers(&p, job);
 		put_profile(&p, job, profile, scratch);
-		put_distance_axis(&p, shape[2]);
+		put_distance_axis(&p, job, shape[2]);
 		am_picture_word(&p, "summary", "Mean attention mass by distance from query to key");
 		am_picture_string(&p, "title", "Attention mass by distance to the key");
 		am_picture_string(&p, "subtitle", "Mean over the heads of a layer and all captured rows (%s)",
 		                  am_text_str(&names));
-		am_picture_size(&p, LINES_HEIGHT, "Bins are [1, 2), [2, 4), [4, 8), ... tokens, named by their lower "
+		am_picture_size(&p, lines_height(job), "Bins are [1, 2), [2, 4), [4, 8), ... tokens, named by their lower "
 		                "ends; early rows do not reach far bins.");
 		am_picture_string(&p, "x_label", "distance from query to key (tokens, log2 bins)");
 		am_picture_string(&p, "y_label", "mean attention mass in a bin");

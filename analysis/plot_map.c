@@ -41,11 +41,12 @@ static am_status rank_heads(const am_plot_job *job, panel *all, int *n, am_error
 		return s;
 	s = am_plot_means(&a, AM_FIELD_ENTROPY, AM_MEANS_NORMALISED, &m, err);
 	if (!s) {
-		int heads = a.n_layer * a.n_head;
+		int H = job->heads->n, heads = job->layers->n * H;
 		*n = 0;
 		for (int i = 0; i < heads; i++) {
-			double x = am_plot_mean(&a, &m, 0, i / a.n_head, i % a.n_head);
-			all[i] = (panel){i / a.n_head, i % a.n_head, x};
+			int layer = job->layers->index[i / H], head = job->heads->index[i % H];
+			double x = am_plot_mean(&a, &m, 0, layer, head);
+			all[i] = (panel){layer, head, x};
 			*n += isfinite(x);
 		}
 		qsort(all, (size_t)heads, sizeof *all, by_entropy);
@@ -139,12 +140,13 @@ static void put_names(am_picture *p, const am_plot_job *job, const panel *panels
 {
 	const double *layers = am_run_axis_values(job->run, AM_AXIS_LAYER);
 	const double *heads = am_run_axis_values(job->run, AM_AXIS_HEAD);
+	bool narrow = job->page->narrow;
 	am_text names = {0};
 	for (int i = 0; i < n; i++) {
 		am_text_puts(&names, i ? ", '" : "'");
 		if (!job->options->all_maps)
-			am_text_printf(&names, "layer %.0f ", layers[panels[i].layer]);
-		am_text_printf(&names, "head %.0f", heads[panels[i].head]);
+			am_text_printf(&names, narrow ? "L%.0f " : "layer %.0f ", layers[panels[i].layer]);
+		am_text_printf(&names, narrow ? "H%.0f" : "head %.0f", heads[panels[i].head]);
 		if (isfinite(panels[i].entropy))
 			am_text_printf(&names, ": %.3f", panels[i].entropy);
 		am_text_puts(&names, "'");
@@ -154,23 +156,26 @@ static void put_names(am_picture *p, const am_plot_job *job, const panel *panels
 }
 
 /* Panels in a row, and the side of one in units. */
-static void put_layout(am_picture *p, int n, int M)
+static void put_layout(am_picture *p, const am_plot_job *job, int n, int M)
 {
-	int across = n <= 3 ? n : n <= 16 ? 4 : 8;
-	int gap = across <= 4 ? 22 : 10, side = across == 1 ? 320 : (484 - gap * (across - 1)) / across;
-	int down = (n + across - 1) / across;
+	bool narrow = job->page->narrow;
+	int across = narrow ? (n <= 2 ? n : n <= 4 ? 2 : 4) : n <= 3 ? n : n <= 16 ? 4 : 8;
+	int gap = across <= 4 && !narrow ? 22 : 10, room = narrow ? 212 : 484;
+	int side = across == 1 ? room * 2 / 3 : (room - gap * (across - 1)) / across;
+	int down = (n + across - 1) / across, row_gap = narrow ? 28 : 34, name_gap = narrow ? 14 : 18;
 	char caption[160];
 	snprintf(caption, sizeof caption, "Above the diagonal: no keys. Cells: 1/%d of the text each way. "
-	         "Grey: no rows. Less than the scale: darkest.", M);
-	am_picture_size(p, 62 + down * (side + 34) + 40, caption);
+	         "%s: no rows. Less than the scale: %s.", M, job->theme->undefined, job->theme->lowest);
+	am_picture_size(p, down * side + (down - 1) * row_gap + name_gap, caption);
+	am_picture_word(p, "row_gap", "%d", row_gap);
 	am_picture_word(p, "panels", "%d", n);
-	am_picture_word(p, "x_ticks", "%s", across <= 4 ? "0, 0.5, 1" : "0, 0.5"); /* room for no more */
+	am_picture_word(p, "x_ticks", "%s", across <= (narrow ? 2 : 4) ? "0, 0.5, 1" : "0, 0.5"); /* room for no more */
 	am_picture_word(p, "gap", "%d", gap);
 	am_picture_word(p, "across", "%d", across);
 	am_picture_word(p, "cells", "%d", M);
 	am_picture_word(p, "panel_size", "%d", side);
 	am_picture_word(p, "bar_height", "%d", down > 1 && side < 160 ? 160 : side);
-	am_picture_word(p, "name_size", "%d", across > 4 ? 9 : 11);
+	am_picture_word(p, "name_font", "%s", across > 4 ? "least" : "small");
 	/* A decade or two below what uniform attention puts into a cell. */
 	am_picture_word(p, "floor", "1e%d", (int)floor(-log10(M)) - 2);
 }
@@ -185,7 +190,7 @@ static am_status draw_panels(am_picture *p, const am_plot_job *job, const panel 
 		s = put_cells(p, job, &panels[i], g, err);
 	if (s)
 		return s;
-	put_layout(p, n, g->cells);
+	put_layout(p, job, n, g->cells);
 	put_names(p, job, panels, n);
 	am_picture_word(p, "summary", "Mean attention by relative position of query and key");
 	return am_picture_draw(p, job, "map", err);
@@ -214,13 +219,13 @@ static am_status draw_picked(const am_plot_job *job, const panel *all, int n, co
 /* Every head, a picture a layer: attention-map-layer-0, ... */
 static am_status draw_layer(const am_plot_job *job, int layer, const grid *g, am_error *err)
 {
-	int H = (int)am_run_axis_length(job->run, AM_AXIS_HEAD);
+	int H = job->heads->n;
 	double id = am_run_axis_values(job->run, AM_AXIS_LAYER)[layer];
 	panel *panels = am_calloc((size_t)H, sizeof *panels);
 	if (!panels)
 		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
 	for (int h = 0; h < H; h++)
-		panels[h] = (panel){layer, h, NAN};
+		panels[h] = (panel){layer, job->heads->index[h], NAN};
 	char name[64];
 	snprintf(name, sizeof name, "attention-map-layer-%.0f", id);
 	am_picture p;
@@ -235,8 +240,7 @@ static am_status draw_layer(const am_plot_job *job, int layer, const grid *g, am
 
 static am_status draw_few(const am_plot_job *job, const grid *g, am_error *err)
 {
-	int64_t L = am_run_axis_length(job->run, AM_AXIS_LAYER), H = am_run_axis_length(job->run, AM_AXIS_HEAD);
-	panel *all = am_calloc((size_t)(L * H), sizeof *all);
+	panel *all = am_calloc((size_t)job->layers->n * (size_t)job->heads->n, sizeof *all);
 	if (!all)
 		return am_fail(err, AM_ERR_MEMORY, "attention map: out of memory");
 	int n;
@@ -261,8 +265,8 @@ am_status am_plot_attention_map(const am_plot_job *job, am_error *err)
 	am_status s = count_cells(job, M, &g.cells, err);
 	if (!s && !job->options->all_maps)
 		s = draw_few(job, &g, err);
-	for (int l = 0; job->options->all_maps && l < (int)shape[0] && !s; l++)
-		s = draw_layer(job, l, &g, err);
+	for (int i = 0; job->options->all_maps && i < job->layers->n && !s; i++)
+		s = draw_layer(job, job->layers->index[i], &g, err);
 	am_free(g.map);
 	return s;
 }

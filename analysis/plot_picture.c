@@ -10,28 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Palettes are viridis (heat maps) and viridis without the end that is close to
- * the page (a line a layer): even steps in lightness, safe for colour-blind eyes. */
-#define VIRIDIS \
-	"0 '#440154', 1 '#482878', 2 '#3e4a89', 3 '#31688e', 4 '#26828e', 5 '#1f9e89', " \
-	"6 '#35b779', 7 '#6ece58', 8 '#b5de2b', 9 '#fde725'"
-
-static const struct theme {
-	const char *name;
-	const char *words[11][2];
-} themes[] = {
-	{"light",
-	 {{"background", "#ffffff"}, {"foreground", "#1a1a1a"}, {"muted", "#595959"}, {"faint", "#e4e4e4"},
-	  {"undefined", "#bdbdbd"}, {"median", "#08306b"}, {"inner", "#6baed6"}, {"outer", "#c6dbef"},
-	  {"limit", "#d55e00"}, {"palette", VIRIDIS},
-	  {"ramp", "0 '#440154', 1 '#3e4a89', 2 '#26828e', 3 '#35b779', 4 '#a0da39'"}}},
-	{"dark",
-	 {{"background", "#16181d"}, {"foreground", "#f0f0f0"}, {"muted", "#a8a8a8"}, {"faint", "#363a42"},
-	  {"undefined", "#6b6b6b"}, {"median", "#f7fbff"}, {"inner", "#4292c6"}, {"outer", "#08519c"},
-	  {"limit", "#e69f00"}, {"palette", VIRIDIS},
-	  {"ramp", "0 '#5b6bb5', 1 '#31879e', 2 '#26ad81', 3 '#8bd646', 4 '#fde725'"}}},
-};
-
 static am_text *word(am_picture *p, const char *key)
 {
 	for (int i = 0; i < p->n_words; i++)
@@ -55,13 +33,13 @@ static am_text *fresh_word(am_picture *p, const char *key)
 void am_picture_init(am_picture *p, const char *name)
 {
 	*p = (am_picture){.name = name};
-	am_picture_word(p, "name", "%s", name);
 	am_picture_word(p, "remarks", "%s", "");
 }
 
 void am_picture_fini(am_picture *p)
 {
 	am_text_free(&p->data);
+	am_text_free(&p->stem);
 	for (int i = 0; i < p->n_words; i++)
 		am_text_free(&p->words[i].value);
 	*p = (am_picture){0};
@@ -105,12 +83,16 @@ void am_picture_string(am_picture *p, const char *key, const char *fmt, ...)
 	am_text_puts(t, "'");
 }
 
-void am_picture_size(am_picture *p, int height, const char *caption)
+void am_picture_size(am_picture *p, int inner, const char *caption)
 {
-	int caption_height = *caption ? 24 : 0;
-	am_picture_word(p, "height", "%d", height + caption_height);
-	am_picture_word(p, "caption_height", "%d", caption_height);
+	p->inner = inner;
 	am_picture_string(p, "caption", "%s", caption);
+}
+
+void am_picture_key(am_picture *p, const am_plot_job *job, int wide, int narrow)
+{
+	int lines = job->page->narrow ? narrow : wide;
+	p->key_height = lines ? job->page->key_step * lines + (job->page->narrow ? 3 : 8) : 0;
 }
 
 void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most)
@@ -184,12 +166,58 @@ static void expand(am_picture *p, const char *template, am_text *out)
 	}
 }
 
+/* Breaks the quoted string of a word at blanks into lines of at most `room` letters, as a
+ * gnuplot expression; returns the lines. */
+static int wrap(am_picture *p, const char *key, int room)
+{
+	am_text *t = word(p, key);
+	am_text out = {0};
+	const char *s = am_text_str(t) + 1, *end = am_text_str(t) + t->size - 1;
+	int lines = 1;
+	while (end - s > room) {
+		const char *cut = s + room;
+		while (cut > s && *cut != ' ')
+			cut--;
+		if (cut == s)
+			break;
+		am_text_printf(&out, "'%.*s'.\"\\n\".", (int)(cut - s), s);
+		s = cut + 1;
+		lines++;
+	}
+	am_text_printf(&out, "'%.*s'", (int)(end - s), s);
+	out.failed |= t->failed;
+	am_text_free(t);
+	*t = out;
+	return lines;
+}
+
+/* From top to bottom: title, subtitle, key, plot, axis, caption. */
+static void lay_out(am_picture *p, const am_plot_page *g)
+{
+	int titles = wrap(p, "title", g->room[0]), subtitles = wrap(p, "subtitle", g->room[1]);
+	int captions = wrap(p, "caption", g->room[2]);
+	bool empty = !strcmp(am_text_str(word(p, "caption")), "''");
+	int subtitle = g->title[0] + g->title[1] * (titles - 1) + g->title[2];
+	int header = subtitle + g->subtitle[0] * (subtitles - 1) + g->subtitle[1];
+	int caption = empty ? 0 : g->caption[0] + g->caption[1] * (captions - 1);
+	am_picture_word(p, "width", "%d", g->width);
+	am_picture_word(p, "height", "%d", header + p->key_height + p->inner + g->axis + caption);
+	am_picture_word(p, "title_y", "%d", g->title[0]);
+	am_picture_word(p, "subtitle_y", "%d", subtitle);
+	am_picture_word(p, "header", "%d", header);
+	am_picture_word(p, "top", "%d", header + p->key_height);
+	am_picture_word(p, "axis_height", "%d", g->axis);
+	am_picture_word(p, "caption_height", "%d", caption);
+	am_picture_word(p, "caption_y", "%d", g->caption[2] + g->caption[1] * (captions - 1));
+}
+
 static void set_options(am_picture *p, const am_plot_options *o)
 {
-	const struct theme *t = &themes[strcmp(o->theme, themes[0].name) != 0];
-	for (size_t i = 0; i < sizeof t->words / sizeof *t->words; i++)
+	const am_plot_theme *t = am_plot_theme_find(o->theme);
+	lay_out(p, &t->page);
+	for (int i = 0; i < AM_THEME_WORDS && t->words[i][0]; i++)
 		am_picture_word(p, t->words[i][0], "%s", t->words[i][1]);
-	am_picture_word(p, "pixels", "%d", o->png_width);
+	am_picture_word(p, "pixels", "%d", o->png_width ? o->png_width : t->png_width);
 	am_picture_word(p, "formats", "%s%s", o->svg ? "svg " : "", o->png ? "png" : "");
 }
 
@@ -202,9 +230,24 @@ static am_status list_pictures(const am_plot_job *job, const char *name, am_erro
 	return am_text_ok(job->files) ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", name);
 }
 
+/* The kind's name in that of the picture gives way to the name asked for: recall-curves-s0. */
+static void rename_picture(am_picture *p, const am_plot_job *job)
+{
+	const char *kind = job->kind->name, *rest = p->name;
+	if (!job->options->name)
+		return;
+	if (!strncmp(rest, kind, strlen(kind)))
+		rest += strlen(kind);
+	am_text_printf(&p->stem, "%s%s", job->options->name, rest);
+	p->name = am_text_str(&p->stem);
+}
+
 am_status am_picture_draw(am_picture *p, const am_plot_job *job, const char *body, am_error *err)
 {
 	am_text script = {0}, file = {0};
+	rename_picture(p, job);
+	am_picture_string(p, "file", "%s.tsv", p->name);
+	am_picture_string(p, "stem", "%s.", p->name);
 	set_options(p, job->options);
 	expand(p, am_plot_template("head"), &script);
 	expand(p, am_plot_template(body), &script);

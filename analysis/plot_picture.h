@@ -8,11 +8,23 @@
 
 #include "analysis/aggregate.h"
 #include "analysis/plot.h"
+#include "analysis/plot_theme.h"
+
+/* Layers or heads to be shown, in the order of the run. */
+typedef struct am_plot_chosen {
+	int n;
+	int *index; /* [n] along the axis */
+	double *id; /* [n] */
+} am_plot_chosen;
 
 /* What every kind draws from and to. */
 typedef struct am_plot_job {
 	const am_plot_kind *kind;
 	am_run *run, *after; /* after: NULL where the kind takes one run */
+	am_run *control;     /* or NULL */
+	const am_plot_theme *theme;
+	const am_plot_page *page; /* of the theme */
+	const am_plot_chosen *layers, *heads; /* of `run` to be shown */
 	const struct am_evaluation *evaluation;
 	const am_plot_options *options;
 	const am_compare_options *compare;
@@ -21,12 +33,14 @@ typedef struct am_plot_job {
 	am_text *files;
 } am_plot_job;
 
-#define AM_PICTURE_WORDS 40
-#define AM_PICTURE_WIDTH 640 /* SVG units; the layout of all templates */
+#define AM_PICTURE_WORDS 64
 
 typedef struct am_picture {
 	const char *name; /* stem of the files */
 	am_text data;     /* the .tsv */
+	am_text stem;     /* where the name is not the kind's */
+	int inner;        /* units between the header and the axis */
+	int key_height;   /* units for a key above the plot */
 	int n_words;
 	struct {
 		const char *key;
@@ -50,9 +64,14 @@ void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, 
 /* The words layers, overall, layer_titles and bar_ticks of the template "lines". */
 void am_picture_layers(am_picture *p, const am_plot_job *job);
 
-/* Height in SVG units without the caption, and the caption's one line, which may be
- * empty. */
-void am_picture_size(am_picture *p, int height, const char *caption);
+/* Height of a layer x head map, and whether its cells have room for a number. */
+int am_picture_grid(const am_plot_job *job, int layers, int heads, bool *text);
+
+/* Units between the header and the axis below, and the caption, which may be empty.
+ * Title, subtitle and caption are broken into lines of the page. */
+void am_picture_size(am_picture *p, int inner, const char *caption);
+/* Lines of a key above the plot, in a wide page and in a narrow one. */
+void am_picture_key(am_picture *p, const am_plot_job *job, int wide, int narrow);
 
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */
@@ -103,14 +122,17 @@ am_status am_plot_change_map(const am_plot_job *job, am_error *err) AM_MUST_CHEC
 am_status am_plot_change_forest(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_volcano(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_scatter(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_densities(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_change_coverage(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_change_position(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_accuracy_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_accuracy_mass(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
-/* Whether the run shadows selectors; the metric has heads; the results have what is on the
- * x axis. */
+/* Whether the run shadows selectors and has the k asked for; the metric has heads; both runs have
+ * a k in common; the results have what is on the x axis. */
 am_status am_plot_check_recall(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_check_heads(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
+am_status am_plot_check_counts(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_plot_check_sweep(const am_plot_job *job, am_error *err) AM_MUST_CHECK;
 
 #endif

@@ -1,5 +1,4 @@
-/* Changes between two runs as points and lines: against how sure they are, after against
- * before, and against query position. */
+/* Changes between two runs, a point a head: against how sure they are, and after against before. */
 #include "analysis/plot_changes.h"
 
 #include <inttypes.h>
@@ -11,7 +10,7 @@
 /* Ticks of a colour bar of layers. */
 static void put_layers(const am_changes *c, am_picture *p)
 {
-	am_picture_ticks(p, "layer_ticks", am_run_axis_values(c->job->run, AM_AXIS_LAYER), c->n_layer, 12);
+	am_picture_ticks(p, "layer_ticks", c->job->layers->id, c->n_layer, 12);
 	am_picture_word(p, "last_layer", "%d", c->n_layer > 1 ? c->n_layer - 1 : 1);
 }
 
@@ -24,8 +23,32 @@ static bool is_named(const am_changes *c, int row)
 	if (fabs(am_changes_value(c, row, "change")) < 0.2 * am_changes_widest(c))
 		return false;
 	for (int r = 0; r < c->n_cell; r++)
-		larger += fabs(am_changes_value(c, r, "change")) > fabs(am_changes_value(c, row, "change"));
+		larger += am_changes_is_shown(c, r) &&
+		          fabs(am_changes_value(c, r, "change")) > fabs(am_changes_value(c, row, "change"));
 	return larger < MOST_LABELS;
+}
+
+/* How many named points of the same height stand close before this one, whose names would
+ * run into each other. */
+static int crowd(const am_changes *c, int row)
+{
+	double near = (c->job->page->narrow ? 0.6 : 0.25) * am_changes_widest(c);
+	int n = 0;
+	for (int r = 0; r < c->n_cell; r++) {
+		double far = am_changes_value(c, row, "change") - am_changes_value(c, r, "change");
+		bool before = far > 0 || (far == 0 && r < row);
+		if (am_changes_is_shown(c, r) && is_named(c, r) && before && far < near &&
+		    fabs(log10(am_changes_value(c, r, "q_bh") / am_changes_value(c, row, "q_bh"))) < 0.1)
+			n++;
+	}
+	return n;
+}
+
+/* The largest of 1, 2 and 5 times a power of ten up to x. */
+static double round_step(double x)
+{
+	double power = pow(10, floor(log10(x))), lead = x / power;
+	return power * (lead >= 5 ? 5 : lead >= 2 ? 2 : 1);
 }
 
 static void put_q_ticks(am_picture *p, double top)
@@ -45,7 +68,7 @@ static void put_q_ticks(am_picture *p, double top)
 am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 {
 	am_changes changes, *c = &changes;
-	am_status s = am_changes_get(job, false, c, err);
+	am_status s = am_changes_get(job, AM_CHANGES_HEADS, c, err);
 	if (s)
 		return s;
 	am_picture p;
@@ -53,8 +76,10 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 	double top = 2, most = am_changes_widest(c);
 	bool any_named = false; /* gnuplot 5.4 crashes on labels that are all undefined */
 	am_picture_init(&p, "change-volcano");
-	am_text_puts(&p.data, "layer_index\thead_index\tlayer\thead\tchange\tminus_log10_q_bh\tname\tnamed\n");
+	am_text_puts(&p.data, "layer_index\thead_index\tlayer\thead\tchange\tminus_log10_q_bh\tname\tnamed\tlines_up\n");
 	for (int r = 0; r < c->n_cell; r++) {
+		if (!am_changes_is_shown(c, r))
+			continue;
 		double y = -log10(am_changes_value(c, r, "q_bh")) + 0.0;
 		top = fmax(top, y);
 		am_changes_put_ids(c, r, &p);
@@ -62,6 +87,7 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 		am_picture_cell(&p, y);
 		am_text_printf(&p.data, "\tL%" PRId64 " H%" PRId64, am_changes_whole(c, r, "layer"), am_changes_whole(c, r, "head"));
 		am_picture_cell(&p, is_named(c, r));
+		am_picture_cell(&p, is_named(c, r) ? crowd(c, r) : 0);
 		any_named = any_named || is_named(c, r);
 		am_picture_end_row(&p);
 	}
@@ -69,93 +95,61 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 	am_changes_put_words(c, &p, title, "A point a head");
 	put_layers(c, &p);
 	put_q_ticks(&p, top);
-	am_picture_word(&p, "x_range", "%.6g:%.6g", -1.15 * most, 1.15 * most);
-	am_picture_word(&p, "y_high", "%.6g", 1.06 * top);
+	am_picture_word(&p, "x_range", "%.6g:%.6g", -(job->page->narrow ? 1.35 : 1.15) * most, (job->page->narrow ? 1.35 : 1.15) * most);
+	am_picture_word(&p, "x_step", "%.6g", round_step(most));
+	am_picture_word(&p, "y_high", "%.6g", (job->page->narrow ? 1.25 : 1.12) * top);
 	am_picture_word(&p, "any_named", "%d", any_named);
 	am_picture_word(&p, "threshold", "%.6g", -log10(0.05));
 	am_picture_string(&p, "x_label", "change of %s (%s)", c->metric->name, c->metric->unit);
-	am_picture_size(&p, 420, "Named: the heads that change most. With few sequences q has a least value, where points line up.");
+	am_picture_size(&p, job->page->narrow ? 180 : 304, "Named: the heads that change most. With few sequences q has a least value, where points line up.");
 	s = am_picture_draw(&p, job, "volcano", err);
 	am_picture_fini(&p);
 	return s;
 }
 
-am_status am_plot_change_scatter(const am_plot_job *job, am_error *err)
+/* Means of the heads, with those of the control where there is one. */
+static void put_points(const am_changes *c, const am_changes *control, am_picture *p)
 {
-	am_changes changes, *c = &changes;
-	am_status s = am_changes_get(job, false, c, err);
-	if (s)
-		return s;
-	am_picture p;
-	char title[128];
 	double low = INFINITY, high = -INFINITY;
-	am_picture_init(&p, "change-scatter");
-	am_text_puts(&p.data, "layer_index\thead_index\tlayer\thead\tmean_a\tmean_b\n");
+	am_text_printf(&p->data, "layer_index\thead_index\tlayer\thead\tmean_a\tmean_b%s\n", control ? "\tmean_control" : "");
 	for (int r = 0; r < c->n_cell; r++) {
-		double a = am_changes_value(c, r, "mean_a"), b = am_changes_value(c, r, "mean_b");
-		low = fmin(low, fmin(a, b));
-		high = fmax(high, fmax(a, b));
-		am_changes_put_ids(c, r, &p);
-		am_picture_cell(&p, a);
-		am_picture_cell(&p, b);
-		am_picture_end_row(&p);
+		if (!am_changes_is_shown(c, r))
+			continue;
+		double x[] = {am_changes_value(c, r, "mean_a"), am_changes_value(c, r, "mean_b"),
+		              control ? am_changes_value(control, r, "mean_b") : NAN};
+		am_changes_put_ids(c, r, p);
+		for (int i = 0; i < (control ? 3 : 2); i++) {
+			low = fmin(low, x[i]); /* which passes over NaN */
+			high = fmax(high, x[i]);
+			am_picture_cell(p, x[i]);
+		}
+		am_picture_end_row(p);
 	}
 	double edge = high > low ? 0.05 * (high - low) : 1;
-	snprintf(title, sizeof title, "Heads before and after: %s", c->metric->name);
-	am_changes_put_words(c, &p, title, "A point a head; dashed: no change");
-	put_layers(c, &p);
-	am_picture_word(&p, "x_range", "%.6g:%.6g", low - edge, high + edge);
-	am_picture_string(&p, "x_label", "%s in a (%s)", c->metric->name, c->metric->unit);
-	am_picture_string(&p, "y_label", "%s in b (%s)", c->metric->name, c->metric->unit);
-	am_picture_size(&p, 540, "");
-	s = am_picture_draw(&p, job, "scatter", err);
-	am_picture_fini(&p);
-	return s;
+	am_picture_word(p, "x_range", "%.6g:%.6g", low - edge, high + edge);
 }
 
-/* --- position ------------------------------------------------------------- */
-
-static void put_range(am_picture *p, const char *key, double low, double high)
+am_status am_plot_change_scatter(const am_plot_job *job, am_error *err)
 {
-	double edge = high > low ? 0.06 * (high - low) : 0.5;
-	am_picture_word(p, key, "%.6g:%.6g", low - edge, high + edge);
-}
-
-am_status am_plot_change_position(const am_plot_job *job, am_error *err)
-{
-	static const char *const columns[] = {"mean_a", "mean_b", "change", "ci_low", "ci_high"};
-	am_changes changes, *c = &changes;
-	am_status s = am_changes_get(job, true, c, err);
+	am_changes changes, sharpened, *c = &changes;
+	am_status s = am_changes_get(job, AM_CHANGES_HEADS, c, err);
+	if (!s && job->control)
+		s = am_changes_get(job, AM_CHANGES_CONTROL, &sharpened, err);
 	if (s)
 		return s;
 	am_picture p;
 	char title[128];
-	double low = INFINITY, high = -INFINITY, least = 0, most = 0;
-	am_picture_init(&p, "change-position");
-	am_text_puts(&p.data, "position_low\tposition_high\tsequences\tmean_a\tmean_b\tchange\tci_low\tci_high\n");
-	for (int r = 0; r < c->t->n_rows; r++) {
-		am_picture_cell(&p, (double)am_changes_whole(c, r, "position_low"));
-		am_picture_cell(&p, (double)am_changes_whole(c, r, "position_high"));
-		am_picture_cell(&p, (double)am_changes_whole(c, r, "n_sequences"));
-		for (int i = 0; i < 5; i++) {
-			double x = am_changes_value(c, r, columns[i]);
-			am_picture_cell(&p, x);
-			*(i < 2 ? &low : &least) = fmin(i < 2 ? low : least, x);
-			*(i < 2 ? &high : &most) = fmax(i < 2 ? high : most, x);
-		}
-		am_picture_end_row(&p);
-	}
-	snprintf(title, sizeof title, "Change of %s against query position", c->metric->name);
-	am_changes_put_words(c, &p, title, "All heads, means; below: b - a with 95 % intervals");
-	am_picture_word(&p, "x_low", "%" PRId64, am_changes_whole(c, 0, "position_low"));
-	am_picture_word(&p, "x_high", "%" PRId64, am_changes_whole(c, c->t->n_rows - 1, "position_high"));
-	put_range(&p, "y_range", low, high);
-	put_range(&p, "change_range", least, most);
-	am_picture_string(&p, "y_label", "%s (%s)", c->metric->name, c->metric->unit);
-	am_picture_string(&p, "name_a", "a");
-	am_picture_string(&p, "name_b", "b");
-	am_picture_size(&p, 460, "");
-	s = am_picture_draw(&p, job, "change_position", err);
+	am_picture_init(&p, "change-scatter");
+	put_points(c, job->control ? &sharpened : NULL, &p);
+	snprintf(title, sizeof title, "Heads before and after: %s", c->metric->name);
+	am_changes_put_words(c, &p, title, job->control ? "Filled: b; hollow: control; dashed: no change"
+	                                                : "A point a head; dashed: no change");
+	put_layers(c, &p);
+	am_picture_word(&p, "control", "%d", job->control != NULL);
+	am_picture_string(&p, "x_label", "%s in a (%s)", c->metric->name, c->metric->unit);
+	am_picture_string(&p, "y_label", "%s in b (%s)", c->metric->name, c->metric->unit);
+	am_picture_size(&p, job->page->narrow ? 222 : 424, "");
+	s = am_picture_draw(&p, job, "scatter", err);
 	am_picture_fini(&p);
 	return s;
 }

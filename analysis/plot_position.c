@@ -40,15 +40,20 @@ static void put_data(const am_survey *v, am_picture *p)
 /* Panels in a row, and the shape of one in units. */
 typedef struct grid {
 	int across, down, gap, width, height;
+	int row_gap, name_gap;
 } grid;
 
-static grid lay_out(int panels)
+static grid lay_out(const am_plot_page *page, int panels)
 {
+	if (page->narrow) {
+		int columns = panels < 2 ? 1 : 2;
+		return (grid){columns, (panels + columns - 1) / columns, 14, columns == 1 ? 274 : 130, columns == 1 ? 150 : 86, 26, 13};
+	}
 	static const int heights[] = {250, 190, 150, 120};
 	int across = panels <= 3 ? panels : panels == 4 ? 2 : panels <= 6 ? 3 : 4;
 	int gap = 22;
 	return (grid){across, (panels + across - 1) / across, gap, (566 - gap * (across - 1)) / across,
-	              heights[across - 1]};
+	              heights[across - 1], 34, 14};
 }
 
 /* Smallest base whose powers have room for their labels, of 7 units a digit. */
@@ -100,14 +105,15 @@ static void put_grid(const am_survey *v, am_picture *p, const grid *g)
 	am_text_free(&names);
 	am_picture_word(p, "panels", "%d", v->n_panels);
 	am_picture_word(p, "across", "%d", g->across);
-	am_picture_word(p, "down", "%d", g->down);
 	am_picture_word(p, "gap", "%d", g->gap);
 	am_picture_word(p, "panel_width", "%d", g->width);
 	am_picture_word(p, "panel_height", "%d", g->height);
 	char caption[64] = "";
-	if (v->rows.n_layer >= AM_SURVEY_PANELS)
+	if (v->n_panels - 1 < v->rows.n_layer && v->rows.n_layer > 1)
 		snprintf(caption, sizeof caption, "%d of %d layers shown.", v->n_panels - 1, v->rows.n_layer);
-	am_picture_size(p, 84 + g->down * (g->height + 34) + 36, caption);
+	am_picture_word(p, "row_gap", "%d", g->row_gap);
+	am_picture_key(p, v->job, 1, 2);
+	am_picture_size(p, g->down * g->height + (g->down - 1) * g->row_gap + g->name_gap, caption);
 }
 
 static void put_words(const am_survey *v, am_picture *p)
@@ -136,7 +142,7 @@ am_status am_plot_entropy_position(const am_plot_job *job, am_error *err)
 		s = am_survey_take(&v, err);
 	if (!s) {
 		put_data(&v, &p);
-		grid g = lay_out(v.n_panels);
+		grid g = lay_out(job->page, v.n_panels);
 		put_axes(&v, &p, &g);
 		put_grid(&v, &p, &g);
 		put_words(&v, &p);

@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEIGHT = 398, POSITION_BINS = 16, TITLE_ROOM = 22 };
+enum { POSITION_BINS = 16, TITLE_ROOM = 22 };
+
+/* Units between the header and the axis. */
+static int height(const am_plot_job *job)
+{
+	return job->page->narrow ? 150 : 282;
+}
 
 static const am_cell *at(const am_table *t, int row, const char *name)
 {
@@ -28,8 +34,26 @@ static am_status table_of(const am_plot_job *job, const char *selector, am_run_r
 	return am_recall_table(job->run, &o, out, err);
 }
 
+static am_status no_such_k(const am_plot_job *job, am_error *err)
+{
+	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
+	am_text have = {0};
+	for (int64_t i = 0; i < am_run_axis_length(job->run, AM_AXIS_K); i++)
+		am_text_printf(&have, "%s%.0f", i ? ", " : "", k[i]);
+	am_status s = am_fail(err, AM_ERR_RANGE, "%s: holds no k of %d; it has %s", am_run_path(job->run), job->options->k,
+	                      am_text_str(&have));
+	am_text_free(&have);
+	return s;
+}
+
 am_status am_plot_check_recall(const am_plot_job *job, am_error *err)
 {
+	const double *k = am_run_axis_values(job->run, AM_AXIS_K);
+	bool found = !job->options->k;
+	for (int64_t i = 0; i < am_run_axis_length(job->run, AM_AXIS_K); i++)
+		found = found || k[i] == job->options->k;
+	if (!found)
+		return no_such_k(job, err);
 	return am_run_selector_count(job->run) ? AM_OK
 	                                       : am_fail(err, AM_ERR_FORMAT, "%s: shadows no selector, which the picture %s needs; %s",
 	                                                 am_run_path(job->run), job->kind->name, job->kind->hint);
@@ -62,6 +86,14 @@ static void put_k_axes(am_picture *p, const am_run *r)
 
 /* ---- a line a layer ------------------------------------------------------------- */
 
+static bool is_chosen(const am_plot_chosen *c, int64_t id)
+{
+	for (int i = 0; i < c->n; i++)
+		if ((int64_t)c->id[i] == id)
+			return true;
+	return false;
+}
+
 static am_status draw_curves(const am_plot_job *job, int selector, am_error *err)
 {
 	const am_run_selector *s = am_run_selector_at(job->run, selector);
@@ -73,18 +105,23 @@ static am_status draw_curves(const am_plot_job *job, int selector, am_error *err
 	if (status)
 		return status;
 	am_picture p;
+	bool begun = false;
+	int64_t last = 0;
 	am_picture_init(&p, name);
 	am_text_puts(&p.data, "layer\tk [keys]\trecall [1]\tchance [1]\n");
 	for (int i = 0; i < t.n_rows; i++) {
-		bool whole = at(&t, i, "layer")->i == INT64_MIN;
-		if (at(&t, i, "k")->i == INT64_MIN)
+		int64_t layer = at(&t, i, "layer")->i;
+		bool whole = layer == INT64_MIN;
+		if (at(&t, i, "k")->i == INT64_MIN || (!whole && !is_chosen(job->layers, layer)))
 			continue;
-		if (i && (at(&t, i - 1, "layer")->i != at(&t, i, "layer")->i || at(&t, i - 1, "k")->i == INT64_MIN) && p.data.size > 40)
+		if (begun && layer != last)
 			am_picture_end_row(&p); /* a blank line ends a curve */
+		begun = true;
+		last = layer;
 		if (whole)
 			am_text_puts(&p.data, "all");
 		else
-			am_picture_cell(&p, (double)at(&t, i, "layer")->i);
+			am_picture_cell(&p, (double)layer);
 		am_picture_cell(&p, (double)at(&t, i, "k")->i);
 		am_picture_cell(&p, at(&t, i, "recall")->x);
 		am_picture_cell(&p, at(&t, i, "chance")->x);
@@ -95,7 +132,7 @@ static am_status draw_curves(const am_plot_job *job, int selector, am_error *err
 	am_picture_word(&p, "summary", "Recall of a selector against k, a line a layer");
 	am_picture_string(&p, "title", "Recall of %.60s", s->spec);
 	am_picture_string(&p, "subtitle", "Share of %s that are kept", describe(shared_as(s)));
-	am_picture_size(&p, HEIGHT, "Rows with at most k visible keys are left out.");
+	am_picture_size(&p, height(job), "Rows with at most k visible keys are left out.");
 	am_picture_string(&p, "x_label", "k (keys kept, log scale)");
 	am_picture_string(&p, "y_label", "mean recall");
 	am_picture_word(&p, "reference", "-1");
@@ -136,6 +173,7 @@ typedef struct series {
 	am_picture picture;
 	am_text titles;
 	const char *last; /* selector whose line is being put */
+	int n;            /* lines so far */
 } series;
 
 /* Begins the line of a selector with its first point. */
@@ -146,6 +184,7 @@ static void begin_point(series *s, const am_table *t, int row)
 		if (s->last)
 			am_picture_end_row(&s->picture);
 		add_title(&s->titles, spec);
+		s->n++;
 	}
 	s->last = spec;
 	am_text *data = &s->picture.data;
@@ -160,6 +199,7 @@ static am_status draw_series(series *s, const am_plot_job *job, const char *back
 	am_picture_word(p, "backdrop", "%s", backdrop);
 	am_picture_word(p, "x", "%d", x);
 	am_picture_word(p, "y", "%d", y);
+	am_picture_key(p, job, 0, (s->n + (*backdrop != 0) + 1) / 2);
 	am_status status = am_picture_draw(p, job, "series", err);
 	am_text_free(&s->titles);
 	am_picture_fini(p);
@@ -200,7 +240,7 @@ am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err)
 	am_picture_word(p, "summary", "Recall of selectors at equal budget");
 	am_picture_string(p, "title", "Recall of selectors at equal budget");
 	am_picture_string(p, "subtitle", "Share of %s that are kept, all layers", describe(AM_RUN_HEAD));
-	am_picture_size(p, HEIGHT, "Rows with at most k visible keys are left out. Selectors with a size of their own keep that, whatever k.");
+	am_picture_size(p, height(job), "Rows with at most k visible keys are left out. Selectors with a size of their own keep that, whatever k.");
 	am_picture_string(p, "x_label", "k (keys kept, log scale)");
 	am_picture_string(p, "y_label", "mean recall");
 	status = draw_series(&s, job, "", 2, 3, err);
@@ -223,7 +263,7 @@ am_status am_plot_recall_mass(const am_plot_job *job, am_error *err)
 	am_picture_word(p, "summary", "Mass recall against set recall");
 	am_picture_string(p, "title", "Mass recall against set recall");
 	am_picture_string(p, "subtitle", "A point a k, from small to large along a line; against %s", describe(AM_RUN_HEAD));
-	am_picture_size(p, HEIGHT, "Above the dashed line what is missed weighs less than its share. Sets of more than k keys are left out.");
+	am_picture_size(p, height(job), "Above the dashed line what is missed weighs less than its share. Sets of more than k keys are left out.");
 	am_picture_string(p, "x_label", "mean recall of the best keys");
 	am_picture_string(p, "y_label", "mean recall of their mass");
 	status = draw_series(&s, job, "x linecolor rgb muted linewidth 1.2 dashtype (6, 4) title 'equal',", 3, 5, err);
@@ -231,12 +271,15 @@ am_status am_plot_recall_mass(const am_plot_job *job, am_error *err)
 	return status;
 }
 
-/* The k that most rows leave a choice in: the largest up to an eighth of the longest
- * sequence, or the smallest. */
-static int64_t middle_k(const am_run *r, const am_table *t)
+/* The k asked for, else the one that most rows leave a choice in: the largest up to an eighth
+ * of the longest sequence, or the smallest. */
+static int64_t middle_k(const am_plot_job *job, const am_table *t)
 {
+	const am_run *r = job->run;
 	const double *k = am_run_axis_values(r, AM_AXIS_K);
 	int64_t best = (int64_t)k[0];
+	if (job->options->k)
+		return job->options->k;
 	double longest = 0;
 	for (int i = 0; i < t->n_rows; i++)
 		longest = fmax(longest, (double)at(t, i, "position_high")->i);
@@ -252,7 +295,7 @@ am_status am_plot_recall_position(const am_plot_job *job, am_error *err)
 	am_status status = table_of(job, NULL, AM_RUN_HEAD, AM_LEVEL_OVERALL, POSITION_BINS, &t, err);
 	if (status)
 		return status;
-	int64_t k = middle_k(job->run, &t);
+	int64_t k = middle_k(job, &t);
 	series s = {0};
 	am_picture *p = &s.picture;
 	am_picture_init(p, "recall-position");
@@ -274,7 +317,7 @@ am_status am_plot_recall_position(const am_plot_job *job, am_error *err)
 	am_picture_word(p, "summary", "Recall against query position");
 	am_picture_string(p, "title", "Recall against query position at k = %" PRId64, k);
 	am_picture_string(p, "subtitle", "Share of %s that are kept, all layers", describe(AM_RUN_HEAD));
-	am_picture_size(p, HEIGHT, "Bins of equal width, at their middles; rows with at most k visible keys are left out.");
+	am_picture_size(p, height(job), "Bins of equal width, at their middles; rows with at most k visible keys are left out.");
 	am_picture_string(p, "x_label", "query position (tokens)");
 	am_picture_string(p, "y_label", "mean recall");
 	status = draw_series(&s, job, "", 4, 5, err);

@@ -131,15 +131,18 @@ double am_tally_quantile(const am_tally *t, double top, double q)
 	return low + (at - (double)rank) * (order_statistic(t, top, next) - low);
 }
 
-/* All layers first, then every layer, or 11 evenly spread over the depth. A run of
+/* All layers first, then every layer that is to be shown, or 11 evenly spread over the depth. A run of
  * one layer has only the first. */
 static void choose_panels(am_survey *v)
 {
-	int L = v->rows.n_layer, layers = L < 2 ? 0 : L < AM_SURVEY_PANELS ? L : AM_SURVEY_PANELS - 1;
+	int L = v->job->layers->n;
+	int layers = v->rows.n_layer < 2 ? 0 : L < AM_SURVEY_PANELS ? L : AM_SURVEY_PANELS - 1;
 	v->n_panels = 1 + layers;
 	v->panel_layer[0] = -1;
-	for (int i = 0; i < layers; i++)
-		v->panel_layer[1 + i] = (int)lround((double)i * (L - 1) / (layers - 1));
+	for (int i = 0; i < layers; i++) {
+		int at = layers > 1 ? (int)lround((double)i * (L - 1) / (layers - 1)) : 0;
+		v->panel_layer[1 + i] = v->job->layers->index[at];
+	}
 }
 
 am_status am_survey_open(am_survey *v, const am_plot_job *job, am_error *err)

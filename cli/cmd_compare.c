@@ -19,7 +19,7 @@ typedef struct request {
 	am_compare_paths path;
 	const char *output, *plot;
 	bool csv, json, force, quiet, pratt;
-	int by, interval;
+	int by, interval, theme;
 	am_metric_list metrics;
 	am_margin margin;
 	am_compare_options compare;
@@ -123,6 +123,8 @@ static int parse(request *q, int argc, char **argv)
 		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
+		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
+		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
 	am_options o = {
@@ -180,7 +182,8 @@ static am_status draw(const request *q, am_run *const *run, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	const am_plot_request what = {.run = {run[0], run[1]}, .compare = &q->compare, .options = &o,
+	o.theme = am_plot_theme_names()[q->theme];
+	const am_plot_request what = {.run = {run[0], run[1]}, .control = run[2], .compare = &q->compare, .options = &o,
 	                                 .dir = q->plot, .files = &files};
 	am_status s = am_plot_draw_set(AM_PLOT_SET_COMPARE, &what, err);
 	if (!q->quiet)

@@ -25,7 +25,7 @@ static const size_t TEMPLATE_LIMIT = 1 << 20;
 typedef struct request {
 	const char *model, *attention, *sweep, *output, *plot, *kernels, *template;
 	am_opt_strings tasks;
-	int sparse, dtype, threads, limit, max_new, ctx, format, metric, resamples;
+	int sparse, dtype, threads, limit, max_new, ctx, format, metric, resamples, theme;
 	bool json, csv, quiet, force, cut;
 	uint64_t seed;
 } request;
@@ -220,6 +220,7 @@ static am_status draw(const evaluation *v, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
+	o.theme = am_plot_theme_names()[v->q->theme];
 	const am_plot_request what = {.evaluation = &v->results.e, .options = &o, .dir = v->q->plot, .files = &files};
 	am_status s = am_plot_draw_set(AM_PLOT_SET_EVAL, &what, err);
 	if (!v->q->quiet)
@@ -312,6 +313,8 @@ int am_cmd_eval(int argc, char **argv)
 		{.name = "json", .type = AM_OPT_FLAG, .target = &q.json, .help = "print one JSON object"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q.plot, .value = "DIR",
 		 .help = "draw accuracy against what is swept and against retained mass"},
+		{.name = "theme", .type = AM_OPT_ENUM, .target = &q.theme, .names = am_plot_theme_names(),
+		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
 		{.name = "resamples", .type = AM_OPT_INT, .target = &q.resamples, .min = 100, .max = 1e6,
 		 .help = "resamples of intervals and permutations [9999]"},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &q.seed, .help = "seed of the resampling and of selectors that draw [0]"},

@@ -12,6 +12,7 @@ int am_cmd_show(int argc, char **argv);
 int am_cmd_entropy(int argc, char **argv);
 int am_cmd_coverage(int argc, char **argv);
 int am_cmd_export(int argc, char **argv);
+int am_cmd_plot(int argc, char **argv);
 int am_cmd_compare(int argc, char **argv);
 int am_cmd_report(int argc, char **argv);
 int am_cmd_recall(int argc, char **argv);

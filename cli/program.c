@@ -21,6 +21,7 @@ static const struct command {
 	{"recall", am_cmd_recall, "how much of what attention looks at selectors find"},
 	{"compare", am_cmd_compare, "what changed between two runs, with intervals and tests"},
 	{"report", am_cmd_report, "one HTML page about a run, or about several and what changed"},
+	{"plot", am_cmd_plot, "any single picture of one run or two; alone it lists them"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
 	{"overlap", am_cmd_overlap, "how far two index dumps of serving engines agree"},
 	{"eval", am_cmd_eval, "task accuracy under an attention mode; sweeps over k and precision"},

@@ -19,7 +19,7 @@ enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 typedef struct request {
 	const char *run, *output, *plot;
 	bool csv, json, force, quiet;
-	int by, format;
+	int by, format, theme;
 	am_aggregate_options aggregate;
 } request;
 
@@ -67,6 +67,8 @@ static int parse(const am_table_command *c, request *q, int argc, char **argv)
 		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
+		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
+		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
 	am_option table[MOST_OPTIONS];
@@ -141,6 +143,7 @@ static am_status draw(const am_table_command *c, const request *q, am_run *run, 
 	am_text files = {0}, notes = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
+	o.theme = am_plot_theme_names()[q->theme];
 	o.min_position = q->aggregate.min_position;
 	o.notes = &notes;
 	const am_plot_request what = {.run = {run}, .options = &o, .dir = q->plot, .files = &files};
