@@ -126,6 +126,7 @@ static am_status draw_pair(am_page *p, am_page_pair *x, am_pictures_options *o, 
 	char prefix[24];
 	snprintf(prefix, sizeof prefix, "%s-%s-", x->a->label, x->b->label);
 	o->prefix = prefix;
+	o->control = x->compared && x->change.has_control ? p->control : NULL;
 	return x->compared ? am_pictures_add(&x->pictures, o, AM_PLOT_SET_COMPARE, run, &p->compare, err) : AM_OK;
 }
 

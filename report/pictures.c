@@ -73,9 +73,10 @@ static am_status take(am_page_pictures *p, const am_pictures_options *o, int the
 		return s;
 	}
 	am_page_picture *picture = find(p, name, err);
+	const am_plot_kind *kind = am_plot_kind_find(name);
 	am_text prefix = {0};
 	am_text_printf(&prefix, "%s%s-%c-", o->prefix, name, themes[theme][0]);
-	s = picture ? am_svg_inline(base, svg, am_text_str(&prefix), name, &picture->svg[theme], err) : AM_ERR_MEMORY;
+	s = picture ? am_svg_inline(base, svg, am_text_str(&prefix), kind ? kind->summary : name, &picture->svg[theme], err) : AM_ERR_MEMORY;
 	am_text_free(&prefix);
 	am_free(svg);
 	am_free(name);
@@ -133,7 +134,7 @@ am_status am_pictures_add(am_page_pictures *p, const am_pictures_options *o, am_
 	plot.png = false;
 	plot.min_position = o->min_position;
 	plot.notes = o->notes;
-	am_plot_request q = {.run = {run[0], run[1]}, .compare = compare, .options = &plot};
+	am_plot_request q = {.run = {run[0], run[1]}, .control = o->control, .compare = compare, .options = &plot};
 	for (int theme = 0; theme < AM_PICTURE_THEMES && !s; theme++) {
 		if (!o->theme[theme])
 			continue;

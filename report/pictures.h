@@ -23,6 +23,7 @@ typedef struct am_page_pictures {
 typedef struct am_pictures_options {
 	bool theme[AM_PICTURE_THEMES]; /* which are drawn */
 	int min_position;
+	am_run *control;               /* of a comparison, or NULL */
 	am_text *notes;                /* of pictures that cannot be; may be NULL */
 	const char *prefix;            /* of the ids in the pictures */
 } am_pictures_options;

@@ -48,8 +48,4 @@
 		});
 		figure.lastElementChild.appendChild(button);
 	});
-	// Folded tables are wanted on paper too.
-	window.addEventListener("beforeprint", function () {
-		document.querySelectorAll("details").forEach(function (d) { d.open = true; });
-	});
 })();
