@@ -67,18 +67,27 @@ void am_density_count(am_density *d, const am_density_grid *g, double x)
 	d->count[cell] += 1 - (at - cell);
 }
 
-double am_density_quantile(const am_density *d, const am_density_grid *g, double q)
+/* The value of a rank counted from 0; a node's values are taken as spread evenly over half a
+ * cell to either side. */
+static double order_statistic(const am_density *d, const am_density_grid *g, int64_t rank)
 {
-	double before = 0, want = q * (double)d->n;
-	if (!d->n)
-		return NAN;
-	/* A node stands for half a cell to either side. */
+	double before = 0, want = (double)rank + 0.5;
 	for (int i = 0; i < AM_DENSITY_NODES; i++) {
 		if (before + d->count[i] >= want && d->count[i] > 0)
 			return fmin(fmax(g->low + step_of(g) * (i - 0.5 + (want - before) / d->count[i]), g->low), g->high);
 		before += d->count[i];
 	}
 	return g->high;
+}
+
+double am_density_quantile(const am_density *d, const am_density_grid *g, double q)
+{
+	if (!d->n)
+		return NAN;
+	double at = q * (double)(d->n - 1);
+	int64_t rank = (int64_t)at, next = rank + 1 < d->n ? rank + 1 : rank;
+	double low = order_statistic(d, g, rank);
+	return low + (at - (double)rank) * (order_statistic(d, g, next) - low);
 }
 
 double am_density_bandwidth(const am_density *d, const am_density_grid *g)

@@ -14,7 +14,7 @@
 
 #define SCREEN_PAGE \
 	{.width = 640, .axis = 54, .title = {22, 18, 21}, .subtitle = {15, 19}, .caption = {24, 14, 14}, \
-	 .room = {68, 96, 112}, .key_step = 14}
+	 .room = {68, 108, 118}, .key_step = 14}
 /* 322 units are 3.35 inches, a column of most journals; nothing is set below 7 points
  * (9.4 units). */
 #define COLUMN_PAGE \

@@ -114,6 +114,40 @@ static void bandwidth_is_the_rule(void **state)
 	assert_true(fabs(am_density_quantile(&d, &g, 0.5) - x[MOST / 2]) <= 2.0 / AM_DENSITY_CELLS);
 }
 
+/* tests/golden/density.txt, by SciPy. Its quartiles are of the values, ours of counts that are
+ * off by up to a cell, so bandwidths differ a little. */
+static void matches_scipy(void **state)
+{
+	(void)state;
+	FILE *f = fopen(AM_SOURCE_DIR "/tests/golden/density.txt", "r");
+	static double x[MOST], at[MOST], want[MOST];
+	char name[32];
+	int n, points, cases = 0;
+	double bound, h;
+	assert_non_null(f);
+	while (fscanf(f, " case %31s %d %lf %d %lf", name, &n, &bound, &points, &h) == 5) {
+		double top = 0;
+		assert_true(n <= MOST && points <= MOST);
+		for (int i = 0; i < n + 2 * points; i++)
+			assert_int_equal(fscanf(f, "%lf", i < n ? &x[i] : i < n + points ? &at[i - n] : &want[i - n - points]), 1);
+		estimate(x, n, bound);
+		if (!(fabs(am_density_bandwidth(&d, &g) - h) <= 0.02 * h))
+			fail_msg("%s: bandwidth %g, expected %g", name, am_density_bandwidth(&d, &g), h);
+		for (int i = 0; i < points; i++)
+			top = fmax(top, want[i]);
+		for (int i = 0; i < points; i++) {
+			double place = (at[i] - g.low) / (g.high - g.low) * AM_DENSITY_CELLS;
+			int node = (int)fmin(fmax(floor(place), 0), AM_DENSITY_CELLS - 1);
+			double got = out[node] + (place - node) * (out[node + 1] - out[node]);
+			if (!(fabs(got - want[i]) <= 0.01 * top))
+				fail_msg("%s at %g: %g, expected %g", name, at[i], got, want[i]);
+		}
+		cases++;
+	}
+	fclose(f);
+	assert_int_equal(cases, 5);
+}
+
 /* No value, one, equal ones, a bound that all lie on, values that are no numbers. */
 static void little_to_estimate(void **state)
 {
@@ -153,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matches_the_definition),
 		cmocka_unit_test(bandwidth_is_the_rule),
+		cmocka_unit_test(matches_scipy),
 		cmocka_unit_test(little_to_estimate),
 		cmocka_unit_test(kinds_are_whole),
 	};
