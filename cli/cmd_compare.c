@@ -1,13 +1,12 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
 #include "analysis/plot.h"
-#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/compare_output.h"
+#include "cli/compare_values.h"
 #include "cli/options.h"
 #include "cli/report.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_BINS 16
@@ -16,74 +15,18 @@
 enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_TASK, BY_POSITION, BY_DEFAULT };
 enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
-typedef struct metrics {
-	am_metric item[AM_COMPARE_METRICS];
-	int n;
-} metrics;
-
-typedef struct margin {
-	double value;
-	bool relative;
-} margin;
-
 typedef struct request {
 	am_compare_paths path;
 	const char *output, *plot;
 	bool csv, json, force, quiet, pratt;
 	int by, interval, theme;
-	metrics metrics;
-	margin margin;
+	am_metric_list metrics;
+	am_margin margin;
 	am_compare_options compare;
 } request;
 
 static const char *const by_names[] = {"head", "layer", "overall", "task", "position", NULL};
 static const char *const interval_names[] = {"auto", "bca", "t", "percentile", NULL};
-
-/* --- values --------------------------------------------------------------- */
-
-static am_status add_metric(metrics *m, const char *name, am_error *err)
-{
-	am_metric x;
-	am_status s = am_metric_parse(name, &x, err);
-	if (s)
-		return s;
-	for (int i = 0; i < m->n; i++)
-		if (!strcmp(m->item[i].name, x.name))
-			return am_fail(err, AM_ERR_USAGE, "expected each metric once, found '%s' twice", name);
-	if (m->n == AM_COMPARE_METRICS)
-		return am_fail(err, AM_ERR_USAGE, "expected at most %d metrics", AM_COMPARE_METRICS);
-	m->item[m->n++] = x;
-	return AM_OK;
-}
-
-/* "entropy,mass@64"; later uses add to it. */
-static am_status parse_metrics(void *target, const char *text, am_error *err)
-{
-	char *copy = am_strdup(text), *name = copy;
-	am_status s = copy ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory");
-	while (name && !s) {
-		char *comma = strchr(name, ',');
-		if (comma)
-			*comma = 0;
-		s = add_metric(target, name, err);
-		name = comma ? comma + 1 : NULL;
-	}
-	am_free(copy);
-	return s;
-}
-
-/* "0.05" in the unit of the metric, or "2%" of the mean of A. */
-static am_status parse_margin(void *target, const char *text, am_error *err)
-{
-	margin *m = target;
-	char *end;
-	double x = strtod(text, &end);
-	bool relative = *end == '%';
-	if (end == text || end[relative] || !(x > 0) || !(x < 1e300))
-		return am_fail(err, AM_ERR_USAGE, "expected a number above 0, or a percentage of the mean of A, found '%s'", text);
-	*m = (margin){relative ? x / 100 : x, relative};
-	return AM_OK;
-}
 
 /* --- options -------------------------------------------------------------- */
 
@@ -151,9 +94,8 @@ static int parse(request *q, int argc, char **argv)
 	q->by = BY_DEFAULT;
 	am_aggregate_options *a = &q->compare.aggregate;
 	const am_option table[] = {
-		{.name = "metric", .type = AM_OPT_CALL, .target = &q->metrics, .call = parse_metrics, .value = "LIST",
-		 .help = "what to compare, names with commas between (default entropy): entropy, normalised, nll, mass@64, "
-		         "mass@5%, keys@0.95, error@64, max_prob, renyi2, score_variance, lse, sink_mass, recent_mass, mean_distance"},
+		{.name = "metric", .type = AM_OPT_CALL, .target = &q->metrics, .call = am_parse_metrics, .value = "LIST",
+		 .help = "what to compare, names with commas between (default entropy): " AM_METRIC_LIST_HELP},
 		{.name = "control", .type = AM_OPT_STRING, .target = &q->path.control, .value = "RUN",
 		 .help = "a run of A's model with the same texts, sharpened to B's entropy: what it explains of the changes"},
 		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
@@ -165,7 +107,7 @@ static int parse(request *q, int argc, char **argv)
 		 .help = "leave out rows at earlier query positions (default 0)"},
 		{.name = "unpaired", .type = AM_OPT_FLAG, .target = &q->compare.unpaired,
 		 .help = "compare runs of different texts: rank sum and exchanged labels in place of pairs"},
-		{.name = "margin", .type = AM_OPT_CALL, .target = &q->margin, .call = parse_margin, .value = "X",
+		{.name = "margin", .type = AM_OPT_CALL, .target = &q->margin, .call = am_parse_margin, .value = "X",
 		 .help = "also test that the change is smaller than X (two one-sided t tests): in the metric's unit, or with % of the mean of A"},
 		{.name = "pratt", .type = AM_OPT_FLAG, .target = &q->pratt,
 		 .help = "rank differences of 0 too and leave out their ranks (default: left out before ranking)"},

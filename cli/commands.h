@@ -14,6 +14,7 @@ int am_cmd_coverage(int argc, char **argv);
 int am_cmd_export(int argc, char **argv);
 int am_cmd_plot(int argc, char **argv);
 int am_cmd_compare(int argc, char **argv);
+int am_cmd_report(int argc, char **argv);
 int am_cmd_recall(int argc, char **argv);
 int am_cmd_eval(int argc, char **argv);
 int am_cmd_tasks(int argc, char **argv);

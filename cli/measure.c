@@ -86,20 +86,6 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 	return n + COUNT(common);
 }
 
-/* The command line as a shell would take it. */
-static void join_arguments(am_text *t, int argc, char **argv)
-{
-	am_text_puts(t, "attnmeter");
-	for (int i = 0; i < argc; i++) {
-		bool plain = argv[i][0] && !argv[i][strcspn(argv[i], " \t\n\"'\\$`&|;<>()*?[]{}!#~")];
-		am_text_puts(t, plain ? " " : " '");
-		for (const char *p = argv[i]; *p; p++)
-			am_text_append(t, *p == '\'' ? "'\\''" : p, *p == '\'' ? 4 : 1);
-		if (!plain)
-			am_text_puts(t, "'");
-	}
-}
-
 int am_measure_check(am_measure *m, bool output)
 {
 	if (output && !m->o.output)
@@ -112,7 +98,7 @@ int am_measure_check(am_measure *m, bool output)
 void am_measure_settle(am_measure *m, int argc, char **argv)
 {
 	am_run_options *o = &m->o;
-	join_arguments(&m->line, argc, argv);
+	am_options_line(argc, argv, &m->line);
 	o->command_line = am_text_str(&m->line);
 	o->layers = m->layers.items, o->n_layers = m->layers.n;
 	o->heads = m->heads.items, o->n_heads = m->heads.n;

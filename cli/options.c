@@ -162,3 +162,12 @@ void am_options_fini(am_options *o)
 	o->operand = NULL;
 	o->n_owned = o->n_operand = 0;
 }
+
+void am_options_line(int argc, char **argv, am_text *out)
+{
+	am_text_puts(out, "attnmeter");
+	for (int i = 0; i < argc; i++) {
+		am_text_puts(out, " ");
+		am_text_shell(out, argv[i]);
+	}
+}

@@ -10,6 +10,7 @@
 #define AM_CLI_OPTIONS_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,6 +89,9 @@ typedef struct am_options {
  * where an option is absent. am_options_fini in every case. */
 int am_options_parse(am_options *o, int argc, char **argv);
 void am_options_fini(am_options *o);
+
+/* The command line as a shell would take it: "attnmeter" and argv[0..argc), a command's. */
+void am_options_line(int argc, char **argv, am_text *out);
 
 /* Index of the name nearest to `word` by edit distance, -1 when none is near.
  * `name(ctx, i)` gives n names. */

@@ -20,6 +20,7 @@ static const struct command {
 	{"coverage", am_cmd_coverage, "mass of the top k keys, and keys for a share of the mass"},
 	{"recall", am_cmd_recall, "how much of what attention looks at selectors find"},
 	{"compare", am_cmd_compare, "what changed between two runs, with intervals and tests"},
+	{"report", am_cmd_report, "one HTML page about a run, or about several and what changed"},
 	{"plot", am_cmd_plot, "any single picture of one run or two; alone it lists them"},
 	{"export", am_cmd_export, "a run file as CSV, JSON, NPZ or a notebook"},
 	{"overlap", am_cmd_overlap, "how far two index dumps of serving engines agree"},
@@ -40,6 +41,7 @@ static const char *const first_look[][2] = {
 	{"show run.h5", "what the run file holds"},
 	{"entropy run.h5 --plot plots", "entropy per layer, and pictures"},
 	{"coverage run.h5 --json", "top-k mass, for a program to read"},
+	{"report run.h5 -o report", "all of it as one HTML page"},
 };
 #define N_LOOKS ((int)(sizeof first_look / sizeof first_look[0]))
 

@@ -12,16 +12,6 @@ am_status am_show_json(am_run *r, am_text *out, am_error *err) AM_MUST_CHECK;
 /* `problems`: a line each. */
 void am_show_check_json(const am_run *r, const char *problems, am_text *out);
 
-/* The sequences of a run, read whole. */
-typedef struct am_show_sequences {
-	int64_t n;
-	char **name, **task; /* [n]; entries NULL where the run has none */
-	int32_t *length;     /* [n] tokens, -1 where unknown */
-	float *nll;          /* [n] nat, NaN where unknown */
-} am_show_sequences;
-am_status am_show_sequences_read(am_run *r, am_show_sequences *out, am_error *err) AM_MUST_CHECK;
-void am_show_sequences_fini(am_show_sequences *s);
-
 /* Bytes of the file, -1 when it cannot be asked. */
 int64_t am_show_file_bytes(const am_run *r);
 const char *am_show_type_name(am_type t);

@@ -1,3 +1,4 @@
+#include "analysis/sequence_list.h"
 #include "base/json.h"
 #include "cli/show.h"
 
@@ -47,8 +48,8 @@ static void put_axes(const am_run *r, am_text *out)
 
 static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 {
-	am_show_sequences q;
-	am_status s = am_show_sequences_read(r, &q, err);
+	am_sequence_list q;
+	am_status s = am_sequence_list_read(r, &q, err);
 	if (s)
 		return s;
 	am_text_puts(out, "  \"sequences\": [");
@@ -65,7 +66,7 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 		am_text_puts(out, "}");
 	}
 	am_text_puts(out, q.n ? "\n  ],\n" : "],\n");
-	am_show_sequences_fini(&q);
+	am_sequence_list_fini(&q);
 	return AM_OK;
 }
 

@@ -1,9 +1,9 @@
+#include "analysis/sequence_list.h"
 #include "analysis/table.h"
 #include "base/mem.h"
 #include "cli/show.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #define MOST_SEQUENCES 20 /* listed; JSON has them all */
@@ -25,21 +25,6 @@ static void put_size(int64_t bytes, am_text *out)
 	am_text_printf(out, "%.*f %s", u ? 1 : 0, x, units[u]);
 }
 
-/* "0-3, 6": runs of whole numbers are drawn together. */
-static void put_values(const double *v, int64_t n, am_text *out)
-{
-	int64_t j;
-	for (int64_t i = 0; i < n; i = j + 1) {
-		for (j = i; j + 1 < n && v[j + 1] == v[j] + 1 && v[j] == floor(v[j]); j++)
-			;
-		if (j < i + 2)
-			j = i;
-		am_text_printf(out, "%s%g", i ? ", " : "", v[i]);
-		if (j > i)
-			am_text_printf(out, "-%g", v[j]);
-	}
-}
-
 static void put_axes(const am_run *r, am_text *out)
 {
 	am_text_puts(out, "\nAxes\n");
@@ -51,7 +36,7 @@ static void put_axes(const am_run *r, am_text *out)
 		am_text_printf(out, "  %-13s %8" PRId64, am_axes[a].name, n);
 		if (v && worth_listing((am_axis)a)) {
 			am_text_puts(out, "  ");
-			put_values(v, n, out);
+			am_text_ranges(out, v, n);
 		}
 		am_text_puts(out, "\n");
 	}
@@ -68,7 +53,7 @@ static void put_attributes(const am_run *r, am_text *out)
 		am_text_printf(out, "  %-*s  %s\n", width, am_run_attr_name(r, i), am_run_attr_text(r, i));
 }
 
-static am_status fill_sequences(const am_run *r, const am_show_sequences *q, am_table *t, am_error *err)
+static am_status fill_sequences(const am_run *r, const am_sequence_list *q, am_table *t, am_error *err)
 {
 	for (int64_t i = 0; i < q->n && i < MOST_SEQUENCES; i++) {
 		am_cell *c = am_table_add(t);
@@ -89,9 +74,9 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 		{"sequence", AM_COL_INT, 0, false}, {"name", AM_COL_TEXT, 0, false}, {"task", AM_COL_TEXT, 0, false},
 		{"tokens", AM_COL_INT, 0, false}, {"nll", AM_COL_REAL, 4, false},
 	};
-	am_show_sequences q;
+	am_sequence_list q;
 	am_table t = {0};
-	am_status s = am_show_sequences_read(r, &q, err);
+	am_status s = am_sequence_list_read(r, &q, err);
 	if (s)
 		return s;
 	s = am_table_init(&t, columns, 5, err);
@@ -104,7 +89,7 @@ static am_status put_sequences(am_run *r, am_text *out, am_error *err)
 			am_text_printf(out, "... and %" PRId64 " more\n", q.n - MOST_SEQUENCES);
 	}
 	am_table_fini(&t);
-	am_show_sequences_fini(&q);
+	am_sequence_list_fini(&q);
 	return s;
 }
 

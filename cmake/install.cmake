@@ -14,7 +14,8 @@ set(public_top
   analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h
   analysis/evaluation.h analysis/metric.h analysis/plot.h analysis/rank_tests.h analysis/recall.h analysis/table.h
   kernels/gemm.h kernels/kernels.h kernels/rope.h
-  probes/run.h)
+  probes/run.h
+  report/page.h)
 
 function(install_headers root)
   foreach(header IN LISTS ARGN)

@@ -28,6 +28,7 @@
 #include "model/tap.h"
 #include "model/tokenizer.h"
 #include "probes/run.h"
+#include "report/page.h"
 #include "runfile/reader.h"
 #include "runfile/schema.h"
 #include "runfile/writer.h"

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct am_text {
 	char *data; /* NULL until the first append */
@@ -21,6 +22,13 @@ void am_text_puts(am_text *t, const char *s);
 void am_text_printf(am_text *t, const char *fmt, ...) AM_PRINTF(2, 3);
 /* A field of CSV as RFC 4180 quotes it: in quotes where it holds a comma, a quote or a line end. */
 void am_text_csv(am_text *t, const char *s);
+/* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, at most
+ * U+10FFFF), 0 when it is malformed. The NUL at the end stops it. */
+int am_utf8_length(const char *s);
+/* A word of a command line, in single quotes where a shell would not take it as it is. */
+void am_text_shell(am_text *t, const char *s);
+/* "0-3, 6": v[n] with whole numbers that follow each other drawn together. */
+void am_text_ranges(am_text *t, const double *v, int64_t n);
 /* Whether every append so far had memory. */
 bool am_text_ok(const am_text *t);
 /* The bytes, "" when empty; valid until the next append. */

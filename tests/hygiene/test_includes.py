@@ -16,8 +16,9 @@ TABLE = {
     "lib/task": (["lib/base", "lib/store", "lib/select", "lib/model"], ["jansson", "zlib"]),
     "probes": (["lib/base", "kernels", "lib/runfile", "lib/select", "lib/model", "lib/task"], []),
     "analysis": (["lib/base", "lib/runfile"], ["gsl"]),
+    "report": (["lib/base", "lib/runfile", "analysis"], []),
     "notebooks-export": (["lib/base", "lib/runfile"], ["libdeflate"]),
-    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/select", "lib/model", "lib/task", "probes", "analysis", "notebooks-export"], []),
+    "cli": (["lib/base", "kernels", "lib/store", "lib/runfile", "lib/select", "lib/model", "lib/task", "probes", "analysis", "report", "notebooks-export"], []),
 }
 # The umbrella of the public headers stands above all layers; nobody includes it.
 UMBRELLA = "lib/attnmeter.h"

@@ -1,9 +1,8 @@
-#include "cli/show.h"
+#include "analysis/sequence_list.h"
 
 #include "base/mem.h"
 
 #include <math.h>
-#include <sys/stat.h>
 
 static am_status read_strings(am_run *r, am_field f, int64_t n, char **out, am_error *err)
 {
@@ -13,7 +12,7 @@ static am_status read_strings(am_run *r, am_field f, int64_t n, char **out, am_e
 	return s;
 }
 
-static am_status fill(am_run *r, am_show_sequences *q, am_error *err)
+static am_status fill(am_run *r, am_sequence_list *q, am_error *err)
 {
 	int64_t start = 0;
 	for (int64_t i = 0; i < q->n; i++) {
@@ -30,9 +29,9 @@ static am_status fill(am_run *r, am_show_sequences *q, am_error *err)
 	return s;
 }
 
-am_status am_show_sequences_read(am_run *r, am_show_sequences *out, am_error *err)
+am_status am_sequence_list_read(am_run *r, am_sequence_list *out, am_error *err)
 {
-	am_show_sequences q = {.n = am_run_axis_length(r, AM_AXIS_SEQUENCE)};
+	am_sequence_list q = {.n = am_run_axis_length(r, AM_AXIS_SEQUENCE)};
 	size_t n = (size_t)q.n;
 	q.name = am_calloc(n, sizeof *q.name);
 	q.task = am_calloc(n, sizeof *q.task);
@@ -44,13 +43,13 @@ am_status am_show_sequences_read(am_run *r, am_show_sequences *out, am_error *er
 	else
 		s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(r));
 	if (s)
-		am_show_sequences_fini(&q);
+		am_sequence_list_fini(&q);
 	else
 		*out = q;
 	return s;
 }
 
-void am_show_sequences_fini(am_show_sequences *s)
+void am_sequence_list_fini(am_sequence_list *s)
 {
 	for (int64_t i = 0; i < s->n && s->name; i++)
 		am_free(s->name[i]);
@@ -60,20 +59,5 @@ void am_show_sequences_fini(am_show_sequences *s)
 	am_free(s->task);
 	am_free(s->length);
 	am_free(s->nll);
-	*s = (am_show_sequences){0};
-}
-
-int64_t am_show_file_bytes(const am_run *r)
-{
-	struct stat st;
-	return stat(am_run_path(r), &st) == 0 ? (int64_t)st.st_size : -1;
-}
-
-const char *am_show_type_name(am_type t)
-{
-	static const char *const names[] = {
-		[AM_TYPE_I32] = "int32", [AM_TYPE_I64] = "int64", [AM_TYPE_F32] = "float32",
-		[AM_TYPE_F64] = "float64", [AM_TYPE_STRING] = "string",
-	};
-	return names[t];
+	*s = (am_sequence_list){0};
 }
