@@ -88,11 +88,11 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 {
 	double attention[2], total[2], begin = am_now();
 	int64_t rows = 0;
-	am_session_times(job->session, &attention[0], &total[0]);
+	am_job_times(job, &attention[0], &total[0]);
 	am_status s = am_job_block(job, sequence, start, n, w, &rows, err);
 	if (!s && w)
 		s = am_run_writer_wait(w, err);
-	am_session_times(job->session, &attention[1], &total[1]);
+	am_job_times(job, &attention[1], &total[1]);
 	t->attention = attention[1] - attention[0];
 	t->linear = total[1] - total[0] - t->attention;
 	t->write = am_now() - begin - (total[1] - total[0]);
@@ -108,11 +108,11 @@ static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *
 		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);
 	m->bytes[1] = (double)am_run_writer_bytes(w);
 	if (!s)
-		s = am_session_skip(job->session, at, err);
-	am_session_rewind(job->session, at);
+		s = am_job_skip(job, at, err);
+	am_job_rewind(job, at);
 	if (!s)
 		s = timed_block(job, m->sequence, at, m->n, NULL, &m->plain, err);
-	am_session_rewind(job->session, at);
+	am_job_rewind(job, at);
 	if (!s)
 		s = timed_block(job, m->sequence, at, m->n, w, &m->last, err);
 	m->bytes[2] = (double)am_run_writer_bytes(w);
@@ -215,10 +215,8 @@ static double resident_peak(void)
 /* The process as it is now, and what full blocks touch beyond the sample's rows. */
 static double peak_memory(const am_job *job, const sample *m)
 {
-	size_t cache, scratch;
-	am_session_memory(job->session, &cache, &scratch);
 	double untouched = 1 - (double)m->n / job->block;
-	return resident_peak() + untouched * (double)(scratch + am_capture_memory(job->capture));
+	return resident_peak() + untouched * (double)am_job_memory(job);
 }
 
 static int longest(const am_sequences *s)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "probes/job.h"
+#include "probes/pair.h"
 #include "probes/replay.h"
 
 #include <math.h>
@@ -75,6 +76,8 @@ static am_status capture_all(capture_run *r, am_error *err)
 		s = run_sequence(r, i, err);
 	if (!s)
 		s = am_capture_finish(r->job->capture, r->writer, err);
+	if (!s && r->job->pair)
+		s = am_pair_finish(r->job->pair, r->writer, err);
 	return s ? s : am_job_put_sequences(r->job, r->nll_sum, r->writer, err);
 }
 
