@@ -141,6 +141,9 @@ int am_cmd_run(int argc, char **argv)
 		{.name = "pair-attention", .type = AM_OPT_STRING, .target = &o->pair_attention,
 		 .value = "SPEC", .help = "attention of the second model, as of --attention; without --pair that is the same "
 		                          "model [dense]"},
+		{.name = "temperatures", .type = AM_OPT_STRING, .target = &o->temperatures,
+		 .value = "FILE", .help = "sharpen or flatten each head: target entropies of `compare --write-temperatures`, for which "
+		                          "inverse temperatures are solved, or a run that has some"},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
 		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},

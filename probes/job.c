@@ -5,6 +5,7 @@
 #include "probes/pair.h"
 #include "probes/replay.h"
 #include "probes/shadow.h"
+#include "probes/temperature.h"
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
 
@@ -87,6 +88,8 @@ static am_status open_session(am_job *job, am_error *err)
 	if (!s)
 		s = am_capture_new(job->o, c, job->kernels, &job->sequences, job->block, am_threads_count(job->threads),
 		                   &job->capture, err);
+	if (!s && job->o->temperatures)
+		s = am_temperature_open(job, &job->temperature, err);
 	if (!s && am_run_is_pair(job->o))
 		s = am_pair_open(job, &job->pair, err);
 	return s;
@@ -120,6 +123,7 @@ void am_job_close(am_job *job)
 	am_pair_close(job->pair);
 	am_capture_free(job->capture);
 	am_session_free(job->session);
+	am_temperature_close(job->temperature);
 	if (job->replay)
 		job->nll = NULL; /* the capture's */
 	am_replay_close(job->replay);

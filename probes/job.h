@@ -20,6 +20,7 @@ typedef struct am_job {
 	am_attention_policy policy;
 	am_capture *capture;
 	struct am_pair *pair;  /* the second model; NULL without */
+	struct am_temperature *temperature; /* NULL without --temperatures */
 	am_text notes;   /* remarks for the user, a line each */
 	int block;       /* query rows a block */
 	int32_t *target; /* [block]; of a replay NULL */

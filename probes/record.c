@@ -5,6 +5,7 @@
 #include "probes/pair.h"
 #include "probes/replay.h"
 #include "probes/row_policy.h"
+#include "probes/temperature.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,6 +64,8 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 		s = am_run_writer_attr_double(w, "scale", 1 / sqrt((double)c->head_dim), err);
 	if (!s)
 		s = am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);
+	if (!s && job->temperature)
+		s = am_temperature_describe(job->temperature, w, err);
 	return s || !job->pair ? s : am_pair_describe(job->pair, w, err);
 }
 
