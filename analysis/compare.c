@@ -1,6 +1,7 @@
 #include "analysis/compare.h"
 
 #include "analysis/compare_job.h"
+#include "analysis/pair_table.h"
 
 #include <string.h>
 
@@ -114,6 +115,15 @@ static void keep_lines_once(am_text *t)
 	*t = out;
 }
 
+static am_status compare_pair(am_run *a, const am_compare_options *o, am_comparison *c, am_error *err)
+{
+	am_aggregate_options plain = o->aggregate;
+	plain.position_bins = 0;
+	plain.level = o->pair_level;
+	c->has_pair = am_pair_table_has(a);
+	return c->has_pair ? am_pair_table(a, &plain, &c->pair, err) : AM_OK;
+}
+
 static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_compare_options *o,
                              am_comparison *c, am_error *err)
 {
@@ -128,7 +138,7 @@ static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_com
 		c->has_control = true;
 		s = am_compare_control(a, b, control, o, &c->control, err);
 	}
-	return s;
+	return s ? s : compare_pair(a, o, c, err);
 }
 
 am_status am_compare(am_run *a, am_run *b, am_run *control, const am_compare_options *o, am_comparison *out,
@@ -152,6 +162,7 @@ void am_comparison_fini(am_comparison *c)
 	am_table_fini(&c->corrected);
 	am_table_fini(&c->controls);
 	am_table_fini(&c->control);
+	am_table_fini(&c->pair);
 	am_table_fini(&c->differences);
 	am_text_free(&c->warnings);
 	*c = (am_comparison){0};

@@ -109,6 +109,7 @@ static void settle(request *q)
 		c->aggregate.level = text ? AM_LEVEL_LAYER : AM_LEVEL_HEAD;
 	else
 		c->aggregate.level = (am_aggregate_level)q->by;
+	c->pair_level = !text || q->by == BY_HEAD ? AM_LEVEL_HEAD : q->by == BY_LAYER ? AM_LEVEL_LAYER : AM_LEVEL_OVERALL;
 	c->interval = (am_interval_method)q->interval;
 	c->zeros = q->pratt ? AM_ZEROS_PRATT : AM_ZEROS_DROP;
 	c->margin = q->margin.value;
@@ -269,6 +270,7 @@ static am_status work(request *q, am_run *const *run, am_error *err)
 	am_status s = am_compare(run[0], run[1], run[2], &q->compare, &c, err);
 	if (s)
 		return s;
+	q->path.run_a = run[0];
 	note_incomplete(run, &c);
 	if (!q->quiet)
 		am_report_notes("compare", am_text_str(&c.warnings));

@@ -2,6 +2,8 @@
 #ifndef AM_CLI_SHOW_H
 #define AM_CLI_SHOW_H
 
+#include "analysis/aggregate_options.h"
+#include "analysis/table.h"
 #include "base/text.h"
 #include "runfile/reader.h"
 
@@ -21,6 +23,9 @@ typedef struct am_show_sequences {
 } am_show_sequences;
 am_status am_show_sequences_read(am_run *r, am_show_sequences *out, am_error *err) AM_MUST_CHECK;
 void am_show_sequences_fini(am_show_sequences *s);
+
+/* The pair table (analysis/pair_table.h) where the run has one: *t stays without columns otherwise. */
+am_status am_show_pair(am_run *r, am_aggregate_level level, am_table *t, am_error *err) AM_MUST_CHECK;
 
 /* Bytes of the file, -1 when it cannot be asked. */
 int64_t am_show_file_bytes(const am_run *r);
