@@ -60,9 +60,11 @@ am_status am_attention_set(const am_select_spec *spec, am_session *session, bool
 
 am_status am_job_set_attention(am_job *job, am_error *err)
 {
-	am_status s = job->o->sparse_decode ? check_answers(job, err) : AM_OK;
-	if (!s)
-		s = am_attention_set(&job->attention, job->session, !job->o->sparse_decode, &job->policy, err);
+	bool sparse = job->attention.text || job->o->pair_attention;
+	am_status s = job->o->sparse_decode && sparse ? check_answers(job, err) : AM_OK;
+	if (s)
+		return s;
+	s = am_attention_set(&job->attention, job->session, !job->o->sparse_decode, &job->policy, err);
 	return s ? am_fail_in(err, s, "--attention") : AM_OK;
 }
 

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define FILE_NAME "test_temperatures.json"
+#define FILE_NAME AM_BINARY_DIR "/tests/tmp/test_temperatures.json"
 enum { ROWS = 12, KEYS = 90 };
 static am_error err;
 
@@ -196,7 +196,7 @@ static void refusals(void **state)
 	expect("[4, 2, 4]", "[4, 2147483647, 2147483647]", AM_ERR_RANGE, "rows: expected ascending positions");
 	expect("[4, 2, 4]", "[4, 2]", AM_ERR_FORMAT, "rows: expected [first, count, step]");
 	expect("\"layers\"", "\"layers\": [1], \"layers\"", AM_ERR_FORMAT, "duplicate");
-	expect("]}]}", "]}]", AM_ERR_FORMAT, FILE_NAME ":3:");
+	expect("]}]}", "]}]", AM_ERR_FORMAT, "test_temperatures.json:3:");
 	am_temperatures t;
 	assert_int_equal(am_temperatures_read("no-such-file.json", &t, &err), AM_ERR_IO);
 	unlink(FILE_NAME);
