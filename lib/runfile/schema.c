@@ -83,7 +83,7 @@ const am_field_spec am_fields[AM_FIELD_COUNT] = {
 	                                 "mean entropy that the inverse temperature was solved for"},
 	[AM_FIELD_TEMPERATURE_ENTROPY] = {"/temperature/entropy", AM_TYPE_F32, 2, {AM_AXIS_LAYER, AM_AXIS_HEAD}, "nat",
 	                                  "mean entropy that it gave over the sequences it was solved on"},
-	[AM_FIELD_TEMPERATURE_SEQUENCE] = {"/temperature/sequence", AM_TYPE_I32, 1, {AM_AXIS_SEQUENCE}, "1",
+	[AM_FIELD_TEMPERATURE_SEQUENCE] = {"/temperature/solved_on", AM_TYPE_I32, 1, {AM_AXIS_SEQUENCE}, "1",
 	                                   "1 where the inverse temperatures were solved on the sequence"},
 	[AM_FIELD_PROFILE_DISTANCE] = {"/profile/distance", AM_TYPE_F32, 3,
 	                               {AM_AXIS_LAYER, AM_AXIS_HEAD, AM_AXIS_DISTANCE_BIN}, "1",

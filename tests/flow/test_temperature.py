@@ -82,7 +82,7 @@ def check_planted():
     assert off <= 3e-6, off  # float32 has steps of 1.2e-7; heads whose entropy hardly depends on it are told less well
     assert np.abs(c["temperature/entropy"] - t["target"]).max() <= 1.5e-6
     assert np.abs(means(c) - t["target"]).max() <= 1.5e-6
-    assert (c["temperature/sequence"] == 1).all() and "48 heads" in said, said
+    assert (c["temperature/solved_on"] == 1).all() and "48 heads" in said, said
     about = attributes("c.h5")
     assert about["temperature_clamped"] == 0 and about["temperature_worst"] <= 1e-6 and about["temperature_sequences"] == 6, about
 
@@ -184,7 +184,7 @@ def check_some(factor):
     each = [c["stat/entropy"].astype(float)[:, :, (c["row_sequence"] == i) & (c["row_position"] >= 5)].mean(2) for i in range(4)]
     got = (np.mean([each[0], each[2], each[3]], 0) + each[1]) / 2
     assert np.abs(got - target).max() <= 1.5e-6, np.abs(got - target).max()
-    assert list(c["temperature/sequence"]) == [1, 1, 1, 1, 0] and c["temperature/beta"].shape == (2, 3), c["temperature/sequence"]
+    assert list(c["temperature/solved_on"]) == [1, 1, 1, 1, 0] and c["temperature/beta"].shape == (2, 3), c["temperature/solved_on"]
     # Layer 0 and the heads between are as they were in the base, so what these heads meet is not the planted factor.
     assert np.abs(c["temperature/beta"][0] / factor[1][[0, 3, 5]] - 1).max() > 1e-4
 
