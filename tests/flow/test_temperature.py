@@ -139,6 +139,11 @@ def check_again(c):
     same_bytes(keep(given), keep(c), "given")
     # Solved ones go with sparse attention too; 1 everywhere changes nothing.
     capture("sparse.h5", *TEXT, "--attention", "topk:8", "--temperatures", path("c.h5"))
+    # Beside a second model they are the first one's: against the base, JS is that of sharpness alone.
+    both, _ = capture("both.h5", *TEXT, "--temperatures", path("c.h5"), "--pair-attention", "dense")
+    assert np.array_equal(both["stat/entropy"], c["stat/entropy"]) and np.array_equal(both["pair/nll"], datasets(path("a.h5"))["row_nll"],
+                                                                                     equal_nan=True)
+    assert both["pair/js"].mean() > 1e-3
     one, _ = capture("one.h5", *TEXT, "--output-error", "--temperatures", write("one.json", beta=[[1.0] * HEADS] * LAYERS))
     same_bytes(keep(one), datasets(path("a.h5")), "at its own temperature")
     part, _ = capture("some.h5", *TEXT, "--layers", "2", "--temperatures", path("c.h5"))
@@ -199,6 +204,8 @@ def check_clamped():
     about = attributes("clamped.h5")
     sharp = got["temperature/beta"][4, 1] == 1024
     assert about["temperature_clamped"] == 1 + sharp and (not sharp or "layer 4, head 1" in said), (about, said)
+    warnings = compare(path("a.h5"), path("b.h5"), "--by", "overall", "--control", path("clamped.h5"))["warnings"]
+    assert any("could not be brought to" in w for w in warnings), warnings
     flat = np.log(np.arange(1, 121)).mean()
     assert 0 < flat - got["temperature/entropy"][2, 3] < 0.01, got["temperature/entropy"][2, 3]
     # The head is all but flat, so the mean of every other one after it is still what was asked for.
