@@ -1,7 +1,9 @@
 #include "analysis/compare.h"
 
 #include "analysis/compare_job.h"
+#include "analysis/pair_table.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const am_metric entropy_metric = {.name = "entropy", .kind = AM_METRIC_ROWS, .field = AM_FIELD_ENTROPY,
@@ -114,6 +116,23 @@ static void keep_lines_once(am_text *t)
 	*t = out;
 }
 
+static void warn_clamped(const am_run *control, am_text *warnings)
+{
+	int64_t n;
+	if (am_run_attr_int(control, "temperature_clamped", &n) && n > 0)
+		am_text_printf(warnings, "%s: %" PRId64 " head%s could not be brought to %s target entropy\n", am_run_path(control), n,
+		               n == 1 ? "" : "s", n == 1 ? "its" : "their");
+}
+
+static am_status compare_pair(am_run *a, const am_compare_options *o, am_comparison *c, am_error *err)
+{
+	am_aggregate_options plain = o->aggregate;
+	plain.position_bins = 0;
+	plain.level = o->pair_level;
+	c->has_pair = am_pair_table_has(a);
+	return c->has_pair ? am_pair_table(a, &plain, &c->pair, err) : AM_OK;
+}
+
 static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_compare_options *o,
                              am_comparison *c, am_error *err)
 {
@@ -126,9 +145,10 @@ static am_status compare_all(am_run *a, am_run *b, am_run *control, const am_com
 	am_compare_job_close(&j);
 	if (!s && control) {
 		c->has_control = true;
+		warn_clamped(control, &c->warnings);
 		s = am_compare_control(a, b, control, o, &c->control, err);
 	}
-	return s;
+	return s ? s : compare_pair(a, o, c, err);
 }
 
 am_status am_compare(am_run *a, am_run *b, am_run *control, const am_compare_options *o, am_comparison *out,
@@ -152,6 +172,7 @@ void am_comparison_fini(am_comparison *c)
 	am_table_fini(&c->corrected);
 	am_table_fini(&c->controls);
 	am_table_fini(&c->control);
+	am_table_fini(&c->pair);
 	am_table_fini(&c->differences);
 	am_text_free(&c->warnings);
 	*c = (am_comparison){0};

@@ -31,6 +31,7 @@ typedef struct am_compare_options {
 	am_zeros zeros;
 	double margin; /* > 0: tests against it, in the metric's unit or as a share of mean_a */
 	bool margin_relative;
+	am_aggregate_level pair_level; /* of the pair table */
 } am_compare_options;
 
 /* Share of sequences with a score of 1 (every output found). */
@@ -64,6 +65,9 @@ typedef struct am_comparison {
 	 * of a level). */
 	bool has_control;
 	am_table control;
+	/* Where a was run with a second model beside it: pair_table.h, of a alone. */
+	bool has_pair;
+	am_table pair;
 	/* attribute, a, b: what the runs say of themselves and differ in. */
 	am_table differences;
 	am_accuracy_change accuracy;

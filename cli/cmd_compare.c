@@ -1,6 +1,9 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
 #include "analysis/plot.h"
+#include "analysis/targets.h"
+#include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/commands.h"
 #include "cli/compare_output.h"
 #include "cli/compare_values.h"
@@ -17,7 +20,7 @@ enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 typedef struct request {
 	am_compare_paths path;
-	const char *output, *plot;
+	const char *output, *plot, *temperatures;
 	bool csv, json, force, quiet, pratt;
 	int by, interval, theme;
 	am_metric_list metrics;
@@ -50,6 +53,7 @@ static void settle(request *q)
 		c->aggregate.level = text ? AM_LEVEL_LAYER : AM_LEVEL_HEAD;
 	else
 		c->aggregate.level = (am_aggregate_level)q->by;
+	c->pair_level = !text || q->by == BY_HEAD ? AM_LEVEL_HEAD : q->by == BY_LAYER ? AM_LEVEL_LAYER : AM_LEVEL_OVERALL;
 	c->interval = (am_interval_method)q->interval;
 	c->zeros = q->pratt ? AM_ZEROS_PRATT : AM_ZEROS_DROP;
 	c->margin = q->margin.value;
@@ -66,6 +70,8 @@ static int check(const request *q)
 		return am_report_usage("compare", "--csv and --json exclude each other");
 	if (q->compare.unpaired && q->path.control)
 		return am_report_usage("compare", "--control and --unpaired exclude each other: a control needs pairs");
+	if (q->compare.unpaired && q->temperatures)
+		return am_report_usage("compare", "--write-temperatures and --unpaired exclude each other: targets are of the same rows");
 	if (q->compare.unpaired && q->pratt)
 		return am_report_usage("compare", "--pratt and --unpaired exclude each other: Pratt's zeros are differences of pairs");
 	return -1;
@@ -86,6 +92,8 @@ static const char notes[] =
 	"  attnmeter compare base.h5 tuned.h5 --metric mass@64,error@64\n"
 	"  attnmeter compare full.h5 sparse.h5 --metric nll --margin 2%   does it match?\n"
 	"  attnmeter compare base.h5 tuned.h5 --control sharp.h5  what sharpening alone explains\n"
+	"  attnmeter compare base.h5 tuned.h5 --write-temperatures t.json   then, for such a control,\n"
+	"  attnmeter run -m BASE -f TEXT --temperatures t.json -o sharp.h5\n"
 	"  attnmeter compare base.h5 tuned.h5 --plot plots        and pictures\n";
 
 static int parse(request *q, int argc, char **argv)
@@ -98,6 +106,8 @@ static int parse(request *q, int argc, char **argv)
 		 .help = "what to compare, names with commas between (default entropy): " AM_METRIC_LIST_HELP},
 		{.name = "control", .type = AM_OPT_STRING, .target = &q->path.control, .value = "RUN",
 		 .help = "a run of A's model with the same texts, sharpened to B's entropy: what it explains of the changes"},
+		{.name = "write-temperatures", .type = AM_OPT_STRING, .target = &q->temperatures, .value = "FILE",
+		 .help = "also write B's mean entropies as targets for `run --temperatures FILE`, which makes such a control"},
 		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
 		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, task and "
 		         "position split by task or query position (default: everything in CSV and JSON, layer in text)"},
@@ -120,7 +130,7 @@ static int parse(request *q, int argc, char **argv)
 		{.name = "json", .type = AM_OPT_FLAG, .target = &q->json, .help = "print one JSON object"},
 		{.short_name = 'o', .name = "output", .type = AM_OPT_STRING, .target = &q->output, .value = "FILE",
 		 .help = "write to FILE instead of standard output"},
-		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
+		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite files that exist"},
 		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
 		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
 		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
@@ -192,17 +202,30 @@ static am_status draw(const request *q, am_run *const *run, am_error *err)
 	return s;
 }
 
+static am_status write_targets(const request *q, am_run *const *run, am_error *err)
+{
+	am_text t = {0};
+	am_status s = am_compare_targets(run[0], run[1], &q->compare, &t, err);
+	if (!s)
+		s = am_outfile_put(q->temperatures, q->force, &t, err);
+	am_text_free(&t);
+	return s;
+}
+
 static am_status work(request *q, am_run *const *run, am_error *err)
 {
 	am_comparison c;
 	am_status s = am_compare(run[0], run[1], run[2], &q->compare, &c, err);
 	if (s)
 		return s;
+	q->path.run_a = run[0];
 	note_incomplete(run, &c);
 	if (!q->quiet)
 		am_report_notes("compare", am_text_str(&c.warnings));
 	s = write_output(q, &c, err);
 	am_comparison_fini(&c);
+	if (!s && q->temperatures)
+		s = write_targets(q, run, err);
 	return s || !q->plot ? s : draw(q, run, err);
 }
 

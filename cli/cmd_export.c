@@ -56,7 +56,7 @@ static int parse(request *q, int argc, char **argv)
 		 .help = "form of the output; without it the output's name decides, csv on standard output"},
 		{.name = "field", .type = AM_OPT_STRINGS, .target = &q->fields, .value = "NAME",
 		 .help = "a field, as entropy or /stat/entropy; repeatable. Without it csv and json hold row_nll and all of "
-		         "/stat, npz every field but /dist"},
+		         "/stat and /pair, npz every field but /dist"},
 		{'o', "output", AM_OPT_STRING, &q->o.output, "PATH", "file to write; without it standard output"},
 		{.name = "force", .type = AM_OPT_FLAG, .target = &q->o.force, .help = "replace an existing output"},
 	};

@@ -90,6 +90,11 @@ static int dry_run(const am_run_options *o, bool json)
 	return s ? am_report_error("run", s, &err) : 0;
 }
 
+static bool sparse_text(const char *attention)
+{
+	return attention && strcmp(attention, "dense") != 0;
+}
+
 int am_cmd_run(int argc, char **argv)
 {
 	am_measure m;
@@ -130,6 +135,15 @@ int am_cmd_run(int argc, char **argv)
 		 .value = "ROWS", .help = "rows a selector decides on: all, or decode: those of answers "
 		                          "(--with-answer), prompts stay dense [all]",
 		 .names = sparse_names},
+		{.name = "pair", .type = AM_OPT_STRING, .target = &o->pair,
+		 .value = "DIR", .help = "a second model over the same tokens: stores how far its rows are from the first's "
+		                         "(KL, JS, top-k overlap)"},
+		{.name = "pair-attention", .type = AM_OPT_STRING, .target = &o->pair_attention,
+		 .value = "SPEC", .help = "attention of the second model, as of --attention; without --pair that is the same "
+		                          "model [dense]"},
+		{.name = "temperatures", .type = AM_OPT_STRING, .target = &o->temperatures,
+		 .value = "FILE", .help = "sharpen or flatten each head: target entropies of `compare --write-temperatures`, for which "
+		                          "inverse temperatures are solved, or a run that has some"},
 		{.name = "dtype", .type = AM_OPT_ENUM, .target = &dtype,
 		 .value = "TYPE", .help = "arithmetic of the linear layers: f32, bf16 [f32]",
 		 .names = dtype_names},
@@ -162,8 +176,8 @@ int am_cmd_run(int argc, char **argv)
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0)
 		code = am_measure_check(&m, !dry);
-	if (code < 0 && sparse >= 0 && (!o->attention || !strcmp(o->attention, "dense")))
-		code = am_report_usage("run", "--sparse is for an --attention with a selector");
+	if (code < 0 && sparse >= 0 && !sparse_text(o->attention) && !sparse_text(o->pair_attention))
+		code = am_report_usage("run", "--sparse is for an --attention or --pair-attention with a selector");
 	if (code < 0 && inputs.n == 0)
 		code = am_report_usage("run", "no input given: -f TEXT, -p STR, --tokens FILE or --tasks FILE");
 	if (code < 0 && !o->model) {

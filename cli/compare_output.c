@@ -2,6 +2,7 @@
 
 #include "analysis/sign_flip.h"
 #include "base/json.h"
+#include "cli/pair_output.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -141,6 +142,8 @@ void am_compare_json(const am_compare_paths *p, const am_compare_options *o, con
 	am_json_lines(out, am_text_str(&c->warnings));
 	json_controls(p, c, out);
 	json_accuracy(&c->accuracy, out);
+	json_key(out, "pair");
+	am_pair_json(p->run_a, c->has_pair ? &c->pair : NULL, 2, out);
 	json_table(out, "table", &c->table);
 	am_text_puts(out, "\n}\n");
 }
@@ -252,5 +255,7 @@ void am_compare_text(const am_compare_paths *p, const am_compare_options *o, am_
 	}
 	am_table_text(&c->table, out);
 	text_controls(p, c, out);
+	if (c->has_pair)
+		am_pair_text(p->run_a, &c->pair, out);
 	text_accuracy(&c->accuracy, out);
 }

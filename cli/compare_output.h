@@ -4,9 +4,11 @@
 
 #include "analysis/compare.h"
 #include "base/text.h"
+#include "runfile/reader.h"
 
 typedef struct am_compare_paths {
 	const char *a, *b, *control; /* control NULL: none */
+	const am_run *run_a;
 } am_compare_paths;
 
 /* One JSON object (docs/statistics.md has its keys). */

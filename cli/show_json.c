@@ -1,5 +1,6 @@
 #include "analysis/sequence_list.h"
 #include "base/json.h"
+#include "cli/pair_output.h"
 #include "cli/show.h"
 
 #include <inttypes.h>
@@ -124,8 +125,14 @@ am_status am_show_json(am_run *r, am_text *out, am_error *err)
 			put_field(r, (am_field)f, out);
 			comma = ",";
 		}
-	am_text_printf(out, "\n  ],\n  \"distributions\": %s\n}\n", am_run_has_dist(r) ? "true" : "false");
-	return AM_OK;
+	am_text_printf(out, "\n  ],\n  \"distributions\": %s,\n  \"pair\": ", am_run_has_dist(r) ? "true" : "false");
+	am_table t = {0};
+	s = am_show_pair(r, AM_LEVEL_HEAD, &t, err);
+	if (!s)
+		am_pair_json(r, t.n_columns ? &t : NULL, 2, out);
+	am_table_fini(&t);
+	am_text_puts(out, "\n}\n");
+	return s;
 }
 
 void am_show_check_json(const am_run *r, const char *problems, am_text *out)

@@ -1,6 +1,7 @@
 #include "analysis/sequence_list.h"
 #include "analysis/table.h"
 #include "base/mem.h"
+#include "cli/pair_output.h"
 #include "cli/show.h"
 
 #include <inttypes.h>
@@ -148,6 +149,16 @@ static am_status put_fields(const am_run *r, am_text *out, am_error *err)
 	return AM_OK;
 }
 
+static am_status put_pair(am_run *r, am_text *out, am_error *err)
+{
+	am_table t = {0};
+	am_status s = am_show_pair(r, AM_LEVEL_OVERALL, &t, err);
+	if (!s && t.n_columns)
+		am_pair_text(r, &t, out);
+	am_table_fini(&t);
+	return s;
+}
+
 am_status am_show_text(am_run *r, am_text *out, am_error *err)
 {
 	int64_t bytes = am_show_file_bytes(r);
@@ -163,5 +174,7 @@ am_status am_show_text(am_run *r, am_text *out, am_error *err)
 	am_status s = put_sequences(r, out, err);
 	if (!s)
 		put_selectors(r, out);
-	return s ? s : put_fields(r, out, err);
+	if (!s)
+		s = put_fields(r, out, err);
+	return s ? s : put_pair(r, out, err);
 }

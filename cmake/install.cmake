@@ -12,7 +12,8 @@ set(public_lib
   task/evaluate.h task/generate.h task/score.h task/tasks.h)
 set(public_top
   analysis/aggregate_options.h analysis/bootstrap.h analysis/compare.h analysis/coverage.h analysis/entropy.h
-  analysis/evaluation.h analysis/metric.h analysis/plot.h analysis/rank_tests.h analysis/recall.h analysis/table.h
+  analysis/evaluation.h analysis/metric.h analysis/pair_table.h analysis/plot.h analysis/rank_tests.h analysis/recall.h
+  analysis/table.h analysis/targets.h
   kernels/gemm.h kernels/kernels.h kernels/rope.h
   probes/run.h
   report/page.h)

@@ -27,7 +27,8 @@ static am_status choose(const am_run *run, const am_export_options *o, am_field 
 		field[(*n)++] = o->field[i];
 	}
 	for (int f = 0; f < AM_FIELD_COUNT && o->n_field == 0; f++) {
-		bool stat = f == AM_FIELD_ROW_NLL || strncmp(am_fields[f].path, "/stat/", 6) == 0;
+		bool stat = f == AM_FIELD_ROW_NLL || strncmp(am_fields[f].path, "/stat/", 6) == 0 ||
+		            strncmp(am_fields[f].path, "/pair/", 6) == 0;
 		if (am_run_has(run, (am_field)f) && (o->format == AM_EXPORT_NPZ || stat))
 			field[(*n)++] = (am_field)f;
 	}

@@ -12,7 +12,7 @@ typedef enum { AM_EXPORT_CSV, AM_EXPORT_JSON, AM_EXPORT_NPZ, AM_EXPORT_NOTEBOOK 
 
 typedef struct am_export_options {
 	am_export_format format;
-	/* Fields in the order wanted; n_field 0: for CSV and JSON /row_nll and all of /stat, for
+	/* Fields in the order wanted; n_field 0: for CSV and JSON /row_nll and all of /stat and /pair, for
 	 * NPZ every field of the run. A notebook takes none. */
 	const am_field *field;
 	int n_field;

@@ -1,19 +1,25 @@
 /* The attention a run's model is given. */
+#include "probes/attention.h"
+
 #include "probes/job.h"
+#include "probes/pair.h"
 
 #include <string.h>
 
-am_status am_job_read_attention(am_job *job, am_error *err)
+am_status am_attention_parse(const char *text, uint64_t seed, am_select_spec *out, am_error *err)
 {
-	const char *text = job->o->attention;
 	if (!text || strcmp(text, "dense") == 0)
 		return AM_OK;
-	am_status s = am_select_spec_parse(text, &job->attention, err);
-	if (s)
-		return am_fail_in(err, s, "--attention");
-	if (!job->attention.has_seed)
-		job->attention.seed = job->o->seed;
-	return AM_OK;
+	am_status s = am_select_spec_parse(text, out, err);
+	if (!s && !out->has_seed)
+		out->seed = seed;
+	return s;
+}
+
+am_status am_job_read_attention(am_job *job, am_error *err)
+{
+	am_status s = am_attention_parse(job->o->attention, job->o->seed, &job->attention, err);
+	return s ? am_fail_in(err, s, "--attention") : AM_OK;
 }
 
 /* Rows beyond the prompts are there only with answers. */
@@ -37,30 +43,47 @@ static am_status check_budget(const am_select_spec *spec, const am_selector *sel
 	return AM_OK;
 }
 
-am_status am_job_set_attention(am_job *job, am_error *err)
+am_status am_attention_set(const am_select_spec *spec, am_session *session, bool all, am_attention_policy *out,
+                           am_error *err)
 {
-	const am_select_spec *spec = &job->attention;
 	am_select_shape shape;
 	if (!spec->text)
 		return AM_OK;
-	if (job->o->sparse_decode) {
-		am_status s = check_answers(job, err);
-		if (s)
-			return s;
-	}
-	am_session_shape(job->session, &shape);
-	am_status s = am_selector_open(spec, &shape, &job->policy.selector, err);
+	am_session_shape(session, &shape);
+	am_status s = am_selector_open(spec, &shape, &out->selector, err);
 	if (!s)
-		s = check_budget(spec, job->policy.selector, err);
-	job->policy.budget = spec->budget;
-	job->policy.all = !job->o->sparse_decode;
-	if (!s)
-		s = am_session_set_attention(job->session, &job->policy, err);
+		s = check_budget(spec, out->selector, err);
+	out->budget = spec->budget;
+	out->all = all;
+	return s ? s : am_session_set_attention(session, out, err);
+}
+
+am_status am_job_set_attention(am_job *job, am_error *err)
+{
+	bool sparse = job->attention.text || job->o->pair_attention;
+	am_status s = job->o->sparse_decode && sparse ? check_answers(job, err) : AM_OK;
+	if (s)
+		return s;
+	s = am_attention_set(&job->attention, job->session, !job->o->sparse_decode, &job->policy, err);
 	return s ? am_fail_in(err, s, "--attention") : AM_OK;
 }
 
 am_status am_job_start(am_job *job, int sequence, am_error *err)
 {
 	const am_sequence *q = &job->sequences.item[sequence];
-	return am_session_start(job->session, sequence, q->n, q->n - q->answer, err);
+	am_status s = am_session_start(job->session, sequence, q->n, q->n - q->answer, err);
+	return s || !job->pair ? s : am_pair_start(job->pair, sequence, err);
+}
+
+am_status am_job_skip(am_job *job, int position, am_error *err)
+{
+	am_status s = am_session_skip(job->session, position, err);
+	return s || !job->pair ? s : am_session_skip(am_pair_session(job->pair), position, err);
+}
+
+void am_job_rewind(am_job *job, int position)
+{
+	am_session_rewind(job->session, position);
+	if (job->pair)
+		am_session_rewind(am_pair_session(job->pair), position);
 }

@@ -265,6 +265,12 @@ static bool allocate_fields(am_capture *c)
 		c->dist = am_capture_take(c, &ok, (size_t)c->axes.n_head * b * (size_t)c->sequences->longest, 4);
 		c->dist_offset = am_capture_take(c, &ok, b + 1, sizeof *c->dist_offset);
 	}
+	for (int f = AM_FIELD_PAIR_KL; f <= AM_FIELD_PAIR_GAINED && am_run_is_pair(c->o); f++)
+		c->field[f] = am_capture_take(c, &ok, lhb, 4);
+	if (am_run_is_pair(c->o)) {
+		c->field[AM_FIELD_PAIR_OVERLAP] = am_capture_take(c, &ok, lhb * (size_t)c->axes.n_k, 4);
+		c->field[AM_FIELD_PAIR_NLL] = am_capture_take(c, &ok, b, 4);
+	}
 	return ok && am_coverage_new(c) && am_profile_new(c);
 }
 

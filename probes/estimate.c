@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "probes/job.h"
 #include "probes/row_policy.h"
+#include "probes/temperature.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -88,11 +89,11 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 {
 	double attention[2], total[2], begin = am_now();
 	int64_t rows = 0;
-	am_session_times(job->session, &attention[0], &total[0]);
+	am_job_times(job, &attention[0], &total[0]);
 	am_status s = am_job_block(job, sequence, start, n, w, &rows, err);
 	if (!s && w)
 		s = am_run_writer_wait(w, err);
-	am_session_times(job->session, &attention[1], &total[1]);
+	am_job_times(job, &attention[1], &total[1]);
 	t->attention = attention[1] - attention[0];
 	t->linear = total[1] - total[0] - t->attention;
 	t->write = am_now() - begin - (total[1] - total[0]);
@@ -108,11 +109,11 @@ static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *
 		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);
 	m->bytes[1] = (double)am_run_writer_bytes(w);
 	if (!s)
-		s = am_session_skip(job->session, at, err);
-	am_session_rewind(job->session, at);
+		s = am_job_skip(job, at, err);
+	am_job_rewind(job, at);
 	if (!s)
 		s = timed_block(job, m->sequence, at, m->n, NULL, &m->plain, err);
-	am_session_rewind(job->session, at);
+	am_job_rewind(job, at);
 	if (!s)
 		s = timed_block(job, m->sequence, at, m->n, w, &m->last, err);
 	m->bytes[2] = (double)am_run_writer_bytes(w);
@@ -163,7 +164,7 @@ static double per(double x, double n)
 	return n > 0 && x > 0 ? x / n : 0;
 }
 
-static double seconds_of(const sample *m, const work *w)
+static double seconds_of(const sample *m, const work *w, const work *solve)
 {
 	double row = per(m->plain.linear, m->n);
 	double score = per(m->plain.attention, m->last_work.scores);
@@ -173,7 +174,7 @@ static double seconds_of(const sample *m, const work *w)
 	double write = per(m->first.write + m->last.write, 2 * m->n);
 	double warm = m->first.linear - m->plain.linear; /* first touch of weights and buffers */
 	return (warm > 0 ? warm : 0) + w->rows * row + w->scores * score + w->captured_scores * capture +
-	       w->captured_rows * write + m->finish;
+	       w->captured_rows * write + solve->rows * row + solve->scores * score + m->finish;
 }
 
 /* Bytes of `w`'s rows. What is stored a row grows little with its keys (`full`: in
@@ -215,10 +216,8 @@ static double resident_peak(void)
 /* The process as it is now, and what full blocks touch beyond the sample's rows. */
 static double peak_memory(const am_job *job, const sample *m)
 {
-	size_t cache, scratch;
-	am_session_memory(job->session, &cache, &scratch);
 	double untouched = 1 - (double)m->n / job->block;
-	return resident_peak() + untouched * (double)(scratch + am_capture_memory(job->capture));
+	return resident_peak() + untouched * (double)am_job_memory(job);
 }
 
 static int longest(const am_sequences *s)
@@ -228,6 +227,27 @@ static int longest(const am_sequences *s)
 		if (s->item[i].n > s->item[best].n)
 			best = i;
 	return best;
+}
+
+/* Passes over the sequences that temperatures are solved on. */
+static am_status count_solve(am_job *job, work *solve, am_error *err)
+{
+	const am_temperature *t = job->temperature;
+	am_run_options none = *job->o;
+	none.rows = AM_ROWS_LAST;
+	none.rows_n = 0;
+	am_status s = AM_OK;
+	double bytes = 0;
+	for (int i = 0; t && am_temperature_passes(t) && i < job->sequences.n && !s; i++)
+		if (am_temperature_uses(t, i)) {
+			s = count_work(job, &none, i, 0, job->sequences.item[i].n, solve, err);
+			bytes += (double)job->sequences.item[i].n * am_model_config(job->model)->hidden * 4;
+		}
+	solve->rows *= t ? am_temperature_passes(t) : 0;
+	solve->scores *= t ? am_temperature_passes(t) : 0;
+	if (bytes > 0)
+		am_text_printf(&job->notes, "solving temperatures takes %.1f MB of disk beside, while it goes on\n", bytes / 1e6);
+	return s;
 }
 
 /* Work of the whole run, rows captured as `o` says. */
@@ -242,7 +262,10 @@ static am_status count_all(const am_job *job, const am_run_options *o, work *all
 static am_status estimate(am_job *job, const am_run_options *o, work *all, sample *m, am_run_estimate *out,
                           am_error *err)
 {
+	work solve = {0};
 	am_status s = count_all(job, o, all, err);
+	if (!s)
+		s = count_solve(job, &solve, err);
 	if (s)
 		return s;
 	am_run_contents contents = am_job_contents(job);
@@ -259,7 +282,7 @@ static am_status estimate(am_job *job, const am_run_options *o, work *all, sampl
 		return s;
 	*out = (am_run_estimate){
 		.sequences = job->sequences.n, .tokens = job->sequences.tokens, .rows = (int64_t)all->captured_rows,
-		.memory_bytes = peak_memory(job, m), .disk_bytes = bytes_of(job, m, all), .seconds = seconds_of(m, all),
+		.memory_bytes = peak_memory(job, m), .disk_bytes = bytes_of(job, m, all), .seconds = seconds_of(m, all, &solve),
 	};
 	return AM_OK;
 }

@@ -2,8 +2,10 @@
 
 #include "base/mem.h"
 #include "kernels/gemm.h"
+#include "probes/pair.h"
 #include "probes/replay.h"
 #include "probes/shadow.h"
+#include "probes/temperature.h"
 
 enum { BLOCK = 512, BLOCK_BYTES = 128 << 20 };
 
@@ -58,6 +60,7 @@ int am_job_choose_block(const am_run_options *o, const am_config *c, const am_se
 	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
 	size_t values = 8 + (size_t)o->n_k * (o->output_error ? 2 : 1) + (size_t)o->n_ratio + (size_t)o->n_mass;
 	values += am_shadow_values(o);
+	values += am_run_is_pair(o) ? 6 + (size_t)o->n_k : 0;
 	if (o->dist == AM_DIST_TOPK)
 		values += 2 * (size_t)(o->dist_k < s->longest ? o->dist_k : s->longest);
 	size_t row = 4 * heads * (layers * values + (size_t)o->map + 32);
@@ -85,6 +88,10 @@ static am_status open_session(am_job *job, am_error *err)
 	if (!s)
 		s = am_capture_new(job->o, c, job->kernels, &job->sequences, job->block, am_threads_count(job->threads),
 		                   &job->capture, err);
+	if (!s && job->o->temperatures)
+		s = am_temperature_open(job, &job->temperature, err);
+	if (!s && am_run_is_pair(job->o))
+		s = am_pair_open(job, &job->pair, err);
 	return s;
 }
 
@@ -113,8 +120,10 @@ am_status am_job_open(const am_run_options *o, am_job *job, am_error *err)
 
 void am_job_close(am_job *job)
 {
+	am_pair_close(job->pair);
 	am_capture_free(job->capture);
 	am_session_free(job->session);
+	am_temperature_close(job->temperature);
 	if (job->replay)
 		job->nll = NULL; /* the capture's */
 	am_replay_close(job->replay);
@@ -149,13 +158,30 @@ bool am_job_has_nll(const am_job *job)
 	return !job->replay || am_replay_has_nll(job->replay);
 }
 
+void am_job_times(const am_job *job, double *attention, double *total)
+{
+	double more[2] = {0, 0};
+	am_session_times(job->session, attention, total);
+	if (job->pair)
+		am_pair_times(job->pair, &more[0], &more[1]);
+	*attention += more[0];
+	*total += more[1];
+}
+
+size_t am_job_memory(const am_job *job)
+{
+	size_t cache, scratch;
+	am_session_memory(job->session, &cache, &scratch);
+	return scratch + am_capture_memory(job->capture) + (job->pair ? am_pair_memory(job->pair) : 0);
+}
+
 /* One block through the model; job->nll of its tokens. */
 static am_status forward(am_job *job, const am_sequence *q, int start, int n, const am_tap *tap, am_error *err)
 {
 	for (int i = 0; i < n; i++)
 		job->target[i] = start + i + 1 < q->n ? q->ids[start + i + 1] : -1;
 	am_forward_io io = {.ids = q->ids + start, .target = job->target, .nll = job->nll, .tap = tap};
-	return am_session_forward(job->session, &io, n, err);
+	return job->pair ? am_pair_forward(job->pair, &io, n, err) : am_session_forward(job->session, &io, n, err);
 }
 
 am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_writer *writer, int64_t *rows,

@@ -19,6 +19,8 @@ typedef struct am_job {
 	am_select_spec attention; /* parsed; its text NULL when dense */
 	am_attention_policy policy;
 	am_capture *capture;
+	struct am_pair *pair;  /* the second model; NULL without */
+	struct am_temperature *temperature; /* NULL without --temperatures */
 	am_text notes;   /* remarks for the user, a line each */
 	int block;       /* query rows a block */
 	int32_t *target; /* [block]; of a replay NULL */
@@ -34,6 +36,9 @@ am_status am_job_read_attention(am_job *job, am_error *err) AM_MUST_CHECK;
 am_status am_job_set_attention(am_job *job, am_error *err) AM_MUST_CHECK;
 /* Begins a sequence. */
 am_status am_job_start(am_job *job, int sequence, am_error *err) AM_MUST_CHECK;
+/* am_session_skip and am_session_rewind of every session. */
+am_status am_job_skip(am_job *job, int position, am_error *err) AM_MUST_CHECK;
+void am_job_rewind(am_job *job, int position);
 
 /* What the run file will hold, as the options say. */
 am_run_contents am_job_contents(const am_job *job);
@@ -49,6 +54,11 @@ bool am_job_next(const am_job *job, int sequence, int from, int *start, int *n);
 /* Whether token ids, and likelihoods, are known. */
 bool am_job_has_tokens(const am_job *job);
 bool am_job_has_nll(const am_job *job);
+
+/* Seconds in attention and in all, of both models where there are two, and bytes of their scratch
+ * and of what the capture holds. */
+void am_job_times(const am_job *job, double *attention, double *total);
+size_t am_job_memory(const am_job *job);
 
 /* Runs tokens start .. start + n - 1 of a sequence, the session standing at start.
  * With `writer`, rows are captured and appended. job->nll[0..n) holds the NLLs. */

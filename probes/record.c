@@ -2,8 +2,10 @@
 #include "base/mem.h"
 #include "kernels/gemm.h"
 #include "probes/job.h"
+#include "probes/pair.h"
 #include "probes/replay.h"
 #include "probes/row_policy.h"
+#include "probes/temperature.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +15,7 @@ am_run_contents am_job_contents(const am_job *job)
 	const am_run_options *o = job->o;
 	am_run_contents c = {.output_error = o->output_error, .deficit = job->replay && am_replay_has_sinks(job->replay),
 	                     .no_tokens = !am_job_has_tokens(job), .no_nll = !am_job_has_nll(job),
-	                     .dist = o->dist == AM_DIST_FULL, .dist_float16 = o->dist_float16,
+	                     .pair = job->pair != NULL, .dist = o->dist == AM_DIST_FULL, .dist_float16 = o->dist_float16,
 	                     .no_topk = o->dist != AM_DIST_TOPK, .deflate = 4, .threads = am_threads_count(job->threads)};
 	c.selector = am_capture_selectors(job->capture, &c.n_selectors);
 	return c;
@@ -60,7 +62,11 @@ am_status am_job_describe(const am_job *job, am_run_writer *w, am_error *err)
 		s = am_run_writer_attr_int(w, "attention_seed", (int64_t)job->attention.seed, err);
 	if (!s)
 		s = am_run_writer_attr_double(w, "scale", 1 / sqrt((double)c->head_dim), err);
-	return s ? s : am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);
+	if (!s)
+		s = am_run_writer_attr_double(w, "rope_theta", c->rope[0].theta, err);
+	if (!s && job->temperature)
+		s = am_temperature_describe(job->temperature, w, err);
+	return s || !job->pair ? s : am_pair_describe(job->pair, w, err);
 }
 
 am_status am_job_put_sequences(const am_job *job, const double *nll_sum, am_run_writer *w, am_error *err)

@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "probes/job.h"
+#include "probes/pair.h"
 #include "probes/replay.h"
+#include "probes/temperature.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -75,6 +77,10 @@ static am_status capture_all(capture_run *r, am_error *err)
 		s = run_sequence(r, i, err);
 	if (!s)
 		s = am_capture_finish(r->job->capture, r->writer, err);
+	if (!s && r->job->pair)
+		s = am_pair_finish(r->job->pair, r->writer, err);
+	if (!s && r->job->temperature)
+		s = am_temperature_put(r->job->temperature, r->writer, err);
 	return s ? s : am_job_put_sequences(r->job, r->nll_sum, r->writer, err);
 }
 
@@ -141,6 +147,8 @@ am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error 
 	am_job job;
 	am_run_summary summary = {0};
 	s = am_job_open(o, &job, err);
+	if (!s && job.temperature)
+		s = am_temperature_solve(job.temperature, err);
 	if (!s)
 		s = capture(&job, &summary, err);
 	summary.seconds = am_now() - start;

@@ -53,6 +53,12 @@ typedef struct am_run_options {
 	am_compute dtype;  /* of the linear layers */
 	const char *attention; /* a selector with its budget (select/spec.h); NULL or "dense": all keys */
 	bool sparse_decode; /* only rows of answers are sparse, those of prompts are dense */
+	/* A second model over the same tokens, whose rows are held against the first's (docs/pair.md):
+	 * its directory, NULL for the same one; its attention, NULL for dense. Both NULL: none. */
+	const char *pair, *pair_attention;
+	/* A file of target entropies or of inverse temperatures (model/temperatures.h), or a run that
+	 * has some; NULL: none. */
+	const char *temperatures;
 	uint64_t seed;
 	const char *output;
 	bool force;
@@ -64,6 +70,12 @@ typedef struct am_run_options {
 /* Defaults: everything 0 or NULL but k 1,4,16,64,256,1024; ratio 1 %, 5 %, 10 %; mass
  * 0.5, 0.9, 0.95, 0.99; sink 4; recent 64; map 64. */
 void am_run_options_init(am_run_options *o);
+
+/* Whether a second model runs beside the first. */
+static inline bool am_run_is_pair(const am_run_options *o)
+{
+	return o->pair || o->pair_attention;
+}
 
 typedef struct am_run_summary {
 	int64_t sequences, tokens, rows;

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kernels/gemm.h"
+#include "model/layers.h"
 #include "model/session.h"
 
 #include <math.h>
@@ -81,12 +82,13 @@ static am_status attend(am_session *s, int layer, int n, const am_tap *tap, am_e
 	return status ? status : am_attention(s, &block, tap, err);
 }
 
-static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, am_error *err)
+am_status am_session_attend_layer(am_session *s, int layer, int n, const am_tap *tap, am_error *err)
 {
 	const am_config *c = &s->model->config;
 	const am_layer_weights *w = &s->model->weights.layers[layer];
 	const am_layer_vectors *v = &s->model->vectors[layer];
 	int q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
+	double begin = am_now();
 	norm(s, n, v->input_norm);
 	am_linear(s, s->normed, n, c->hidden,
 	          (am_product[]){{w->q, v->q_bias, s->q, q, false},
@@ -95,7 +97,9 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	am_rotate_store(s, layer, n);
 	double start = am_now();
 	am_status status = attend(s, layer, n, tap, err);
-	s->attention_seconds += am_now() - start;
+	double end = am_now();
+	s->attention_seconds += end - start;
+	s->total_seconds += end - begin;
 	if (status)
 		return status;
 	if (atomic_load(&s->bad))
@@ -103,8 +107,17 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	am_policy_account(s, layer, n);
 	if (tap && tap->layer_done)
 		status = tap->layer_done(tap->ctx, layer, err);
-	if (status)
-		return status;
+	s->total_seconds += am_now() - end;
+	return status;
+}
+
+am_status am_session_finish_layer(am_session *s, int layer, int n, am_error *err)
+{
+	const am_config *c = &s->model->config;
+	const am_layer_weights *w = &s->model->weights.layers[layer];
+	const am_layer_vectors *v = &s->model->vectors[layer];
+	int q = c->heads * c->head_dim;
+	double begin = am_now();
 	am_linear(s, s->att, n, q, (am_product[]){{w->o, v->o_bias, s->x, c->hidden, true}}, 1);
 	norm(s, n, v->post_norm);
 	am_linear(s, s->normed, n, c->hidden,
@@ -113,6 +126,7 @@ static am_status run_layer(am_session *s, int layer, int n, const am_tap *tap, a
 	am_threads_run(s->threads, n, silu_row, s);
 	am_linear(s, s->gate, n, c->intermediate,
 	          (am_product[]){{w->down, v->down_bias, s->x, c->hidden, true}}, 1);
+	s->total_seconds += am_now() - begin;
 	if (!finite_rows(s->x, (size_t)n * (size_t)c->hidden))
 		return am_report_nonfinite(s, layer, "hidden state is", err);
 	return AM_OK;
@@ -138,7 +152,7 @@ static am_status output(am_session *s, const am_forward_io *io, int n, am_error 
 	return AM_OK;
 }
 
-am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_error *err)
+am_status am_session_begin(am_session *s, const int32_t *ids, int n, am_error *err)
 {
 	if (n < 1 || n > s->block)
 		return am_fail(err, AM_ERR_USAGE, "forward: expected 1 to %d tokens a block, found %d", s->block, n);
@@ -150,20 +164,43 @@ am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_e
 	am_status status = AM_OK;
 	if (s->total_seconds == 0) /* the buffer of one thread is there since am_gemm_init */
 		status = am_gemm_room(am_threads_count(s->threads) - 1, err);
-	if (!status)
-		status = embed(s, io->ids, n, err);
+	if (!status && ids)
+		status = embed(s, ids, n, err);
 	if (!status)
 		status = am_followed_begin(s, err);
 	if (status)
 		return status;
 	am_rope_block(s, n);
-	for (int layer = 0; layer < s->model->config.layers && !status; layer++)
-		status = run_layer(s, layer, n, io->tap, err);
-	if (!status)
+	s->total_seconds += am_now() - start;
+	return AM_OK;
+}
+
+float *am_session_hidden(am_session *s)
+{
+	return s->x;
+}
+
+am_status am_session_end(am_session *s, const am_forward_io *io, int n, am_status status, am_error *err)
+{
+	double start = am_now();
+	if (!status && io)
 		status = output(s, io, n, err);
 	am_followed_end(s, n, !status);
 	if (!status)
 		s->position += n;
 	s->total_seconds += am_now() - start;
 	return status;
+}
+
+am_status am_session_forward(am_session *s, const am_forward_io *io, int n, am_error *err)
+{
+	am_status status = am_session_begin(s, io->ids, n, err);
+	if (status)
+		return status;
+	for (int layer = 0; layer < s->model->config.layers && !status; layer++) {
+		status = am_session_attend_layer(s, layer, n, io->tap, err);
+		if (!status)
+			status = am_session_finish_layer(s, layer, n, err);
+	}
+	return am_session_end(s, io, n, status, err);
 }

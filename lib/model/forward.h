@@ -65,6 +65,11 @@ void am_session_rewind(am_session *s, int position);
  * in too. For cost estimates: the results of later rows are meaningless. */
 am_status am_session_skip(am_session *s, int position, am_error *err) AM_MUST_CHECK;
 
+/* Inverse temperatures from the next block on: the queries of a head after rotation, and so its
+ * scores, are multiplied by beta[layer * heads + head] > 0. Borrowed; NULL: 1 everywhere. For sessions without score
+ * rules (AM_ERR_UNSUPPORTED). */
+am_status am_session_set_temperatures(am_session *s, const float *beta, am_error *err) AM_MUST_CHECK;
+
 /* ---- sparse attention ------------------------------------------------------- */
 
 /* What a selector for this session is opened with. Valid as long as the session. */

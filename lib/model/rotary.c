@@ -37,6 +37,15 @@ typedef struct rotary_step {
 	int layer;
 } rotary_step;
 
+/* Inverse temperatures go into the queries, so that whoever scores them sees the same. */
+static void sharpen(const am_session *s, int layer, int head, float *q)
+{
+	const am_config *c = &s->model->config;
+	float beta = s->beta[(size_t)layer * (size_t)c->heads + (size_t)head];
+	for (int i = 0; i < c->head_dim; i++)
+		q[i] *= beta;
+}
+
 static void rotary_row(void *ctx, int r, int worker)
 {
 	(void)worker;
@@ -52,6 +61,8 @@ static void rotary_row(void *ctx, int r, int worker)
 		if (v->q_norm)
 			am_rms_norm(q + (size_t)h * d, v->q_norm, c->head_dim, c->rms_eps, q + (size_t)h * d);
 		rotate(q + (size_t)h * d, s->cos + table, s->sin + table, (int)half);
+		if (s->beta)
+			sharpen(s, step->layer, h, q + (size_t)h * d);
 	}
 	for (int g = 0; g < c->kv_heads; g++) {
 		if (v->k_norm)

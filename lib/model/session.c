@@ -205,6 +205,14 @@ void am_session_free(am_session *s)
 	am_free(s);
 }
 
+am_status am_session_set_temperatures(am_session *s, const float *beta, am_error *err)
+{
+	if (beta && s->rules) /* after a soft cap a factor of the queries is another thing */
+		return am_fail(err, AM_ERR_UNSUPPORTED, "temperatures: expected attention without score rules");
+	s->beta = beta;
+	return AM_OK;
+}
+
 int am_session_position(const am_session *s)
 {
 	return s->position;

@@ -37,6 +37,7 @@ struct am_session {
 	int cache_layers;
 	const int *cache_slot;      /* [layers] -> cache layer; NULL: the same */
 	const am_score_rule *rules; /* [layers] or NULL */
+	const float *beta;          /* [layers][heads] factors of the scores; NULL: 1 */
 	/* Rotary tables of the block, per distinct rope config: [block][head_dim / 2]. */
 	int n_ropes, *rope_of_layer; /* [layers] -> rope */
 	float *inv_freq;             /* [n_ropes][head_dim / 2] */

@@ -34,6 +34,9 @@ bool am_check_shadow_optional(am_field f);
 /* Axes, sequences, tokens, profiles, distributions (check_parts.c). */
 am_status am_check_parts(am_checker *c, am_error *err) AM_MUST_CHECK;
 
+/* Inverse temperatures (check_pair.c). */
+am_status am_check_temperatures(am_checker *c, am_error *err) AM_MUST_CHECK;
+
 /* The whole field in new memory (am_free) as int64; *out is NULL when absent or
  * not readable, which is entered as a problem. */
 am_status am_check_load_i64(am_checker *c, am_field f, int64_t **out, am_error *err) AM_MUST_CHECK;

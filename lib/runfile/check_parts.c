@@ -204,6 +204,8 @@ am_status am_check_parts(am_checker *c, am_error *err)
 		s = check_profile(c, AM_FIELD_PROFILE_DISTANCE, err);
 	if (!s)
 		s = check_profile(c, AM_FIELD_PROFILE_MAP, err);
+	if (!s)
+		s = am_check_temperatures(c, err);
 	check_dist(c);
 	return s;
 }

@@ -168,4 +168,5 @@ void am_check_row_values(am_checker *c, const am_check_row *r)
 	check_k_at_mass(c, r);
 	check_output_error(c, r);
 	check_topk(c, r);
+	am_check_pair(c, r);
 }

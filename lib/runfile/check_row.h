@@ -16,8 +16,11 @@ typedef struct am_check_row {
 
 /* n against the position, before any head. */
 void am_check_visible(am_checker *c, const am_check_row *row);
-/* Everything under /stat and /topk. */
+/* Everything under /stat, /topk and /pair. */
 void am_check_row_values(am_checker *c, const am_check_row *row);
+
+/* Everything under /pair of a row that sees keys (check_pair.c). */
+void am_check_pair(am_checker *c, const am_check_row *row);
 
 /* What rows are checked against one after another. */
 typedef struct am_row_order {

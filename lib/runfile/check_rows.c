@@ -95,7 +95,7 @@ static void check_layer(am_checker *c, block *b, int64_t layer)
 			row.head = c->r->values[AM_AXIS_HEAD][h];
 			for (int f = AM_FIELD_LSE; f <= AM_FIELD_MEAN_DISTANCE; f++)
 				row.stat[f] = reals(b, (am_field)f, at);
-			for (int f = AM_FIELD_MASS_AT_K; f <= AM_FIELD_TOPK_PROB; f++) {
+			for (int f = AM_FIELD_MASS_AT_K; f <= AM_FIELD_PAIR_OVERLAP; f++) {
 				size_t first = at * trailing(c->r, (am_field)f);
 				if (am_fields[f].type == AM_TYPE_I32)
 					row.count[f] = ints(b, (am_field)f, first);

@@ -139,11 +139,16 @@ static void check_field(am_checker *c, am_field f)
 static bool required(const am_run *r, am_field f)
 {
 	const am_field_spec *spec = &r->spec[f];
-	const char *capture;
+	const char *capture, *pair;
 	bool told = f == AM_FIELD_ROW_TOKEN || f == AM_FIELD_ROW_NLL || f == AM_FIELD_SEQUENCE_NLL ||
 	            f == AM_FIELD_TOKEN_ID || f == AM_FIELD_TOKEN_OFFSET;
 	/* A capture need not know tokens and likelihoods. */
 	if (told && am_run_attr_str(r, "capture", &capture))
+		return false;
+	if (f >= AM_FIELD_PAIR_KL && f <= AM_FIELD_PAIR_NLL && !am_run_attr_str(r, "pair_attention", &pair))
+		return false;
+	if (f >= AM_FIELD_TEMPERATURE_BETA && f <= AM_FIELD_TEMPERATURE_SEQUENCE &&
+	    !am_run_attr_str(r, "temperatures", &pair))
 		return false;
 	if (f == AM_FIELD_OUTPUT_ERROR || f == AM_FIELD_DEFICIT || !spec->n_axes || am_check_shadow_optional(f))
 		return false;

@@ -44,6 +44,7 @@ typedef struct am_run_contents {
 	bool output_error;
 	bool deficit;      /* /stat/deficit */
 	bool no_tokens, no_nll; /* token ids, likelihoods are not known: their fields are left out */
+	bool pair;         /* /pair; a run without puts of /temperature has none */
 	bool dist;         /* /dist/<layer>/prob and /offset */
 	bool dist_float16; /* store prob as float16 */
 	bool no_topk;      /* the rank axis is for the sets of selectors alone */

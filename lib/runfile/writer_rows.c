@@ -17,6 +17,8 @@ static bool held(const am_run_writer *w, int f, const am_run_contents *c)
 		return false;
 	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && c->no_topk)
 		return false;
+	if (f >= AM_FIELD_PAIR_KL && f <= AM_FIELD_PAIR_NLL && !c->pair)
+		return false;
 	for (int a = 0; a < s->n_axes; a++)
 		if (s->axes[a] != AM_AXIS_ROW && w->length[s->axes[a]] <= 0)
 			return false;

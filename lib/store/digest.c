@@ -5,14 +5,6 @@
 #define PAGE 4096
 #define PAGES 1024
 
-uint64_t am_fnv1a(uint64_t h, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
-
 uint64_t am_digest_sample(uint64_t h, const unsigned char *file, size_t size, size_t head)
 {
 	h = am_fnv1a(h, file, head);

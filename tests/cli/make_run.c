@@ -47,6 +47,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], kinds[i].kind))
 			continue;
 		sample s = sample_new(kinds[i].n_layer, kinds[i].n_head, kinds[i].seq_length, kinds[i].n_sequence);
+		s.contents.pair = false;
 		s.axes.layer = layer;
 		s.axes.head = head;
 		s.shift = kinds[i].shift;

@@ -31,7 +31,7 @@ static inline sample sample_new(int n_layer, int n_head, int64_t seq_length, int
 	                 .n_kv_head = 2, .kv_head = sample_ids, .n_k = 4, .k = sample_k, .n_ratio = 3,
 	                 .ratio = sample_ratio, .n_mass = 3, .mass = sample_mass, .n_rank = 8,
 	                 .n_distance_bin = 12, .n_map = 8, .n_row = seq_length * n_sequence},
-		.contents = {.output_error = true, .deficit = true, .deflate = 4},
+		.contents = {.output_error = true, .deficit = true, .pair = true, .deflate = 4},
 		.seq_length = seq_length,
 		.n_sequence = n_sequence,
 	};
@@ -92,6 +92,14 @@ static inline double sample_value(const sample *s, am_field f, int64_t layer, in
 	case AM_FIELD_OUTPUT_ERROR: return (double)sample_k[x] >= n ? 0 : 1 - sample_mass_of(n, p, sample_k[x]);
 	case AM_FIELD_TOPK_INDEX: return (double)x < n ? (double)x : -1;
 	case AM_FIELD_TOPK_PROB: return (double)x < n ? (x == 0 ? p : rest) : NAN;
+	/* Rows of a pair that lie some way apart; every third keeps fewer keys. */
+	case AM_FIELD_PAIR_TV: return (double)(row % 5) / 10;
+	case AM_FIELD_PAIR_JS: return (double)(row % 5) / 20;
+	case AM_FIELD_PAIR_LOST: return row % 3 ? 0 : (double)(row % 5) / 10;
+	case AM_FIELD_PAIR_KL: return row % 3 == 0 && row % 5 ? INFINITY : (double)(row % 5) / 8 + (double)head;
+	case AM_FIELD_PAIR_KL_REVERSE: return (double)(row % 5) / 8;
+	case AM_FIELD_PAIR_OVERLAP: return 1 - (double)(row % 5) / 5;
+	case AM_FIELD_PAIR_NLL: return position == s->seq_length - 1 ? NAN : 1 + (double)(row % 13) / 13;
 	default: return 0;
 	}
 }
@@ -201,6 +209,11 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 	if (!status)
 		status = am_run_writer_attr_double(w, "scale", 0.125, err);
 
+	if (!status && s->contents.pair)
+		status = am_run_writer_attr_str(w, "pair_attention", "topk:64", err);
+	if (!status && s->contents.pair)
+		status = am_run_writer_attr_str(w, "temperatures", "t.json", err);
+
 	int64_t S = s->n_sequence, T = S * s->seq_length, L = s->axes.n_layer, H = s->axes.n_head;
 	const char **name = am_calloc((size_t)S, sizeof *name);
 	int32_t *length = am_calloc((size_t)S, 4), *token = am_calloc((size_t)T, 4);
@@ -233,6 +246,14 @@ static inline am_status sample_finish(const sample *s, am_run_writer *w, am_erro
 	};
 	for (size_t i = 0; i < sizeof put / sizeof *put && !status; i++)
 		status = am_run_writer_put(w, put[i].f, put[i].n, put[i].data, err);
+	float *warm = am_alloc((size_t)(L * H), 4);
+	for (int64_t i = 0; i < L * H; i++)
+		warm[i] = 0.5f + (float)i;
+	for (int f = AM_FIELD_TEMPERATURE_BETA; f <= AM_FIELD_TEMPERATURE_ENTROPY && s->contents.pair && !status; f++)
+		status = am_run_writer_put(w, (am_field)f, 0, warm, err);
+	if (!status && s->contents.pair)
+		status = am_run_writer_put(w, AM_FIELD_TEMPERATURE_SEQUENCE, S, length, err);
+	am_free(warm);
 	am_free(name), am_free(length), am_free(token), am_free(nan), am_free(offset);
 	am_free(distance), am_free(map);
 	return status;
