@@ -62,5 +62,8 @@ am_status am_job_set_attention(am_job *job, am_error *err)
 am_status am_job_start(am_job *job, int sequence, am_error *err)
 {
 	const am_sequence *q = &job->sequences.item[sequence];
-	return am_session_start(job->session, sequence, q->n, q->n - q->answer, err);
+	am_status s = am_session_start(job->session, sequence, q->n, q->n - q->answer, err);
+	if (!s && job->policy.selector && !job->policy.all)
+		am_selector_skip(job->policy.selector, q->n - q->answer);
+	return s;
 }
