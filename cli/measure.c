@@ -64,7 +64,7 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 		{.name = "shadow", .type = AM_OPT_STRINGS, .target = &m->shadows,
 		 .value = "SPEC", .help = "score a selector's sets at every -k and --ratio without changing the attention; may be given again"},
 		{.name = "shadow-sample", .type = AM_OPT_INT, .target = &m->o.shadow_sample,
-		 .value = "N", .help = "take the costly statistics of shadows on every N-th captured row [64]",
+		 .value = "N", .help = "rank correlation, ties and gaps at the border, overlaps and unions of shadows on every N-th captured row; 1: on all [64]",
 		 .min = 1},
 		{.name = "block", .type = AM_OPT_INT, .target = &m->o.block,
 		 .value = "N", .help = "query rows a block [512, fewer where memory asks]",

@@ -26,11 +26,12 @@ static am_status check_answers(const am_job *job, am_error *err)
 	               "--with-answer), found none; --sparse all takes every row");
 }
 
-static am_status check_budget(const am_select_spec *spec, const am_selector *selector, am_error *err)
+/* As in eval, a budget that a selector has no use for is no error: one list of specs serves all. */
+static am_status check_budget(const am_select_spec *spec, const am_selector *selector, am_text *notes, am_error *err)
 {
 	bool given = spec->budget.k > 0 || spec->budget.ratio > 0;
-	if (am_selector_own_budget(selector) && given)
-		return am_fail(err, AM_ERR_USAGE, "%s: expected no budget, its sets do not depend on one", spec->name);
+	if (am_selector_own_budget(selector) && given && !am_selector_takes_cap(selector))
+		am_text_printf(notes, "--attention %s: the sets of %s do not depend on a budget\n", spec->text, spec->name);
 	if (!am_selector_own_budget(selector) && !given)
 		return am_fail(err, AM_ERR_USAGE, "%s: expected a budget, as %s,k=64 or %s,ratio=1%%", spec->name, spec->text,
 		               spec->text);
@@ -51,7 +52,7 @@ am_status am_job_set_attention(am_job *job, am_error *err)
 	am_session_shape(job->session, &shape);
 	am_status s = am_selector_open(spec, &shape, &job->policy.selector, err);
 	if (!s)
-		s = check_budget(spec, job->policy.selector, err);
+		s = check_budget(spec, job->policy.selector, &job->notes, err);
 	job->policy.budget = spec->budget;
 	job->policy.all = !job->o->sparse_decode;
 	if (!s)

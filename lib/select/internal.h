@@ -9,7 +9,7 @@ typedef struct am_selector_ops {
 	const char *name, *usage, *help;
 	am_set_scope scope;
 	unsigned needs;
-	bool own_budget;
+	bool own_budget, takes_cap;
 	/* Its own settings, NULL at the end; NULL for none. */
 	const char *const *settings;
 	/* am_selector_bounds where own_budget. */

@@ -147,6 +147,11 @@ bool am_selector_own_budget(const am_selector *s)
 	return s->ops->own_budget;
 }
 
+bool am_selector_takes_cap(const am_selector *s)
+{
+	return s->ops->takes_cap;
+}
+
 void am_selector_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most)
 {
 	*least = 1;

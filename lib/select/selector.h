@@ -96,6 +96,9 @@ int am_selector_sets(const am_selector *s); /* sets a row: H, G or 1 */
  * says how many of the exact keys are asked for. */
 bool am_selector_own_budget(const am_selector *s);
 
+/* Of these, whether the budget of the spec is the most that a set holds (top-p). */
+bool am_selector_takes_cap(const am_selector *s);
+
 /* Keys that any set of a row with n visible keys holds at least and at most, as far as is
  * known before it is selected: 1 and n where nothing is, or where budgets decide. */
 void am_selector_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most);

@@ -77,6 +77,6 @@ static void topp_bounds(const am_selector *s, int layer, int position, int n, in
 
 const am_selector_ops am_select_topp = {
 	.name = "topp", .usage = "topp:P", .help = "the smallest set of each query head with a share P of its attention",
-	.scope = AM_SCOPE_HEAD, .needs = AM_NEED_SCORES, .own_budget = true, .bounds = topp_bounds,
+	.scope = AM_SCOPE_HEAD, .needs = AM_NEED_SCORES, .own_budget = true, .takes_cap = true, .bounds = topp_bounds,
 	.open = topp_open, .select = topp_select,
 };
