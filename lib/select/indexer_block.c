@@ -93,7 +93,8 @@ static am_status take_captured(am_selector *s, am_index_state *x, const am_selec
 {
 	if (!b->index_q || !b->index_k || !b->index_w)
 		return am_fail(err, AM_ERR_UNSUPPORTED,
-		               "expected an indexer's FILE ('indexer:FILE') or a capture with index queries, keys and weights, found neither");
+		               "expected an indexer's FILE ('indexer:FILE') or a capture with index queries, keys and weights of this "
+		               "layer, found neither");
 	if (x->form.heads == 0) {
 		x->form.heads = b->index_heads;
 		x->form.dim = b->index_dim;
