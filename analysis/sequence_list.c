@@ -1,6 +1,5 @@
 #include "analysis/sequence_list.h"
 
-#include "analysis/pair_table.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -61,14 +60,4 @@ void am_sequence_list_fini(am_sequence_list *s)
 	am_free(s->length);
 	am_free(s->nll);
 	*s = (am_sequence_list){0};
-}
-
-am_status am_show_pair(am_run *r, am_aggregate_level level, am_table *t, am_error *err)
-{
-	am_aggregate_options o;
-	if (!am_pair_table_has(r) || am_run_axis_length(r, AM_AXIS_ROW) == 0)
-		return AM_OK;
-	am_aggregate_options_init(&o);
-	o.level = level;
-	return am_pair_table(r, &o, t, err);
 }

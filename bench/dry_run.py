@@ -24,6 +24,35 @@ CASES = {
 }
 
 
+# Replays of a capture with two sequences of random queries and keys: rows recorded of them, 0 for all; options.
+REPLAYS = {
+    "replay": (0, []),
+    "replay, every 64th": (0, ["--rows", "every:64"]),
+    "replay, last": (256, ["--output-error"]),
+    "replay, shadow": (300, ["--shadow", "snapkv:32", "--shadow", "exact-sum", "-k", "16,64"]),
+}
+
+
+def write_capture(path, rows):
+    """In a process of its own: what numpy and h5py take would count as the memory of every child."""
+    if os.fork():
+        if os.wait()[1]:
+            raise SystemExit(f"{path}: could not be written")
+        return
+    import sys
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "flow"))
+    import numpy as np
+    import captures
+    draw, sequences = np.random.default_rng(1), []
+    for length in 2048, 1500:
+        at = np.arange(length - rows if rows else 0, length)
+        sequences.append({"length": length, "row_position": at} | {layer: {
+            "q": draw.standard_normal((len(at), 8, 32)), "k": draw.standard_normal((length, 4, 32)),
+            "v": draw.standard_normal((length, 4, 32))} for layer in range(4)})
+    captures.write(path, {layer: {"scale": 32 ** -0.5} for layer in range(4)}, sequences)
+    os._exit(0)
+
+
 def measure(command):
     """Peak bytes, seconds and user CPU seconds of a command that must succeed."""
     begin = time.monotonic()

@@ -23,7 +23,7 @@ int am_cmd_replay(int argc, char **argv)
 	};
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0)
-		code = am_measure_check(&m, true);
+		code = am_measure_check(&m);
 	if (code < 0) {
 		m.o.capture = options.operand[0];
 		am_measure_settle(&m, argc, argv);

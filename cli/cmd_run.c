@@ -56,40 +56,6 @@ static am_status add_tasks(void *target, const char *text, am_error *err)
 	return add_input(target, text, AM_INPUT_TASKS, err);
 }
 
-static void print_estimate(am_text *t, const am_run_estimate *e, bool json)
-{
-	if (json) {
-		am_text_printf(t,
-		               "{\"sequences\": %lld, \"tokens\": %lld, \"rows\": %lld, \"memory_bytes\": %.0f, "
-		               "\"disk_bytes\": %.0f, \"seconds\": %.3f}\n",
-		               (long long)e->sequences, (long long)e->tokens, (long long)e->rows, e->memory_bytes,
-		               e->disk_bytes, e->seconds);
-		return;
-	}
-	am_text_printf(t, "sequences  %lld (%lld tokens, %lld rows a head)\nmemory     ", (long long)e->sequences,
-	               (long long)e->tokens, (long long)e->rows);
-	am_print_size(t, e->memory_bytes);
-	am_text_puts(t, " at the peak\ndisk       ");
-	am_print_size(t, e->disk_bytes);
-	am_text_printf(t, "\ntime       %.1f s\n", e->seconds);
-}
-
-static int dry_run(const am_run_options *o, bool json)
-{
-	am_error err = {0};
-	am_run_estimate e = {0};
-	am_text out = {0};
-	am_status s = am_run_estimate_cost(o, &e, &err);
-	if (!s) {
-		am_report_notes("run", am_text_str(&e.notes));
-		print_estimate(&out, &e, json);
-		s = am_report_write(NULL, false, &out, &err);
-	}
-	am_text_free(&out);
-	am_run_estimate_fini(&e);
-	return s ? am_report_error("run", s, &err) : 0;
-}
-
 static bool sparse_text(const char *attention)
 {
 	return attention && strcmp(attention, "dense") != 0;
@@ -102,7 +68,6 @@ int am_cmd_run(int argc, char **argv)
 	am_run_options *o = &m.o;
 	input_list inputs = {0};
 	int dtype = 0, device = 0, sparse = -1;
-	bool dry = false;
 	const am_option own[] = {
 		{.short_name = 'm', .name = "model", .type = AM_OPT_STRING, .target = &o->model,
 		 .value = "DIR", .help = "Hugging Face model directory [the embedded model]"},
@@ -150,8 +115,6 @@ int am_cmd_run(int argc, char **argv)
 		{.name = "device", .type = AM_OPT_ENUM, .target = &device,
 		 .value = "DEV", .help = "where it runs: cpu [cpu]",
 		 .names = device_names},
-		{.name = "dry-run", .type = AM_OPT_FLAG, .target = &dry,
-		 .help = "estimate memory, disk and time, write nothing (with --json as JSON)"},
 	};
 	am_option table[COUNT(own) + AM_MEASURE_OPTIONS];
 	memcpy(table, own, sizeof own);
@@ -175,7 +138,7 @@ int am_cmd_run(int argc, char **argv)
 	am_error err = {0};
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0)
-		code = am_measure_check(&m, !dry);
+		code = am_measure_check(&m);
 	if (code < 0 && sparse >= 0 && !sparse_text(o->attention) && !sparse_text(o->pair_attention))
 		code = am_report_usage("run", "--sparse is for an --attention or --pair-attention with a selector");
 	if (code < 0 && inputs.n == 0)
@@ -191,7 +154,7 @@ int am_cmd_run(int argc, char **argv)
 		o->n_inputs = inputs.n;
 		o->dtype = (am_compute)dtype;
 		o->sparse_decode = sparse == 1;
-		code = dry ? dry_run(o, m.json) : am_measure_run(&m);
+		code = am_measure_run(&m);
 	}
 	am_options_fini(&options);
 	am_measure_fini(&m);

@@ -64,7 +64,7 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 		{.name = "shadow", .type = AM_OPT_STRINGS, .target = &m->shadows,
 		 .value = "SPEC", .help = "score a selector's sets at every -k and --ratio without changing the attention; may be given again"},
 		{.name = "shadow-sample", .type = AM_OPT_INT, .target = &m->o.shadow_sample,
-		 .value = "N", .help = "take the costly statistics of shadows on every N-th captured row [64]",
+		 .value = "N", .help = "rank correlation, ties and gaps at the border, overlaps and unions of shadows on every N-th captured row; 1: on all [64]",
 		 .min = 1},
 		{.name = "block", .type = AM_OPT_INT, .target = &m->o.block,
 		 .value = "N", .help = "query rows a block [512, fewer where memory asks]",
@@ -76,6 +76,8 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 		 .value = "NAME", .help = "row kernels, see `attnmeter info` [$ATTNMETER_KERNELS, or the best here]"},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &m->o.seed,
 		 .value = "N", .help = "seed of --rows sample, and of selectors that draw [0]"},
+		{.name = "dry-run", .type = AM_OPT_FLAG, .target = &m->dry,
+		 .help = "estimate memory, disk and time, write nothing (with --json as JSON)"},
 		{.name = "json", .type = AM_OPT_FLAG, .target = &m->json,
 		 .help = "print the summary as JSON"},
 		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &m->quiet,
@@ -86,9 +88,9 @@ int am_measure_table(am_measure *m, am_option *table, int n)
 	return n + COUNT(common);
 }
 
-int am_measure_check(am_measure *m, bool output)
+int am_measure_check(am_measure *m)
 {
-	if (output && !m->o.output)
+	if (!m->dry && !m->o.output)
 		return am_report_usage(m->command, "no output given: -o RUN.h5");
 	if (m->float16 && m->dist.index != AM_DIST_FULL)
 		return am_report_usage(m->command, "--float16 is for --dist full");
@@ -138,6 +140,40 @@ static void print_summary(am_text *t, const am_run_options *o, const am_run_summ
 	am_text_printf(t, ", %.1f s (%.0f tokens/s)\n", s->seconds, (double)s->tokens / s->seconds);
 }
 
+static void print_estimate(am_text *t, const am_run_estimate *e, bool json)
+{
+	if (json) {
+		am_text_printf(t,
+		               "{\"sequences\": %lld, \"tokens\": %lld, \"rows\": %lld, \"memory_bytes\": %.0f, "
+		               "\"disk_bytes\": %.0f, \"seconds\": %.3f}\n",
+		               (long long)e->sequences, (long long)e->tokens, (long long)e->rows, e->memory_bytes,
+		               e->disk_bytes, e->seconds);
+		return;
+	}
+	am_text_printf(t, "sequences  %lld (%lld tokens, %lld rows a head)\nmemory     ", (long long)e->sequences,
+	               (long long)e->tokens, (long long)e->rows);
+	am_print_size(t, e->memory_bytes);
+	am_text_puts(t, " at the peak\ndisk       ");
+	am_print_size(t, e->disk_bytes);
+	am_text_printf(t, "\ntime       %.1f s\n", e->seconds);
+}
+
+static int dry_run(const am_measure *m)
+{
+	am_error err = {0};
+	am_run_estimate e = {0};
+	am_text out = {0};
+	am_status s = am_run_estimate_cost(&m->o, &e, &err);
+	if (!s) {
+		am_report_notes(m->command, am_text_str(&e.notes));
+		print_estimate(&out, &e, m->json);
+		s = am_report_write(NULL, false, &out, &err);
+	}
+	am_text_free(&out);
+	am_run_estimate_fini(&e);
+	return s ? am_report_error(m->command, s, &err) : 0;
+}
+
 int am_measure_run(am_measure *m)
 {
 	am_run_options *o = &m->o;
@@ -145,6 +181,8 @@ int am_measure_run(am_measure *m)
 	am_run_summary summary = {0};
 	am_progress_bar bar;
 	am_text out = {0};
+	if (m->dry)
+		return dry_run(m);
 	o->progress = am_progress_bar_begin(&bar, "tokens", m->quiet);
 	o->stop = am_stop_listen();
 	am_status s = am_run_capture(o, &summary, &err);

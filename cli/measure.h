@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { AM_MEASURE_OPTIONS = 28 }; /* room for the common options in a table */
+enum { AM_MEASURE_OPTIONS = 29 }; /* room for the common options in a table */
 
 typedef struct am_measure {
 	const char *command;
@@ -19,7 +19,7 @@ typedef struct am_measure {
 	am_opt_doubles ratio, mass;
 	am_opt_choice rows, dist;
 	am_opt_strings shadows;
-	bool float16, quiet, json;
+	bool float16, quiet, json, dry;
 	am_text line; /* the command line */
 } am_measure;
 
@@ -29,10 +29,10 @@ void am_measure_fini(am_measure *m);
 /* Adds the common options, whose targets lie in *m, at table[n]; returns how many there are then. */
 int am_measure_table(am_measure *m, am_option *table, int n);
 /* What the parser cannot see: -1, or the exit code after a message. */
-int am_measure_check(am_measure *m, bool output);
+int am_measure_check(am_measure *m);
 /* Options to `o`, and the command line as a shell would take it. */
 void am_measure_settle(am_measure *m, int argc, char **argv);
-/* The job with progress bar and summary; the exit code. */
+/* The job with progress bar and summary, or its estimate (--dry-run); the exit code. */
 int am_measure_run(am_measure *m);
 
 /* "12.3 MB" */

@@ -32,11 +32,12 @@ static am_status check_answers(const am_job *job, am_error *err)
 	               "--with-answer), found none; --sparse all takes every row");
 }
 
-static am_status check_budget(const am_select_spec *spec, const am_selector *selector, am_error *err)
+/* As in eval, a budget that a selector has no use for is no error: one list of specs serves all. */
+static am_status check_budget(const am_select_spec *spec, const am_selector *selector, am_text *notes, am_error *err)
 {
 	bool given = spec->budget.k > 0 || spec->budget.ratio > 0;
-	if (am_selector_own_budget(selector) && given)
-		return am_fail(err, AM_ERR_USAGE, "%s: expected no budget, its sets do not depend on one", spec->name);
+	if (am_selector_own_budget(selector) && given && !am_selector_takes_cap(selector))
+		am_text_printf(notes, "%s: the sets of %s do not depend on a budget\n", spec->text, spec->name);
 	if (!am_selector_own_budget(selector) && !given)
 		return am_fail(err, AM_ERR_USAGE, "%s: expected a budget, as %s,k=64 or %s,ratio=1%%", spec->name, spec->text,
 		               spec->text);
@@ -44,7 +45,7 @@ static am_status check_budget(const am_select_spec *spec, const am_selector *sel
 }
 
 am_status am_attention_set(const am_select_spec *spec, am_session *session, bool all, am_attention_policy *out,
-                           am_error *err)
+                           am_text *notes, am_error *err)
 {
 	am_select_shape shape;
 	if (!spec->text)
@@ -52,7 +53,7 @@ am_status am_attention_set(const am_select_spec *spec, am_session *session, bool
 	am_session_shape(session, &shape);
 	am_status s = am_selector_open(spec, &shape, &out->selector, err);
 	if (!s)
-		s = check_budget(spec, out->selector, err);
+		s = check_budget(spec, out->selector, notes, err);
 	out->budget = spec->budget;
 	out->all = all;
 	return s ? s : am_session_set_attention(session, out, err);
@@ -64,7 +65,7 @@ am_status am_job_set_attention(am_job *job, am_error *err)
 	am_status s = job->o->sparse_decode && sparse ? check_answers(job, err) : AM_OK;
 	if (s)
 		return s;
-	s = am_attention_set(&job->attention, job->session, !job->o->sparse_decode, &job->policy, err);
+	s = am_attention_set(&job->attention, job->session, !job->o->sparse_decode, &job->policy, &job->notes, err);
 	return s ? am_fail_in(err, s, "--attention") : AM_OK;
 }
 
@@ -72,6 +73,8 @@ am_status am_job_start(am_job *job, int sequence, am_error *err)
 {
 	const am_sequence *q = &job->sequences.item[sequence];
 	am_status s = am_session_start(job->session, sequence, q->n, q->n - q->answer, err);
+	if (!s && job->policy.selector && !job->policy.all)
+		am_selector_skip(job->policy.selector, q->n - q->answer);
 	return s || !job->pair ? s : am_pair_start(job->pair, sequence, err);
 }
 

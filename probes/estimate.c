@@ -4,25 +4,12 @@
  * policy, so that a few rows of a long text are estimated as well as many. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "probes/job.h"
+#include "probes/estimate_internal.h"
 #include "probes/row_policy.h"
 #include "probes/temperature.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
-
-enum { SAMPLE = 256 };
-
-typedef struct timing {
-	double linear, attention, write; /* s */
-} timing;
-
-typedef struct work {
-	double rows, scores;                   /* query rows; (layer, head, key) scores */
-	double captured_rows, captured_scores; /* of these, captured */
-	double early_rows; /* captured rows among the first SAMPLE of a sequence */
-	int *map_cells; /* [map] cells of a line that hold mass */
-} work;
 
 static double visible(const am_config *c, int layer, int position)
 {
@@ -32,7 +19,7 @@ static double visible(const am_config *c, int layer, int position)
 
 /* A captured row at position p of `length` fills its line of the map up to the
  * diagonal, in the columns that any key falls into. */
-static void count_map(work *w, int cells, int p, int length)
+static void count_map(am_estimate_work *w, int cells, int p, int length)
 {
 	int line = (int)((int64_t)p * cells / length);
 	int filled = p < line ? p + 1 : line + 1;
@@ -40,34 +27,38 @@ static void count_map(work *w, int cells, int p, int length)
 		w->map_cells[line] = filled;
 }
 
-/* Adds the work of positions from .. to - 1 of a sequence, with rows as `o` says. */
-static am_status count_work(const am_job *job, const am_run_options *o, int sequence, int from, int to, work *w,
-                            am_error *err)
+/* A replay runs the layers that are captured, a model all of them. */
+void am_estimate_row(const am_job *job, int p, int length, bool captured, am_estimate_work *w)
 {
 	const am_config *c = am_model_config(job->model);
 	const am_run_axes *a = am_capture_axes(job->capture);
+	w->rows++;
+	w->captured_rows += captured;
+	w->early_rows += captured && p < AM_ESTIMATE_SAMPLE;
+	for (int l = 0, n = job->replay ? a->n_layer : c->layers; l < n; l++)
+		w->scores += c->heads * visible(c, job->replay ? a->layer[l] : l, p);
+	for (int l = 0; captured && l < a->n_layer; l++)
+		w->captured_scores += a->n_head * visible(c, a->layer[l], p);
+	if (captured && a->n_map)
+		count_map(w, a->n_map, p, length);
+}
+
+/* Adds the work of positions from .. to - 1 of a sequence, with rows as `o` says. */
+static am_status count_work(const am_job *job, const am_run_options *o, int sequence, int from, int to,
+                            am_estimate_work *w, am_error *err)
+{
 	am_row_policy rows;
 	int length = job->sequences.item[sequence].n;
 	am_status s = am_row_policy_init(&rows, o, sequence, length, err);
 	if (s)
 		return s;
-	for (int p = from; p < to; p++) {
-		bool captured = am_row_policy_has(&rows, p);
-		w->rows++;
-		w->captured_rows += captured;
-		w->early_rows += captured && p < SAMPLE;
-		for (int l = 0; l < c->layers; l++)
-			w->scores += c->heads * visible(c, l, p);
-		for (int l = 0; captured && l < a->n_layer; l++)
-			w->captured_scores += a->n_head * visible(c, a->layer[l], p);
-		if (captured && a->n_map)
-			count_map(w, a->n_map, p, length);
-	}
+	for (int p = from; p < to; p++)
+		am_estimate_row(job, p, length, am_row_policy_has(&rows, p), w);
 	am_row_policy_fini(&rows);
 	return AM_OK;
 }
 
-static double map_cells(const am_job *job, const work *w)
+static double map_cells(const am_job *job, const am_estimate_work *w)
 {
 	double sum = 0;
 	for (int i = 0; i < am_capture_axes(job->capture)->n_map; i++)
@@ -75,17 +66,8 @@ static double map_cells(const am_job *job, const work *w)
 	return sum;
 }
 
-/* What the two sample blocks told. */
-typedef struct sample {
-	int sequence, n; /* the longest sequence; rows a block */
-	timing first, plain, last; /* first block; last block without and with capture */
-	work first_work, last_work;
-	/* Of the file: empty, with the first block, the last, an index, profiles, all. */
-	double bytes[6];
-	double finish;   /* s, from the last row to the closed file */
-} sample;
-
-static am_status timed_block(am_job *job, int sequence, int start, int n, am_run_writer *w, timing *t, am_error *err)
+am_status am_estimate_block(am_job *job, int sequence, int start, int n, am_run_writer *w, am_estimate_timing *t,
+                            am_error *err)
 {
 	double attention[2], total[2], begin = am_now();
 	int64_t rows = 0;
@@ -100,28 +82,32 @@ static am_status timed_block(am_job *job, int sequence, int start, int n, am_run
 	return s;
 }
 
-static am_status run_blocks(am_job *job, am_run_writer *w, sample *m, am_error *err)
+static am_status run_blocks(am_job *job, am_run_writer *w, am_estimate_sample *m, am_error *err)
 {
 	int length = job->sequences.item[m->sequence].n, at = length - m->n;
-	am_status s = am_job_start(job, m->sequence, err);
+	am_status s = count_work(job, job->o, m->sequence, 0, m->n, &m->first_work, err);
+	if (!s)
+		s = count_work(job, job->o, m->sequence, at, length, &m->last_work, err);
+	if (!s)
+		s = am_job_start(job, m->sequence, err);
 	m->bytes[0] = (double)am_run_writer_bytes(w);
 	if (!s)
-		s = timed_block(job, m->sequence, 0, m->n, w, &m->first, err);
+		s = am_estimate_block(job, m->sequence, 0, m->n, w, &m->first, err);
 	m->bytes[1] = (double)am_run_writer_bytes(w);
 	if (!s)
 		s = am_job_skip(job, at, err);
 	am_job_rewind(job, at);
 	if (!s)
-		s = timed_block(job, m->sequence, at, m->n, NULL, &m->plain, err);
+		s = am_estimate_block(job, m->sequence, at, m->n, NULL, &m->plain, err);
 	am_job_rewind(job, at);
 	if (!s)
-		s = timed_block(job, m->sequence, at, m->n, w, &m->last, err);
+		s = am_estimate_block(job, m->sequence, at, m->n, w, &m->last, err);
 	m->bytes[2] = (double)am_run_writer_bytes(w);
 	return s;
 }
 
 /* Ends the file as a run does, then drops it. */
-static am_status finish(am_job *job, am_run_writer *w, sample *m, am_error *err)
+static am_status finish(am_job *job, am_run_writer *w, am_estimate_sample *m, am_error *err)
 {
 	double begin = am_now();
 	double *nll = am_calloc((size_t)job->sequences.n, sizeof *nll);
@@ -142,17 +128,12 @@ static am_status finish(am_job *job, am_run_writer *w, sample *m, am_error *err)
 	return s;
 }
 
-static am_status take_sample(am_job *job, am_run_writer *w, sample *m, am_error *err)
+static am_status take_sample(am_job *job, am_run_writer *w, am_estimate_sample *m, am_error *err)
 {
-	int length = job->sequences.item[m->sequence].n;
-	am_status s = count_work(job, job->o, m->sequence, 0, m->n, &m->first_work, err);
-	if (!s)
-		s = count_work(job, job->o, m->sequence, length - m->n, length, &m->last_work, err);
-	if (!s)
-		s = am_job_describe(job, w, err);
+	am_status s = am_job_describe(job, w, err);
 	am_capture_set_writer(job->capture, w);
 	if (!s)
-		s = run_blocks(job, w, m, err);
+		s = job->replay ? am_estimate_replay_blocks(job, w, m, err) : run_blocks(job, w, m, err);
 	if (!s)
 		return finish(job, w, m, err);
 	am_run_writer_abandon(w);
@@ -164,7 +145,7 @@ static double per(double x, double n)
 	return n > 0 && x > 0 ? x / n : 0;
 }
 
-static double seconds_of(const sample *m, const work *w, const work *solve)
+static double seconds_of(const am_estimate_sample *m, const am_estimate_work *w, const am_estimate_work *solve)
 {
 	double row = per(m->plain.linear, m->n);
 	double score = per(m->plain.attention, m->last_work.scores);
@@ -179,15 +160,16 @@ static double seconds_of(const sample *m, const work *w, const work *solve)
 
 /* Bytes of `w`'s rows. What is stored a row grows little with its keys (`full`: in
  * step with them), and early rows compress better than the rest. */
-static double row_bytes(const sample *m, const work *w, bool full)
+static double row_bytes(const am_estimate_sample *m, const am_estimate_work *w, bool full)
 {
 	double early = m->bytes[1] - m->bytes[0], late = m->bytes[2] - m->bytes[1];
 	if (full)
 		return per(early + late, m->first_work.captured_scores + m->last_work.captured_scores) * w->captured_scores;
-	return w->early_rows * per(early, m->n) + (w->captured_rows - w->early_rows) * per(late, m->n);
+	return w->early_rows * per(early, m->first_work.captured_rows) +
+	       (w->captured_rows - w->early_rows) * per(late, m->last_work.captured_rows);
 }
 
-static double bytes_of(const am_job *job, const sample *m, const work *all)
+static double bytes_of(const am_job *job, const am_estimate_sample *m, const am_estimate_work *all)
 {
 	double rows = row_bytes(m, all, job->o->dist == AM_DIST_FULL);
 	double index = 2 * (m->bytes[3] - m->bytes[2]); /* two copies take turns */
@@ -214,9 +196,9 @@ static double resident_peak(void)
 }
 
 /* The process as it is now, and what full blocks touch beyond the sample's rows. */
-static double peak_memory(const am_job *job, const sample *m)
+static double peak_memory(const am_job *job, const am_estimate_sample *m)
 {
-	double untouched = 1 - (double)m->n / job->block;
+	double untouched = m->most > m->n ? (double)(m->most - m->n) / job->block : 0;
 	return resident_peak() + untouched * (double)am_job_memory(job);
 }
 
@@ -230,7 +212,7 @@ static int longest(const am_sequences *s)
 }
 
 /* Passes over the sequences that temperatures are solved on. */
-static am_status count_solve(am_job *job, work *solve, am_error *err)
+static am_status count_solve(am_job *job, am_estimate_work *solve, am_error *err)
 {
 	const am_temperature *t = job->temperature;
 	am_run_options none = *job->o;
@@ -251,18 +233,19 @@ static am_status count_solve(am_job *job, work *solve, am_error *err)
 }
 
 /* Work of the whole run, rows captured as `o` says. */
-static am_status count_all(const am_job *job, const am_run_options *o, work *all, am_error *err)
+static am_status count_all(const am_job *job, const am_run_options *o, am_estimate_work *all, am_error *err)
 {
 	am_status s = AM_OK;
 	for (int i = 0; i < job->sequences.n && !s; i++)
-		s = count_work(job, o, i, 0, job->sequences.item[i].n, all, err);
+		s = job->replay ? am_estimate_replay_work(job, o, i, all, err)
+		                : count_work(job, o, i, 0, job->sequences.item[i].n, all, err);
 	return s;
 }
 
-static am_status estimate(am_job *job, const am_run_options *o, work *all, sample *m, am_run_estimate *out,
-                          am_error *err)
+static am_status estimate(am_job *job, const am_run_options *o, am_estimate_work *all, am_estimate_sample *m,
+                          am_run_estimate *out, am_error *err)
 {
-	work solve = {0};
+	am_estimate_work solve = {0};
 	am_status s = count_all(job, o, all, err);
 	if (!s)
 		s = count_solve(job, &solve, err);
@@ -276,13 +259,15 @@ static am_status estimate(am_job *job, const am_run_options *o, work *all, sampl
 	if (s)
 		return s;
 	m->sequence = longest(&job->sequences);
-	m->n = SAMPLE < job->block ? SAMPLE : job->block;
+	m->n = AM_ESTIMATE_SAMPLE < job->block ? AM_ESTIMATE_SAMPLE : job->block;
+	m->most = job->block;
 	s = take_sample(job, w, m, err);
 	if (s)
 		return s;
 	*out = (am_run_estimate){
 		.sequences = job->sequences.n, .tokens = job->sequences.tokens, .rows = (int64_t)all->captured_rows,
-		.memory_bytes = peak_memory(job, m), .disk_bytes = bytes_of(job, m, all), .seconds = seconds_of(m, all, &solve),
+		.memory_bytes = peak_memory(job, m), .disk_bytes = bytes_of(job, m, all),
+		.seconds = job->replay ? am_estimate_replay_seconds(job, m, all) : seconds_of(m, all, &solve),
 	};
 	return AM_OK;
 }
@@ -296,8 +281,8 @@ am_status am_run_estimate_cost(const am_run_options *o, am_run_estimate *out, am
 	am_status s = am_job_open(&every_row, &job, err);
 	double opened = am_now() - start;
 	size_t lines = (size_t)o->map + 1;
-	work all = {.map_cells = am_calloc(lines, sizeof *all.map_cells)};
-	sample m = {.first_work = {.map_cells = am_calloc(lines, sizeof *all.map_cells)}};
+	am_estimate_work all = {.map_cells = am_calloc(lines, sizeof *all.map_cells)};
+	am_estimate_sample m = {.first_work = {.map_cells = am_calloc(lines, sizeof *all.map_cells)}};
 	m.last_work.map_cells = m.first_work.map_cells; /* lines of both blocks together */
 	if (!s && (!all.map_cells || !m.first_work.map_cells))
 		s = am_fail(err, AM_ERR_MEMORY, "run: out of memory");

@@ -189,7 +189,10 @@ am_status am_job_block(am_job *job, int sequence, int start, int n, am_run_write
 {
 	const am_sequence *q = &job->sequences.item[sequence];
 	int captured = writer ? am_capture_begin(job->capture, sequence, start, n) : 0;
-	const am_tap *tap = captured ? am_capture_tap(job->capture) : NULL;
+	const am_tap *tap = am_capture_tap(job->capture);
+	/* Selectors take in the queries and hidden states of all blocks; a replay tells of them itself. */
+	bool followed = writer && tap->layer_begin && !job->replay;
+	tap = captured || followed ? tap : NULL;
 	am_status s = job->replay ? am_replay_block(job, sequence, start, n, tap, err) : forward(job, q, start, n, tap, err);
 	if (s)
 		return am_fail_in(err, s, "%s", q->name);

@@ -134,7 +134,7 @@ static am_status open_session(am_pair *p, am_error *err)
 	                         .kernels = job->kernels, .dtype = job->o->dtype};
 	am_status s = am_session_new(p->model, &so, &p->session, err);
 	if (!s)
-		s = am_attention_set(&p->attention, p->session, !job->o->sparse_decode, &p->policy, err);
+		s = am_attention_set(&p->attention, p->session, !job->o->sparse_decode, &p->policy, &job->notes, err);
 	return s ? am_fail_in(err, s, "--pair-attention") : AM_OK;
 }
 

@@ -13,7 +13,10 @@ am_session *am_pair_session(am_pair *p)
 am_status am_pair_start(am_pair *p, int sequence, am_error *err)
 {
 	const am_sequence *q = &p->job->sequences.item[sequence];
-	return am_session_start(p->session, sequence, q->n, q->n - q->answer, err);
+	am_status s = am_session_start(p->session, sequence, q->n, q->n - q->answer, err);
+	if (!s && p->policy.selector && !p->policy.all)
+		am_selector_skip(p->policy.selector, q->n - q->answer);
+	return s;
 }
 
 typedef struct pair_step {

@@ -1,5 +1,6 @@
 #include "probes/replay.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kernels/gemm.h"
 #include "model/attend.h"
@@ -34,6 +35,7 @@ struct am_replay {
 	int sequence; /* that it was told of */
 	float *rows;  /* one piece of a tensor as it is read */
 	int piece;    /* positions a piece */
+	am_replay_cost cost;
 };
 
 /* Values are narrower or wider than keys in some models, and sessions take even sizes.
@@ -292,6 +294,7 @@ static am_status hold(am_job *job, int sequence, int layer, am_error *err)
 	if (r->held[slot].sequence == sequence && r->held[slot].layer == layer)
 		return AM_OK;
 	r->held[slot].sequence = -1;
+	double begin = am_now();
 	size_t bytes = (size_t)job->sequences.longest * (size_t)common_dim(i) * sizeof(float);
 	for (int g = 0; g < i->kv_heads; g++) {
 		memset(am_session_keys(job->session, layer, g), 0, bytes);
@@ -304,6 +307,8 @@ static am_status hold(am_job *job, int sequence, int layer, am_error *err)
 		return s;
 	r->held[slot].sequence = sequence;
 	r->held[slot].layer = layer;
+	r->cost.load_seconds += am_now() - begin;
+	r->cost.loaded += job->sequences.item[sequence].n;
 	return AM_OK;
 }
 
@@ -348,6 +353,7 @@ static am_status tell_keys(am_job *job, int sequence, int layer, int until, cons
 		memset(r->told, 0, (size_t)r->info->model_layers * sizeof *r->told);
 	}
 	am_status s = AM_OK;
+	double begin = am_now();
 	for (int *at = &r->told[layer]; !s && tap->layer_begin && *at < until;) {
 		am_attend_input in = {0};
 		int n = until - *at < job->block ? until - *at : job->block;
@@ -355,7 +361,9 @@ static am_status tell_keys(am_job *job, int sequence, int layer, int until, cons
 		if (!s)
 			s = am_session_attend(job->session, layer, *at, n, &in, tap, err);
 		*at += n;
+		r->cost.told += n;
 	}
+	r->cost.tell_seconds += am_now() - begin;
 	return s;
 }
 
@@ -385,6 +393,16 @@ am_status am_replay_block(am_job *job, int sequence, int start, int n, const am_
 		r->told[layer] = start + n;
 	}
 	return s;
+}
+
+am_replay_cost am_replay_cost_of(const am_replay *r)
+{
+	return r->cost;
+}
+
+bool am_replay_keeps(const am_replay *r)
+{
+	return r->n_slots == r->info->n_layers;
 }
 
 bool am_replay_has_tokens(const am_replay *r)

@@ -25,6 +25,15 @@ bool am_replay_has_sinks(const am_replay *r);
 /* Sum over the sequence's tokens but the last, nat; NaN when not known. */
 double am_replay_nll_sum(const am_replay *r, int sequence);
 
+/* What taking in keys has cost so far, in positions of a layer: read from the file, and told to the
+ * tap between rows. */
+typedef struct am_replay_cost {
+	double load_seconds, loaded, tell_seconds, told;
+} am_replay_cost;
+am_replay_cost am_replay_cost_of(const am_replay *r);
+/* Whether keys are read once a sequence, not for every block. */
+bool am_replay_keeps(const am_replay *r);
+
 /* Root attributes that tell of the capture. */
 am_status am_replay_describe(const am_job *job, am_run_writer *w, am_error *err) AM_MUST_CHECK;
 

@@ -145,6 +145,11 @@ static am_status open_selectors(am_shadow *s, am_error *err)
 		a->first_set = s->all_sets;
 		a->alias = alias_of(&a->spec);
 		a->ranks = a->about.scores && !a->spec.sink && !a->spec.recent;
+		a->follows = am_calloc((size_t)s->c->config->layers, sizeof *a->follows);
+		if (!a->follows)
+			return am_fail(err, AM_ERR_MEMORY, "run: out of memory");
+		for (int l = 0; l < s->c->axes.n_layer; l++)
+			a->follows[s->c->layers[l]] = a->follows[am_selector_source(a->selector, s->c->layers[l])] = true;
 		s->all_sets += a->sets;
 		s->most_sets = a->sets > s->most_sets ? a->sets : s->most_sets;
 		s->about[i] = a->about;
@@ -266,6 +271,7 @@ void am_shadow_free(am_shadow *s)
 		return;
 	for (int i = 0; i < s->n; i++) {
 		am_selector_close(s->item[i].selector);
+		am_free(s->item[i].follows);
 		am_select_spec_fini(&s->item[i].spec);
 	}
 	for (int i = 0; s->field && i < s->n_fields; i++)
@@ -303,6 +309,16 @@ static void begin_sequence(am_shadow *s, int index)
 		s->failed = am_selector_start(s->item[i].selector, index, c->length, c->length, &s->error);
 }
 
+/* Rows that are asked for begin here: what comes before is not selected. */
+static void promise(am_shadow *s)
+{
+	int r = 0;
+	while (r < s->rows && s->c->slot[r] < 0 && s->kept_at[r] < 0)
+		r++;
+	for (int i = 0; i < s->n && !s->failed; i++)
+		am_selector_skip(s->item[i].selector, s->start + r);
+}
+
 void am_shadow_begin(am_shadow *s, int index, int start, int n)
 {
 	if (s->sequence != index || start == 0)
@@ -316,6 +332,7 @@ void am_shadow_begin(am_shadow *s, int index, int start, int n)
 		bool keep = s->sampled[start + r] || s->sampled[start + r + 1];
 		s->kept_at[r] = keep ? s->kept.n++ : -1;
 	}
+	promise(s);
 	for (int f = 0; f < s->n_fields; f++) {
 		const am_field_spec *spec = &s->spec[AM_FIELD_COUNT + f];
 		size_t values = s->field[f] && s->sampled_field[f];
@@ -333,6 +350,15 @@ const void *const *am_shadow_fields(const am_shadow *s)
 	return (const void *const *)s->field;
 }
 
+static am_status prepare(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
+{
+	am_status status = AM_OK;
+	for (int i = 0; i < s->n && !status; i++)
+		if (s->item[i].follows[block->layer])
+			status = am_selector_prepare(s->item[i].selector, block, threads, err);
+	return status;
+}
+
 /* Rows that an estimate passes over: the selectors see the keys, and the block's own
  * queries and states in place of theirs. */
 static am_status catch_up(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
@@ -343,8 +369,7 @@ static am_status catch_up(am_shadow *s, const am_select_block *block, am_threads
 		am_select_block b = *block;
 		b.start = *at;
 		b.rows = block->start - *at < block->rows ? block->start - *at : block->rows;
-		for (int i = 0; i < s->n && !status; i++)
-			status = am_selector_prepare(s->item[i].selector, &b, threads, err);
+		status = prepare(s, &b, threads, err);
 		*at += b.rows;
 	}
 	return status;
@@ -365,8 +390,8 @@ am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_t
 				s->ended[l] = block->start;
 	}
 	am_status status = catch_up(s, block, threads, err);
-	for (int i = 0; i < s->n && !status; i++)
-		status = am_selector_prepare(s->item[i].selector, block, threads, err);
+	if (!status)
+		status = prepare(s, block, threads, err);
 	s->ended[block->layer] = block->start + block->rows;
 	if (!status && s->c->layer_index[block->layer] >= 0)
 		status = am_shadow_keep_begin(s, block->layer, err);

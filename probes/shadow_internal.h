@@ -17,6 +17,7 @@ typedef struct am_shadowed {
 	int sets, first_set; /* a row's sets; where they begin among those of all selectors */
 	int alias;           /* am_reference whose best keys the sets are, -1 */
 	bool ranks;          /* the k best of its scores, nothing forced */
+	bool *follows;       /* [model layers] takes in the layer: captured, or one that such a layer shares */
 } am_shadowed;
 
 /* One set of a row under every budget. */

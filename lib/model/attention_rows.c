@@ -208,16 +208,23 @@ static double weights_anew(const float *score, float *weight, int n, const uint3
 	return z;
 }
 
+/* kept_z 0: the output stays that of the dense form. */
 static void select_keys(const rows_tile *t, int i)
 {
 	am_session *s = t->s;
 	am_select_row row = select_row(t, i);
 	int heads = s->model->config.heads;
+	bool perhaps = am_policy_may_be_whole(s, t->a->layer, row.position);
 	am_policy_select(s, t->worker, &row, t->w->member, s->capacity);
 	for (int h = 0; h < heads; h++) {
 		const uint32_t *member = t->w->member + (size_t)am_policy_set(s, h) * (size_t)s->capacity;
 		const float *score = row.score + h * row.stride;
 		float *weight = t->w->weight + (row.weight - t->w->weight) + h * row.stride;
+		if (perhaps && am_policy_whole(member, row.n)) {
+			s->retained_row[(size_t)row.row * (size_t)heads + (size_t)h] = 1;
+			t->w->kept_z[i * heads + h] = t->joint ? row.sums[h].z : 0;
+			continue;
+		}
 		for (int j = 0; j < row.n; j++)
 			weight[j] = member[j] ? weight[j] : 0.0f;
 		double z = s->kernels->sum(weight, row.n);
@@ -241,7 +248,7 @@ static void sparse_rows(const rows_tile *t)
 		sum_values(t, g);
 		for (int h = g * t->group; h < (g + 1) * t->group; h++)
 			for (int i = 0; i < t->count; i++)
-				if (is_sparse(t, i))
+				if (is_sparse(t, i) && t->w->kept_z[i * c->heads + h] > 0)
 					put_output(t, h, i, t->w->kept_z[i * c->heads + h]);
 	}
 }
@@ -333,7 +340,7 @@ static unsigned plan_of(const rows_step *step, int tile)
 		int row = tile * s->tile_rows + i;
 		bool sparse = am_policy_sparse(s, a->layer, s->position + row);
 		rows |= sparse || layer_wanted(a, row);
-		dense |= !sparse;
+		dense |= !sparse || am_policy_may_be_whole(s, a->layer, s->position + row);
 		observed |= row_observed(a, row);
 	}
 	if (!rows)

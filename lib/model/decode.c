@@ -110,6 +110,10 @@ static void sparse_head(void *ctx, int head, int worker)
 			if (member[j])
 				index[k++] = j;
 	}
+	if (k == step->n) { /* the dense output is there */
+		s->retained_row[head] = 1;
+		return;
+	}
 	sparse_output(step, head, worker, index, k);
 }
 
@@ -177,8 +181,15 @@ static void decode_dense(decode_step *step)
 static void decode_sparse(decode_step *step)
 {
 	am_session *s = step->s;
+	int sets = am_selector_sets(s->policy.selector);
+	bool whole = false;
 	if (!step->topk)
-		am_threads_run(s->threads, am_selector_sets(s->policy.selector), select_set, step);
+		am_threads_run(s->threads, sets, select_set, step);
+	if (am_policy_may_be_whole(s, step->layer, s->position))
+		for (int i = 0; i < sets; i++)
+			whole |= am_policy_whole(s->decode_member + (size_t)i * (size_t)s->capacity, step->n);
+	if (whole && !step->observed)
+		decode_dense(step);
 	am_threads_run(s->threads, s->model->config.heads, sparse_head, step);
 }
 

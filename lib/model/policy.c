@@ -208,7 +208,28 @@ bool am_policy_sparse(const am_session *s, int layer, int position)
 	if (!am_policy_applies(s, position))
 		return false;
 	int n = position - am_first_key(&s->model->config, layer, position) + 1;
-	return am_selector_own_budget(s->policy.selector) || am_policy_budget(s, n) < n;
+	if (!am_selector_own_budget(s->policy.selector))
+		return am_policy_budget(s, n) < n;
+	int least, most;
+	am_selector_bounds(s->policy.selector, layer, position, n, &least, &most);
+	return least < n;
+}
+
+bool am_policy_may_be_whole(const am_session *s, int layer, int position)
+{
+	int least, most, n = position - am_first_key(&s->model->config, layer, position) + 1;
+	if (!am_policy_applies(s, position) || !am_selector_own_budget(s->policy.selector))
+		return false;
+	am_selector_bounds(s->policy.selector, layer, position, n, &least, &most);
+	return most >= n;
+}
+
+bool am_policy_whole(const uint32_t *member, int n)
+{
+	for (int j = 0; j < n; j++)
+		if (!member[j])
+			return false;
+	return true;
 }
 
 void am_policy_select(const am_session *s, int worker, const am_select_row *row, uint32_t *member, int64_t stride)

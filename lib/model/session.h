@@ -178,6 +178,10 @@ am_status am_followed_start(am_session *s, am_error *err) AM_MUST_CHECK;
 /* Whether the policy decides on a row, and whether it then drops any key. */
 bool am_policy_applies(const am_session *s, int position);
 bool am_policy_sparse(const am_session *s, int layer, int position);
+/* Of a sparse row: whether a set of its selector may turn out to hold all its keys; such a row's
+ * output is the dense one. */
+bool am_policy_may_be_whole(const am_session *s, int layer, int position);
+bool am_policy_whole(const uint32_t *member, int n);
 /* Bits of the row's sets; `stride` from set to set. */
 void am_policy_select(const am_session *s, int worker, const am_select_row *row, uint32_t *member, int64_t stride);
 void am_policy_select_set(const am_session *s, int worker, const am_select_row *row, int set, uint32_t *member);

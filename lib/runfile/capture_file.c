@@ -104,7 +104,10 @@ am_status am_capture_number(const am_capture_file *c, hid_t d, const char *path,
 	if (type < 0)
 		return am_h5_fail(err, AM_ERR_FORMAT, "%s: %s: no type", c->path, path);
 	am_status s = AM_OK;
-	if (is_float(type, 32))
+	if (H5Tget_class(type) == H5T_FLOAT && says_bfloat16(d))
+		s = am_fail(err, AM_ERR_FORMAT, "%s: %s: expected uint16 with attribute dtype \"bfloat16\", found floating point",
+		            c->path, path);
+	else if (is_float(type, 32))
 		*out = AM_STORED_F32;
 	else if (is_float(type, 16))
 		*out = AM_STORED_F16;

@@ -93,7 +93,8 @@ static am_status take_captured(am_selector *s, am_index_state *x, const am_selec
 {
 	if (!b->index_q || !b->index_k || !b->index_w)
 		return am_fail(err, AM_ERR_UNSUPPORTED,
-		               "expected an indexer's FILE ('indexer:FILE') or a capture with index queries, keys and weights, found neither");
+		               "expected an indexer's FILE ('indexer:FILE') or a capture with index queries, keys and weights of this "
+		               "layer, found neither");
 	if (x->form.heads == 0) {
 		x->form.heads = b->index_heads;
 		x->form.dim = b->index_dim;
@@ -220,6 +221,8 @@ static void score_block(am_selector *s, am_index_state *x, am_threads *threads)
 	x->stride = (size_t)(x->start + x->rows - x->scores_first);
 	size_t floats = x->stride * (size_t)x->rows * (size_t)x->form.groups;
 	x->scored = false;
+	if (x->start + x->rows <= s->first_row)
+		return; /* none of them will be asked for */
 	if (floats > MOST_SCORES || !enough_dots(x, am_threads_count(threads)))
 		return;
 	if (floats > x->scores_room) {
@@ -246,6 +249,14 @@ static am_status prepare_own(am_selector *s, am_index_state *x, const am_select_
 	x->rows = b->rows;
 	score_block(s, x, threads);
 	return AM_OK;
+}
+
+/* A layer without an indexer before it is its own: preparing it tells what is wrong. */
+int am_index_source(const am_selector *s, int layer)
+{
+	const am_index_state *x = s->state;
+	int owner = x->file ? x->file->owner[layer] : layer;
+	return owner < 0 ? layer : owner;
 }
 
 am_status am_index_prepare(am_selector *s, const am_select_block *b, am_threads *threads, am_error *err)

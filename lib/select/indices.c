@@ -115,6 +115,25 @@ static am_status indices_start(am_selector *s, am_error *err)
 	return AM_OK;
 }
 
+/* The set noted for a row; NULL: none, then all keys are kept. */
+static const int32_t *noted(const am_selector *s, int layer, int position)
+{
+	const indices_state *st = s->state;
+	const am_index_array *a = &st->dump.sequence[s->index];
+	int token = position - st->start, at = st->layer[layer];
+	return token >= 0 && token < a->tokens && at >= 0 ? am_index_set(a, token, at) : NULL;
+}
+
+static void indices_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most)
+{
+	const indices_state *st = s->state;
+	int width = st->dump.sequence[s->index].width;
+	if (!noted(s, layer, position))
+		*least = n;
+	else
+		*most = width < n ? width : n;
+}
+
 static void indices_select(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                            uint32_t *member)
 {
@@ -124,8 +143,8 @@ static void indices_select(am_selector *s, int worker, const am_select_row *row,
 	const indices_state *st = s->state;
 	const am_index_array *a = &st->dump.sequence[s->index];
 	uint32_t bits = n_k == AM_SELECT_BUDGETS ? UINT32_MAX : ((uint32_t)1 << n_k) - 1;
-	int token = row->position - st->start, layer = st->layer[row->block->layer], found = 0;
-	const int32_t *index = token >= 0 && token < a->tokens && layer >= 0 ? am_index_set(a, token, layer) : NULL;
+	int found = 0;
+	const int32_t *index = noted(s, row->block->layer, row->position);
 	for (int i = 0; index && i < a->width; i++) {
 		int j = index[i] - row->first_key;
 		if (index[i] >= 0 && j >= 0 && j < row->n) {
@@ -143,6 +162,6 @@ static const char *const settings[] = {"layers", "start", "width", NULL};
 
 const am_selector_ops am_select_indices = {
 	.name = "indices", .usage = "indices:FILE", .help = "sets from an index dump of a serving engine, whatever the budget",
-	.scope = AM_SCOPE_LAYER, .own_budget = true, .settings = settings, .open = indices_open, .close = indices_close,
+	.scope = AM_SCOPE_LAYER, .own_budget = true, .bounds = indices_bounds, .settings = settings, .open = indices_open, .close = indices_close,
 	.start = indices_start, .select = indices_select,
 };

@@ -9,14 +9,17 @@ typedef struct am_selector_ops {
 	const char *name, *usage, *help;
 	am_set_scope scope;
 	unsigned needs;
-	bool own_budget;
+	bool own_budget, takes_cap;
 	/* Its own settings, NULL at the end; NULL for none. */
 	const char *const *settings;
+	/* am_selector_bounds where own_budget. */
+	void (*bounds)(const am_selector *s, int layer, int position, int n, int *least, int *most);
 	/* Reads the settings of s->spec into s->state; may change s->scope and s->needs. NULL: no state. */
 	am_status (*open)(am_selector *s, am_error *err);
 	void (*close)(am_selector *s); /* frees s->state, also a part-made one; NULL: am_free */
 	am_status (*start)(am_selector *s, am_error *err);  /* s->index, length, prompt are set; NULL: nothing */
 	void (*rewind)(am_selector *s, int position);       /* NULL: nothing */
+	int (*source)(const am_selector *s, int layer); /* am_selector_source; NULL: the layer itself */
 	am_status (*prepare)(am_selector *s, const am_select_block *b, am_threads *threads, am_error *err); /* NULL */
 	/* Most recent keys that the method itself always keeps of a row. NULL: none. */
 	int (*keep)(const am_selector *s, const am_select_row *row);

@@ -147,6 +147,19 @@ bool am_selector_own_budget(const am_selector *s)
 	return s->ops->own_budget;
 }
 
+bool am_selector_takes_cap(const am_selector *s)
+{
+	return s->ops->takes_cap;
+}
+
+void am_selector_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most)
+{
+	*least = 1;
+	*most = n;
+	if (s->ops->bounds)
+		s->ops->bounds(s, layer, position, n, least, most);
+}
+
 bool am_selector_is_topk(const am_selector *s)
 {
 	return s->ops == &am_select_exact && s->sink == 0 && s->recent == 0;
@@ -170,6 +183,11 @@ void am_selector_rewind(am_selector *s, int position)
 void am_selector_skip(am_selector *s, int position)
 {
 	s->first_row = position;
+}
+
+int am_selector_source(const am_selector *s, int layer)
+{
+	return s->ops->source ? s->ops->source(s, layer) : layer;
 }
 
 am_status am_selector_prepare(am_selector *s, const am_select_block *block, am_threads *threads, am_error *err)

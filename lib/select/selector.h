@@ -96,6 +96,13 @@ int am_selector_sets(const am_selector *s); /* sets a row: H, G or 1 */
  * says how many of the exact keys are asked for. */
 bool am_selector_own_budget(const am_selector *s);
 
+/* Of these, whether the budget of the spec is the most that a set holds (top-p). */
+bool am_selector_takes_cap(const am_selector *s);
+
+/* Keys that any set of a row with n visible keys holds at least and at most, as far as is
+ * known before it is selected: 1 and n where nothing is, or where budgets decide. */
+void am_selector_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most);
+
 /* Whether a set is nothing but the k largest scores of its query head, so that whoever has the
  * scores can choose the keys without the selector. */
 bool am_selector_is_topk(const am_selector *s);
@@ -107,8 +114,13 @@ am_status am_selector_start(am_selector *s, int index, int length, int prompt, a
 void am_selector_rewind(am_selector *s, int position);
 
 /* After am_selector_start: a promise that no row before `position` is selected in this
- * sequence, which may save work (a prompt that runs dense, a run of last rows only). */
+ * sequence, which may save work (a prompt that runs dense, a run of last rows only). May be
+ * given anew, with a later position, between blocks. */
 void am_selector_skip(am_selector *s, int position);
+
+/* The layer that must be prepared so that rows of `layer` can be selected, beside it: itself,
+ * or an earlier one where layers share an indexer. */
+int am_selector_source(const am_selector *s, int layer);
 
 /* Takes in a layer's block; its start is where the layer's last block ended. From one
  * thread, before the block's rows are selected. */

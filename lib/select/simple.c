@@ -44,6 +44,14 @@ static am_status recent_open(am_selector *s, am_error *err)
 	return AM_OK;
 }
 
+static void recent_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most)
+{
+	(void)layer;
+	const recent_state *r = s->state;
+	int first = position - n + 1, sink = r->sink <= first ? 0 : r->sink - first < n ? r->sink - first : n;
+	*least = *most = r->window < n - sink ? sink + r->window : n;
+}
+
 static void recent_select(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                           uint32_t *member)
 {
@@ -60,5 +68,6 @@ static void recent_select(am_selector *s, int worker, const am_select_row *row, 
 const am_selector_ops am_select_recent = {
 	.name = "recent", .usage = "recent:SINK+WINDOW",
 	.help = "the first SINK keys of the sequence and the last WINDOW, whatever the budget",
-	.scope = AM_SCOPE_LAYER, .own_budget = true, .open = recent_open, .select = recent_select,
+	.scope = AM_SCOPE_LAYER, .own_budget = true, .bounds = recent_bounds, .open = recent_open,
+	.select = recent_select,
 };

@@ -60,7 +60,23 @@ static void topp_select(am_selector *s, int worker, const am_select_row *row, in
 	am_member_mark(s, worker, w->score, n, forced, same, n_k, member);
 }
 
+/* The m largest of n probabilities sum to m / n at least: where that is P and the forced keys
+ * find room beside them, one key is left out. */
+static void topp_bounds(const am_selector *s, int layer, int position, int n, int *least, int *most)
+{
+	(void)layer;
+	const topp_state *p = s->state;
+	am_forced f = am_selector_forced(s, &(am_select_row){.position = position, .first_key = position - n + 1, .n = n});
+	int cap = am_budget_of(p->most, n), left = n - 1 - f.sink - f.recent;
+	if (cap > 0 && cap < n)
+		*most = cap;
+	else if ((double)left / n > p->mass + 1e-9)
+		*most = n - 1;
+	*least = cap > 0 || f.sink + f.recent < n ? 1 : n;
+}
+
 const am_selector_ops am_select_topp = {
 	.name = "topp", .usage = "topp:P", .help = "the smallest set of each query head with a share P of its attention",
-	.scope = AM_SCOPE_HEAD, .needs = AM_NEED_SCORES, .own_budget = true, .open = topp_open, .select = topp_select,
+	.scope = AM_SCOPE_HEAD, .needs = AM_NEED_SCORES, .own_budget = true, .takes_cap = true, .bounds = topp_bounds,
+	.open = topp_open, .select = topp_select,
 };

@@ -146,12 +146,12 @@ static am_status add_npy(reading *r, const uint8_t *data, size_t size)
 	am_status s = AM_OK;
 	if (strncmp(descr, "'<i4'", 5) != 0)
 		s = am_fail(r->err, AM_ERR_FORMAT, "%s: expected values '<i4' (int32), found %.*s", r->path,
-		            (int)strcspn(descr, ","), descr);
+		            *descr ? (int)strcspn(descr, ",") : 4, *descr ? descr : "none");
 	else if (strncmp(order, "False", 5) != 0)
 		s = am_fail(r->err, AM_ERR_FORMAT, "%s: expected C order, found Fortran order", r->path);
 	else if (!read_shape(text, shape))
 		s = am_fail(r->err, AM_ERR_FORMAT, "%s: expected shape (tokens, layers, width), found %.*s", r->path,
-		            (int)strcspn(text, ")") + 1, text);
+		            *text ? (int)strcspn(text, ")") + 1 : 4, *text ? text : "none");
 	for (int i = 0; !s && i < 3; i++)
 		if (!am_mul_size(bytes, (size_t)shape[i], &bytes))
 			bytes = SIZE_MAX;
@@ -165,9 +165,11 @@ static am_status add_npy(reading *r, const uint8_t *data, size_t size)
 static am_status add_bare(reading *r, const uint8_t *data, size_t size, int64_t tokens)
 {
 	int64_t n = (int64_t)(size / 4), width = r->shape.width, layers = r->shape.layers;
-	if (width < 1 || (layers < 1 && tokens < 1))
-		return am_fail(r->err, AM_ERR_USAGE, "%s: bare values: the width (keys a token) must be given%s", r->path,
-		               layers < 1 && tokens < 1 ? ", and the number of layers" : "");
+	const char *missing = width < 1 && layers < 1 && tokens < 1 ? "the width (--width or width=) and the layers (--layers or layers=)"
+	                    : width < 1 ? "the width (--width or width=)"
+	                    : layers < 1 && tokens < 1 ? "the layers (--layers or layers=) or the response's counts of tokens" : NULL;
+	if (missing)
+		return am_fail(r->err, AM_ERR_USAGE, "%s: bare values do not tell their shape: expected %s, found none", r->path, missing);
 	if (layers < 1)
 		layers = n / width / tokens;
 	else
@@ -200,9 +202,14 @@ static am_status add_object(reading *r, const json_t *o, const char *what)
 	if (!json_is_string(v))
 		return am_fail(r->err, AM_ERR_FORMAT, "%s: %s: expected base64 text", r->path, what);
 	const json_t *prompt = json_object_get(of, "prompt_tokens"), *completion = json_object_get(of, "completion_tokens");
-	/* The last token was never put through the model. */
-	int64_t tokens = json_is_integer(prompt) && json_is_integer(completion)
-	                     ? json_integer_value(prompt) + json_integer_value(completion) - 1 : 0;
+	int64_t tokens = 0;
+	if ((prompt && !json_is_null(prompt)) || (completion && !json_is_null(completion))) {
+		json_int_t p = json_integer_value(prompt), c = json_integer_value(completion);
+		if (!json_is_integer(prompt) || !json_is_integer(completion) || p < 1 || p > INT_MAX || c < 0 || c > INT_MAX)
+			return am_fail(r->err, AM_ERR_FORMAT, "%s: %s: expected prompt_tokens from 1 and completion_tokens from 0 beside it",
+			               r->path, what);
+		tokens = p + c - 1; /* the last token was never put through the model */
+	}
 	return add_text(r, what, json_string_value(v), json_string_length(v), tokens);
 }
 
@@ -239,7 +246,9 @@ am_status am_index_dump_read(const char *path, const am_index_shape *shape, am_i
 	if (s)
 		return s;
 	size_t blank = strspn(data, " \t\r\n");
-	if (size >= 6 && memcmp(data, "\x93NUMPY", 6) == 0)
+	if (blank == size)
+		s = am_fail(err, AM_ERR_FORMAT, "%s: expected an index dump, found an empty file", path);
+	else if (size >= 6 && memcmp(data, "\x93NUMPY", 6) == 0)
 		s = add_npy(&r, (const uint8_t *)data, size);
 	else if (data[blank] == '{' || data[blank] == '[')
 		s = add_json(&r, data, size);

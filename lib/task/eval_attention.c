@@ -80,7 +80,7 @@ void am_eval_attention_close(am_eval_attention *a)
 	*a = (am_eval_attention){0};
 }
 
-am_status am_eval_attention_begin(am_eval_attention *a, int point, am_error *err)
+am_status am_eval_attention_begin(am_eval_attention *a, int point, int prompt, am_error *err)
 {
 	if (point >= 0) {
 		am_session_forget(a->session, NULL); /* what the other points need is theirs to follow */
@@ -88,8 +88,10 @@ am_status am_eval_attention_begin(am_eval_attention *a, int point, am_error *err
 	}
 	am_status s = am_session_set_attention(a->session, NULL, err);
 	for (int i = 0; i < a->o->n_points && !s; i++)
-		if (is_first_use(a, i))
+		if (is_first_use(a, i)) {
 			s = am_session_follow(a->session, a->selector[i], err);
+			am_selector_skip(a->selector[i], prompt);
+		}
 	return s;
 }
 

@@ -16,9 +16,9 @@ typedef struct am_eval_attention {
 am_status am_eval_attention_open(const am_eval_options *o, am_session *s, am_eval_attention *out, am_error *err) AM_MUST_CHECK;
 void am_eval_attention_close(am_eval_attention *a);
 
-/* Before a prompt's first block: the selectors that need its keys follow it. point >= 0: that
- * one's alone, in sparse prefill. */
-am_status am_eval_attention_begin(am_eval_attention *a, int point, am_error *err) AM_MUST_CHECK;
+/* Before the first block of `prompt` tokens: the selectors that need its keys follow it. point >= 0:
+ * that one's alone, in sparse prefill; else they are told that the prompt's rows are dense. */
+am_status am_eval_attention_begin(am_eval_attention *a, int point, int prompt, am_error *err) AM_MUST_CHECK;
 /* From the next block on rows attend as the point says. */
 am_status am_eval_attention_set(am_eval_attention *a, int point, am_error *err) AM_MUST_CHECK;
 /* Mean mass on the selected keys since then; NaN for dense and when no row was selected. */

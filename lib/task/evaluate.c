@@ -41,7 +41,7 @@ static am_status prefill(evaluation *e, int index, int point, am_error *err)
 	int block = e->o->session.block;
 	am_status s = am_session_start(e->session, index, item->n + item->max_new, item->n, err);
 	if (!s)
-		s = am_eval_attention_begin(&e->attention, point, err);
+		s = am_eval_attention_begin(&e->attention, point, item->n, err);
 	for (int at = 0; at < item->n && !s; at += block) {
 		int n = item->n - at < block ? item->n - at : block;
 		am_forward_io io = {.ids = item->ids + at, .logits = at + n == item->n ? e->first : NULL};

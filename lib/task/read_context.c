@@ -177,23 +177,27 @@ am_status am_read_longbench(const am_sample_reader *r, const json_t *o, am_task_
 	return status;
 }
 
-/* The records as a JSON object, a line each. */
-static am_status put_records(const am_sample_reader *r, const json_t *records, am_text *out, am_error *err)
+/* The records as a JSON object, a line each; the pair that is asked for must be among them. */
+static am_status put_records(const am_sample_reader *r, const json_t *records, const char *asked, const char *answer,
+                             am_text *out, am_error *err)
 {
 	size_t i;
+	bool found = false;
 	const json_t *record;
 	json_array_foreach(records, i, record) {
 		const json_t *key = json_array_get(record, 0), *value = json_array_get(record, 1);
 		if (json_array_size(record) != 2 || !json_is_string(key) || !json_is_string(value))
 			return am_fail(err, AM_ERR_FORMAT, "%s: ordered_kv_records: expected pairs of strings, found another thing at %zu",
 			               r->where, i);
+		found |= !strcmp(json_string_value(key), asked) && !strcmp(json_string_value(value), answer);
 		am_text_puts(out, i ? ",\n " : "{");
 		am_json_string(out, json_string_value(key));
 		am_text_puts(out, ": ");
 		am_json_string(out, json_string_value(value));
 	}
 	am_text_puts(out, "}");
-	return AM_OK;
+	return found ? AM_OK
+	             : am_fail(err, AM_ERR_FORMAT, "%s: ordered_kv_records: expected the record of key and value, found none", r->where);
 }
 
 am_status am_read_kv_records(const am_sample_reader *r, const json_t *o, am_task_sample *s, am_error *err)
@@ -209,7 +213,7 @@ am_status am_read_kv_records(const am_sample_reader *r, const json_t *o, am_task
 	if (!status)
 		status = am_task_field_view(o, "value", r->where, &value, err);
 	if (!status)
-		status = put_records(r, records, &doc, err);
+		status = put_records(r, records, key, value, &doc, err);
 	if (!status)
 		status = set_output(r, value, s, err);
 	if (!status) {

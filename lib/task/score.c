@@ -104,6 +104,10 @@ am_status am_score_output(const am_task_sample *s, const char *output, am_score 
 	if (s->metric == AM_TASK_METRIC_NDCG ? s->n_labels == 0 : s->n_outputs == 0)
 		return am_fail(err, AM_ERR_FORMAT, "%s: expected what is to be found, found nothing",
 		               s->metric == AM_TASK_METRIC_NDCG ? "ctxs" : "outputs");
+	bool looked_for = s->metric == AM_TASK_METRIC_RECALL || s->metric == AM_TASK_METRIC_ANY || s->metric == AM_TASK_METRIC_PREFIX;
+	for (int i = 0; looked_for && i < s->n_outputs; i++)
+		if (!s->outputs[i][0])
+			return am_fail(err, AM_ERR_FORMAT, "outputs: expected texts, found an empty one at %d, which any answer holds", i);
 	switch (s->metric) {
 	case AM_TASK_METRIC_RECALL:
 		r.score = found(s, output, &n) ? (double)n / s->n_outputs : -1;

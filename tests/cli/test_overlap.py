@@ -129,8 +129,11 @@ for name, data, code, message in (
     ("twice.npy", npy(twice), 1, "token 9, layer 2: key %d twice" % twice[9, 2, 0]),
     ("broken.b64", text(whole)[:-3] + "!==", 1, "expected base64, found other text or an end within it"),
     ("odd.b64", text(whole)[:-3], 1, "expected base64, found other text or an end within it"),
-    ("nothing.b64", "", 1, "expected base64"),
-    ("bare.b64", text(a.tobytes()), 1, "bare values: the width (keys a token) must be given, and the number of layers"),
+    ("nothing.b64", " \n", 1, "expected an index dump, found an empty file"),
+    ("shapeless.npy", whole.replace(b"'shape'", b"'shave'"), 1, "expected shape (tokens, layers, width), found none"),
+    ("bare.b64", text(a.tobytes()), 2, "expected the width (--width or width=) and the layers (--layers or layers=), found none"),
+    ("tokens.json", json.dumps({"meta_info": {"indexer_topk": text(whole), "prompt_tokens": 1 << 62, "completion_tokens": 1 << 62}}), 1,
+     "indexer_topk: expected prompt_tokens from 1 and completion_tokens from 0 beside it"),
     ("none.json", '{"choices": [{"index": 0}]}', 1, "expected indexer_topk in meta_info or choices, found none"),
     ("type.json", '{"meta_info": {"indexer_topk": [1, 2]}}', 1, "indexer_topk: expected base64 text"),
     ("json.json", '{"meta_info": ', 1, "json.json:1: "),
@@ -139,8 +142,12 @@ for name, data, code, message in (
 ):
     r = overlap(put(name, data), B)
     error = r.stderr.decode()
-    usage = "bare values" in message
-    assert r.returncode == (2 if usage else code) and message in error and error.count("\n") == 1 and not r.stdout, (name, r, error)
+    assert r.returncode == code and message in error and error.count("\n") == 1 and not r.stdout, (name, r, error)
+for options, message in (((), b"expected the width (--width or width=), found none"), (("--width", 7), b"expected int32 values for 40 tokens")):
+    r = overlap(put("sglang.json", sglang), B, *options)
+    assert r.returncode == (1 if options else 2) and message in r.stderr, r
+r = overlap(put("bare.b64", text(a.tobytes())), B, "--width", 6)
+assert r.returncode == 2 and b"expected the layers (--layers or layers=) or the response's counts of tokens, found none" in r.stderr, r
 r = overlap(put("sglang.json", sglang), B, "--width", 7)
 assert r.returncode == 1 and b"expected int32 values for 40 tokens" in r.stderr, r
 assert overlap(B).returncode == 2 and overlap(os.path.join(DIR, "missing"), B).returncode == 1

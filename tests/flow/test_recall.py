@@ -3,12 +3,14 @@ their stored indices, references ranked anew, every stored value; what does not 
 threads and blocks; and the table of `recall` against the same sums in numpy."""
 import itertools
 import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
 
 import recall_table
-from runs import BOOK, attnmeter, capture, folder, same_bytes
+from runs import BASE, BOOK, attnmeter, capture, folder, same_bytes
 
 PROMPTS = ["The Time Traveller (for so it will be convenient to speak of him) was expounding a recondite matter to us.",
            "a b a b a b c d", "One two three four five six seven eight nine ten eleven twelve thirteen fourteen."]
@@ -281,6 +283,31 @@ def check_chosen(work, heads_of_group):
         assert np.array_equal(some[name], want), name
 
 
+def check_later_rows(work):
+    """Selectors that look at queries or hidden states take in blocks and layers of which nothing is captured."""
+    indexer = os.path.join(work, "indexer.safetensors")
+    make = os.path.join(os.environ["AM_SOURCE_DIR"], "bench", "make_indexer.py")
+    subprocess.run([sys.executable, make, BASE, indexer, "--full-layers", "0,3"], check=True)
+    specs = ["snapkv:16", "doublesparse:4,calibrate=100", "loki:4,calibrate=100", "quest:8", "blockmean:16", "indexer:" + indexer]
+    text = ["-f", BOOK, "-c", "300", "--block", "64", "-k", "8,24", "--ratio", "10%", *[a for s in specs for a in ("--shadow", s)]]
+    every = capture(os.path.join(work, "all-rows.h5"), *text)
+    for rows, which in (("last:3", [297, 298, 299]), ("every:140", [0, 140, 280])):
+        some = capture(os.path.join(work, "later.h5"), *text, "--rows", rows, "--layers", "2,4", "--force")
+        assert some["row_position"].tolist() == which
+        for name in some:
+            if name.endswith(("recall_at_k", "retained_mass", "kept", "recall_at_ratio")) and name.startswith("selector"):
+                want = np.take(every[name][[2, 4]], which, every[name].ndim - 2)
+                assert np.array_equal(some[name], want), (rows, name)
+    # Layers that nothing captured needs are not taken in: an indexer may have nothing for them.
+    late = os.path.join(work, "late.safetensors")
+    subprocess.run([sys.executable, make, BASE, late, "--full-layers", "2-5"], check=True)
+    text = ["-p", PROMPTS[0], "-k", "4", "--shadow", "indexer:" + late]
+    capture(os.path.join(work, "late.h5"), *text, "--layers", "3,4")
+    early = subprocess.run([os.environ["ATTNMETER"], "run", *text, "-o", os.path.join(work, "early.h5")], capture_output=True, text=True)
+    assert early.returncode == 1 and "layer 0: " in early.stderr, early.stderr
+    assert "expected an indexer for this layer or one before it, found none" in early.stderr, early.stderr
+
+
 def main():
     work = folder("recall")
     heads_of_group = [[2 * g, 2 * g + 1] for g in range(4)]
@@ -297,6 +324,7 @@ def main():
     check_random(work)
     check_same(work)
     check_chosen(work, heads_of_group)
+    check_later_rows(work)
     recall_table.check(path, work, BOOK, attnmeter)
 
 

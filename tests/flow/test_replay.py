@@ -290,6 +290,7 @@ def check_refusals(path):
         ("/sequences/0/11/k: expected 2 along axis 1 as in the tensors before, found 1", lambda f: swap(f, "sequences/0/11/k", f["sequences/0/11/k"][:, :1], dtype="bfloat16")),
         ("/sequences/0/3/k: expected float32, float16 or uint16 with attribute dtype", lambda f: swap(f, k, f[k][()])),
         ("/sequences/0/3/k: expected float32, float16 or uint16 with attribute dtype", lambda f: swap(f, k, f[k][()].astype("f8"))),
+        ("/sequences/0/3/k: expected uint16 with attribute dtype", lambda f: swap(f, k, f[k][()].astype("f4"), dtype="bfloat16")),
         ("/sequences/0/3/k: expected numbers", lambda f: swap(f, k, np.full(f[k].shape, b"x"))),
         ("/sequences/0/3/k: more values than the file can hold", declare),
         ("/sequences/0/3/k: data outside the file", outside),

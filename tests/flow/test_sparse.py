@@ -2,11 +2,12 @@
 rows' NLL and statistics become, and that nothing changes where all keys are kept."""
 import json
 import os
+import subprocess
 
 import numpy as np
 
 from model64 import Model, chooser
-from runs import BASE, BOOK, SOURCE, attnmeter, capture, folder, same_bytes
+from runs import BASE, BOOK, SOURCE, attnmeter, capture, datasets, folder, same_bytes
 
 WORK = folder("sparse")
 GOLDEN = os.path.join(SOURCE, "tests", "golden", "models")
@@ -67,6 +68,20 @@ def check_dense_bytes():
                 same_bytes(capture(os.path.join(WORK, "all.h5"), *how, "--attention", spec, "--force"), dense, (name, spec))
 
 
+def check_own_budgets():
+    """A budget caps topp; recent has no use for one and says so."""
+    text = ["-f", BOOK, "-c", 60]
+    nll = {}
+    for i, spec in enumerate(("exact,k=4", "topp:1,k=4", "recent:2+6", "recent:2+6,k=3")):
+        path = os.path.join(WORK, f"own{i}.h5")
+        r = subprocess.run([os.environ["ATTNMETER"], "run", *map(str, text), "--attention", spec, "-o", path], capture_output=True, text=True)
+        assert r.returncode == 0, r.stderr
+        assert ("--attention recent:2+6,k=3: the sets of recent do not depend on a budget" in r.stderr) == (i == 3), r.stderr
+        nll[spec] = datasets(path)["row_nll"][:-1]
+    assert np.abs(nll["exact,k=4"] - nll["topp:1,k=4"]).max() <= 2e-4
+    assert np.array_equal(nll["recent:2+6"], nll["recent:2+6,k=3"])
+
+
 def check_attributes():
     import h5py
     path = os.path.join(WORK, "attributes.h5")
@@ -78,6 +93,7 @@ def check_attributes():
 
 
 check_attributes()
+check_own_budgets()
 check_golden("mistral-window", ["topk:5", "exact-group,k=4", "exact-sum,ratio=30%", "recent:2+4", "exact-max,k=6,sink=1"])
 check_golden("qwen2-windows", ["topk:10%", "exact-group,k=4,recent=2", "exact-sum,k=5", "recent:1+12"])
 check_decode()

@@ -17,6 +17,7 @@ ROWS = [0, 1, 5, 15, 16, 33, 47, 69]
 K = [1, 4, 9, 20, 40]
 SCALE = 0.5
 WINDOW = [0, 24]
+ROPE_BASE = 100
 
 
 def make_data():
@@ -80,7 +81,15 @@ def page_score(row, heads, page, kind):
     return out
 
 
-def low_rank(row, heads, rank, calibrate, centre, channels):
+def unrotated(keys):
+    """The keys of positions 0, 1, ... before their rotation, halves paired."""
+    frequency = np.float32(ROPE_BASE ** (-2 * np.arange(D // 2) / D)).astype(np.float64)
+    turn = np.exp(-1j * np.arange(len(keys))[:, None] * frequency)
+    pairs = (keys[:, :D // 2] + 1j * keys[:, D // 2:]) * turn
+    return np.concatenate([pairs.real, pairs.imag], 1)
+
+
+def low_rank(row, heads, rank, calibrate, centre, channels, pre):
     n = min(calibrate, row.prompt)
     out = np.zeros(row.n)
     for h in heads:
@@ -93,7 +102,8 @@ def low_rank(row, heads, rank, calibrate, centre, channels):
                         for t in range(n) for s in range(t + 1) for i in range(H // G))
             basis = np.eye(D)[sorted(range(D), key=lambda c: (-share[c], c))[:rank]]
         else:
-            x = keys[:n] - (keys[:n].mean(0) if centre else 0)
+            x = unrotated(keys[:n]) if pre else keys[:n]
+            x = x - (x.mean(0) if centre else 0)
             value, vector = np.linalg.eigh(x.T @ x / n)
             basis = vector.T[np.argsort(-value)[:rank]]
         out += (keys[row.first:row.t + 1] @ basis.T) @ (basis @ row.q[row.t, h])
@@ -166,7 +176,7 @@ def sets_of(row, spec):
             score = page_score(row, heads, int(arg), "mean")
         elif name in ("loki", "doublesparse"):
             score = low_rank(row, heads, int(arg), int(o.get("calibrate", 256)), o.get("centre", "yes") == "yes",
-                             name == "doublesparse")
+                             name == "doublesparse", o.get("rotation") == "pre")
         else:
             score = snap_score(row, heads, int(arg), int(o.get("pool", 5)), o.get("pooling") == "max")
         keep = 0 if of or o.get("current") == "rank" else keep_of(row, name, int(arg))
@@ -183,7 +193,9 @@ CASES = ([("ties", T, s) for s in EXACT] + [("plain", T, s) for s in EXACT] +
              "topp:0.95,k=12", "loki:3,calibrate=24", "loki:2,calibrate=24,share=group,sink=1",
              "loki:4,calibrate=24,centre=no,share=layer", "snapkv:8", "snapkv:8,pool=1,share=group",
              "snapkv:5,pool=3,pooling=max,share=layer,sink=2")] +
-         [("plain", 40, s) for s in ("snapkv:8", "snapkv:16,pool=7,share=group", "loki:3", "doublesparse:3")])
+         [("plain", 40, s) for s in ("snapkv:8", "snapkv:16,pool=7,share=group", "loki:3", "doublesparse:3")] +
+         [("plain", T, s) for s in ("loki:3,calibrate=24,rotation=pre", "loki:2,calibrate=24,rotation=pre,share=group,sink=1")] +
+         [("plain", 40, "loki:4,rotation=pre,centre=no,share=layer")])
 
 
 def main():

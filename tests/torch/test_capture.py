@@ -124,6 +124,79 @@ def check_against_model(kind):
                 near(own[:, :first], 0, 0, (kind, layer, b, r, "window"))
 
 
+def sparse_model(kind):
+    """A random model with an indexer that keeps 8 keys; the last layer of one kind has none of its own."""
+    small = dict(SMALL, num_key_value_heads=6, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=10, qk_rope_head_dim=6,
+                 v_head_dim=12, index_topk=8, index_head_dim=16, index_n_heads=4, n_routed_experts=4, n_group=1, topk_group=1,
+                 num_experts_per_tok=2, moe_intermediate_size=16, first_k_dense_replace=1)
+    if kind == "deepseek_v32":
+        config = transformers.DeepseekV32Config(**small)
+    else:
+        config = transformers.GlmMoeDsaConfig(**small, indexer_types=["full", "full", "shared", "shared"])
+    config._attn_implementation = "sdpa" if kind == "deepseek_v32" else "eager"
+    model = transformers.AutoModelForCausalLM.from_config(config).eval().float()
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "indexer.w" in name or "q_b_proj" in name or "kv_a_proj" in name:
+                p.mul_(12)
+    return model
+
+
+def registry():
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    return dict(ALL_ATTENTION_FUNCTIONS.items())
+
+
+def check_indexer(kind, dtype=torch.float32):
+    """The sets of `--shadow indexer` over a capture are those that the model itself kept."""
+    model, path = sparse_model(kind).to(dtype), os.path.join(DIR, f"{kind}-{str(dtype)[6:]}.h5")
+    indexers = {m.layer_idx: m for m in model.modules() if type(m).__name__.endswith("Indexer")}
+    assert sorted(indexers) == ([0, 1, 2, 3] if kind == "deepseek_v32" else [0, 1])
+    kept, before, ids = {}, registry(), torch.randint(1, 97, (2, 41))
+    mask = torch.ones(2, 41, dtype=torch.int64)
+    mask[1, :9] = 0
+    handles = [m.register_forward_hook(lambda m, a, out: kept.setdefault(m.layer_idx, []).append(out)) for m in indexers.values()]
+    with torch.no_grad():
+        plain = model(input_ids=ids, attention_mask=mask).logits
+        kept.clear()
+        with capture(model, path, layers=[1, 2, 3], rows="every:2"):
+            logits = model(input_ids=ids, attention_mask=mask).logits
+            cache = transformers.DynamicCache(config=model.config)
+            for a, b in ((0, 20), (20, 21), (21, 41)):
+                model(input_ids=ids[:1, a:b], past_key_values=cache)
+    for handle in handles:
+        handle.remove()
+    assert torch.equal(plain, logits), "recording changed the model"
+    assert registry() == before and not any("forward" in vars(m) for m in indexers.values())
+    run = replay(path, "--shadow", "indexer,store=index", "-k", "8", "--ratio", "50%")
+    sets, n_rows = run["selector/s0/index"], []
+    for b in range(3):
+        with h5py.File(path) as f:
+            rows = f[f"sequences/{b}/row_position"][()]
+        for at, layer in enumerate((1, 2, 3)):
+            x = captures.tensors(path, b, layer)
+            assert x["index_q"].shape == (len(rows), 4, 16) and x["index_k"].shape == (rows[-1] + 1 + (b == 1), 16), b
+            own = kept[layer if layer in indexers else 1]
+            for i, row in enumerate(rows):
+                if b < 2:
+                    pad = 9 * b
+                    model_set = own[0][b, row + pad].numpy() - pad
+                else:
+                    chunk = 1 if row < 20 else 2 if row < 21 else 3
+                    model_set = own[chunk][0, row - (0, 20, 21)[chunk - 1]].numpy()
+                score = (np.maximum(np.einsum("hd,jd->hj", x["index_q"][i], x["index_k"][:row + 1]), 0)
+                         * x["index_w"][i][:, None]).sum(0)
+                ours = sets[at, sum(n_rows) + i]
+                ours, model_set = set(ours[ours >= 0].tolist()), set(model_set[(model_set >= 0) & (model_set <= row)].tolist())
+                assert len(ours) == min(8, row + 1) == len(model_set), (kind, layer, b, row)
+                border = np.sort(score)[-len(ours)]
+                for j in ours ^ model_set:  # equal but for rounding
+                    assert abs(score[j] - border) <= 1e-5 * np.abs(score).max(), (kind, layer, b, row, j)
+        n_rows.append(len(rows))
+    recall = run["selector/s0/sum/recall_at_k"]
+    assert recall.shape[0] == 3 and np.isfinite(recall).all() and recall.min() < 1
+
+
 def check_cache_and_padding():
     """Chunks over a cache, and padded batches, give what whole sequences alone give."""
     model, ids = tiny("qwen3"), torch.randint(1, 97, (1, 30))
@@ -152,7 +225,7 @@ def check_cache_and_padding():
 
 def check_bfloat16_and_exceptions():
     model, path = tiny("mistral").to(torch.bfloat16), os.path.join(DIR, "half.h5")
-    before = dict(model.config.__dict__)
+    before, functions = dict(model.config.__dict__), registry()
     kept = {}
     handle = model.model.layers[1].self_attn.v_proj.register_forward_hook(lambda m, a, out: kept.update(v=out))
     with torch.no_grad(), capture(model, path, layers=[1], rows=[0, 5, 8]):
@@ -163,8 +236,6 @@ def check_bfloat16_and_exceptions():
         assert f.attrs["dtype"] == "bfloat16" and list(f["layers"]) == ["1"]
     near(captures.tensors(path, 0, 1)["v"].reshape(9, -1), kept["v"][0].double().numpy(), 0, "bfloat16 as it was")
     assert len(replay(path)["row"]) == 3
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-    names = set(ALL_ATTENTION_FUNCTIONS.valid_keys()) if hasattr(ALL_ATTENTION_FUNCTIONS, "valid_keys") else set(ALL_ATTENTION_FUNCTIONS)
     broken = os.path.join(DIR, "broken.h5")
     try:
         with torch.no_grad(), capture(model, broken):
@@ -172,7 +243,7 @@ def check_bfloat16_and_exceptions():
             raise KeyError("the user's own")
     except KeyError:
         pass
-    assert dict(model.config.__dict__) == before and not any(n.startswith("attnmeter") for n in names)
+    assert dict(model.config.__dict__) == before and registry() == functions
     assert not model._forward_hooks and not model._forward_pre_hooks
     with h5py.File(broken) as f:
         assert f.attrs["complete"] == 0
@@ -189,5 +260,8 @@ def check_bfloat16_and_exceptions():
 check_embedded()
 for family in ("qwen3", "mistral", "gemma2", "gpt_oss"):
     check_against_model(family)
+for family in ("deepseek_v32", "glm_moe_dsa"):
+    check_indexer(family)
+check_indexer("deepseek_v32", torch.bfloat16)
 check_cache_and_padding()
 check_bfloat16_and_exceptions()

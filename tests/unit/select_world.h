@@ -5,6 +5,7 @@
 
 #include "select/selector.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,6 +26,15 @@ typedef struct world {
 	const char *kernels;
 } world;
 
+/* Rotary frequencies of base 100, as tests/golden/make_selectors.py has them. */
+static inline am_status world_rope(void *ctx, int layer, int dims, int length, float *inv_freq, am_error *err)
+{
+	(void)ctx, (void)layer, (void)length, (void)err;
+	for (int i = 0; i < dims / 2; i++)
+		inv_freq[i] = (float)pow(100, -2.0 * i / dims);
+	return AM_OK;
+}
+
 static inline am_selector *world_open(const world *w, const char *text, am_select_spec *spec)
 {
 	am_error err = {0};
@@ -32,7 +42,7 @@ static inline am_selector *world_open(const world *w, const char *text, am_selec
 	assert_int_equal(am_kernels_get(w->kernels, &kernels, &err), AM_OK);
 	am_select_shape shape = {.layers = WORLD_LAYERS, .heads = w->heads, .kv_heads = w->kv_heads, .head_dim = w->d,
 	                         .capacity = w->tokens, .block = w->block, .workers = w->threads, .window = w->window,
-	                         .kernels = kernels};
+	                         .kernels = kernels, .rope = world_rope};
 	am_selector *s = NULL;
 	if (am_select_spec_parse(text, spec, &err) || am_selector_open(spec, &shape, &s, &err))
 		fail_msg("%s: %s", text, err.text);

@@ -164,6 +164,14 @@ static void nothing_to_score(void **state)
 	assert_string_equal(err.text, "outputs: expected what is to be found, found nothing");
 	s.metric = AM_TASK_METRIC_NDCG;
 	assert_int_equal(am_score_output(&s, "x", &r, &err), AM_ERR_FORMAT);
+	/* An empty text would be found in any answer. */
+	char seven[] = "7", empty[] = "", *outputs[] = {seven, empty};
+	static const am_task_metric looking[] = {AM_TASK_METRIC_RECALL, AM_TASK_METRIC_ANY, AM_TASK_METRIC_PREFIX};
+	for (int i = 0; i < 3; i++) {
+		am_task_sample blank = {.metric = looking[i], .outputs = outputs, .n_outputs = 2};
+		assert_int_equal(am_score_output(&blank, "7", &r, &err), AM_ERR_FORMAT);
+		assert_string_equal(err.text, "outputs: expected texts, found an empty one at 1, which any answer holds");
+	}
 	assert_true(r.score == 7);
 }
 

@@ -68,7 +68,7 @@ static void against_brute_force(void **state)
 			free(member);
 		}
 	}
-	assert_int_equal(cases, 36);
+	assert_int_equal(cases, 39);
 	am_tensors_close(file);
 }
 
@@ -157,6 +157,39 @@ static void blocks_and_future(void **state)
 	am_tensors_close(file);
 }
 
+/* What is known of a set's size before it is selected holds for the sets of brute force. */
+static void sizes_are_within_bounds(void **state)
+{
+	(void)state;
+	am_tensors *file = fixture();
+	int own = 0;
+	for (int i = 0; i < am_tensors_count(file); i++) {
+		const am_tensor *t = am_tensors_at(file, i);
+		const unsigned char *want = t->data;
+		const char *text;
+		am_select_spec spec;
+		world w;
+		if (!read_case(file, t->name, &w, &text))
+			continue;
+		am_selector *s = world_open(&w, text, &spec);
+		own += am_selector_own_budget(s);
+		for (int cell = 0; cell < WORLD_LAYERS * N_ROWS * (int)t->shape[2]; cell++, want += T) {
+			int l = cell / (N_ROWS * (int)t->shape[2]), position = rows[cell / (int)t->shape[2] % N_ROWS], least, most, kept = 0;
+			int n = w.window[l] && position >= w.window[l] ? w.window[l] : position + 1;
+			am_selector_bounds(s, l, position, n, &least, &most);
+			for (int j = 0; j < T; j++)
+				kept += want[j] & 1;
+			assert_true(1 <= least && least <= most && most <= n);
+			if (kept < least || kept > most)
+				fail_msg("%s: layer %d, row %d: %d keys, expected %d to %d", t->name, l, position, kept, least, most);
+		}
+		am_selector_close(s);
+		am_select_spec_fini(&spec);
+	}
+	assert_int_equal(own, 5);
+	am_tensors_close(file);
+}
+
 /* Skipped rows may save work but change nothing behind them. */
 static void skipping(void **state)
 {
@@ -227,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_brute_force), cmocka_unit_test(blocks_and_future), cmocka_unit_test(skipping),
+		cmocka_unit_test(sizes_are_within_bounds),
 		cmocka_unit_test(quest_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

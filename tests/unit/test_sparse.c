@@ -226,6 +226,98 @@ static void rows_that_keep_all_keys_have_dense_bytes(void **state)
 	with_every_table(check_dense_bytes);
 }
 
+#define DUMP AM_BINARY_DIR "/tests/tmp/sparse-indices.npy"
+
+/* An index dump: token t keeps all of its keys, but for key 0 of odd tokens from `from` on. */
+static void write_dump(int from)
+{
+	static int32_t key[N][LAYERS][N];
+	char header[128];
+	FILE *f = fopen(DUMP, "wb");
+	assert_non_null(f);
+	snprintf(header, sizeof header, "{'descr': '<i4', 'fortran_order': False, 'shape': (%d, %d, %d), }\n", N, LAYERS, N);
+	unsigned char lead[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)strlen(header), 0};
+	for (int t = 0; t < N; t++)
+		for (int l = 0; l < LAYERS; l++)
+			for (int j = 0; j < N; j++)
+				key[t][l][j] = j > t || (j == 0 && t >= from && t % 2) ? -1 : j;
+	assert_int_equal(fwrite(lead, 1, sizeof lead, f), sizeof lead);
+	fputs(header, f);
+	assert_int_equal(fwrite(key, sizeof key, 1, f), 1);
+	fclose(f);
+}
+
+/* Selectors that keep every key of every row, the first BY_BUDGET by their budget, the others by their own choice. */
+enum { BY_BUDGET = 10 };
+static const char *const keep_all[] = {
+	"exact,k=160", "exact-group,k=160", "exact-max,ratio=100%", "precision:0.5,k=160", "random,k=160", "quest:64,k=160",
+	"blockmean:16,k=160", "loki:4,calibrate=20,k=160", "doublesparse:2,calibrate=20,k=160", "snapkv:8,k=160",
+	"recent:100+60", "recent:0+160", "topp:0.5,recent=160", "topp:0.3,sink=90,recent=70", "topp:0.99,sink=160", "indices:" DUMP,
+};
+
+/* Selectors that keep all keys of some rows, as their own choice; rows before `same` among them. */
+static const struct { const char *spec; int same; } keep_some[] = {
+	{"recent:30+40", 70}, {"topp:0.6,recent=50", 50}, {"topp:0.9,sink=40", 40}, {"topp:0.999", 1}, {"indices:" DUMP, 101},
+};
+
+static void keeps_all(const setting *how, const char *spec, const outcome *dense)
+{
+	static outcome sparse;
+	setting other = *how;
+	other.spec = spec;
+	other.all = true;
+	run(&sparse, other);
+	if (memcmp(dense->nll, sparse.nll, sizeof dense->nll) != 0)
+		fail_msg("%s: blocks of %d, tiles of %zu: not the bytes of dense rows", spec, how->block, how->tile_floats);
+	assert_same(dense, &sparse);
+	assert_true(sparse.retained.sum == (double)sparse.retained.rows && sparse.retained.rows == LAYERS * HEADS * N);
+}
+
+static void every_selector_that_keeps_all_keys_has_dense_bytes(void **state)
+{
+	(void)state;
+	static outcome dense, sparse;
+	static const int blocks[] = {N, 1, 49};
+	for (size_t b = 0; b < 3; b++)
+		for (size_t f = 0; f < 4; f += b == 1 ? 4 : 1) {
+			bool observed = (b / 2 + f) % 2;
+			setting how = {.block = blocks[b], .tile_floats = narrow[f], .observe = observed, .layer = observed && f == 2};
+			run(&dense, how);
+			write_dump(N);
+			for (size_t i = f ? BY_BUDGET : 0; i < sizeof keep_all / sizeof keep_all[0]; i++)
+				keeps_all(&how, keep_all[i], &dense);
+			write_dump(100);
+			for (size_t i = 0; i < sizeof keep_some / sizeof keep_some[0]; i++) {
+				setting other = how;
+				other.spec = keep_some[i].spec;
+				other.all = true;
+				run(&sparse, other);
+				assert_memory_equal(dense.nll, sparse.nll, (size_t)keep_some[i].same * sizeof *dense.nll);
+				assert_true(farthest(&dense, &sparse) >= 1e-4);
+				assert_true(sparse.retained.sum < (double)sparse.retained.rows);
+			}
+		}
+}
+
+static void rows_that_keep_all_keys_have_dense_bytes_in_tables(const char *kernels)
+{
+	static outcome dense;
+	static const char *const few[] = {"recent:100+60", "topp:0.3,sink=90,recent=70", "indices:" DUMP};
+	write_dump(N);
+	for (size_t f = 0; f < sizeof narrow / sizeof narrow[0]; f++) {
+		setting how = {.block = f % 2 ? 49 : N, .kernels = kernels, .tile_floats = narrow[f], .observe = f % 2};
+		run(&dense, how);
+		for (size_t i = 0; i < sizeof few / sizeof few[0]; i++)
+			keeps_all(&how, few[i], &dense);
+	}
+}
+
+static void own_budgets_in_every_table(void **state)
+{
+	(void)state;
+	with_every_table(rows_that_keep_all_keys_have_dense_bytes_in_tables);
+}
+
 static void check_shadow(const char *kernels)
 {
 	static outcome plain, shadowed;
@@ -399,7 +491,9 @@ static void refuses_a_missing_budget(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_that_keep_all_keys_have_dense_bytes), cmocka_unit_test(whole_rows_change_nothing),
+		cmocka_unit_test(rows_that_keep_all_keys_have_dense_bytes),
+		cmocka_unit_test(every_selector_that_keeps_all_keys_has_dense_bytes), cmocka_unit_test(own_budgets_in_every_table),
+		cmocka_unit_test(whole_rows_change_nothing),
 		cmocka_unit_test(blocks_threads_and_tiles_agree), cmocka_unit_test(decode_agrees_with_masked_prefill),
 		cmocka_unit_test(one_prefill_serves_several_policies), cmocka_unit_test(refuses_a_missing_budget),
 	};

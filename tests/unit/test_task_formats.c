@@ -164,6 +164,7 @@ static void broken(void **state)
 	} cases[] = {
 		{"{\"ordered_kv_records\": [[\"a\", 1]], \"key\": \"a\", \"value\": \"b\"}", ":1: ordered_kv_records: expected pairs of strings"},
 		{"{\"ordered_kv_records\": [], \"key\": \"a\", \"value\": \"b\"}", "ordered_kv_records: expected at least one element"},
+		{"{\"ordered_kv_records\": [[\"a\", \"b\"]], \"key\": \"c\", \"value\": \"b\"}", ":1: ordered_kv_records: expected the record of key and value"},
 		{"{\"ordered_kv_records\": [[\"a\", \"b\"]], \"key\": \"a\"}", "value: expected a string, found nothing"},
 		{"{\"question\": \"q\", \"ctxs\": [{\"text\": \"t\"}]}", "answers: expected a string or an array of strings, found nothing"},
 		{"{\"question\": \"q\", \"answers\": [\"a\"], \"ctxs\": [{\"title\": \"t\"}]}", "ctxs[0]: text: expected a string, found nothing"},

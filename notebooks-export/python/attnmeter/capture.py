@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["capture"]
 
-PREFIX = "attnmeter_capture_"
-
 
 @contextlib.contextmanager
 def capture(model: torch.nn.Module, path: str | os.PathLike[str], layers: Sequence[int] | None = None,
@@ -40,9 +38,10 @@ def capture(model: torch.nn.Module, path: str | os.PathLike[str], layers: Sequen
 
     A forward pass over whole sequences begins new ones, one an entry of the batch; one that goes on with
     a key cache (chunks, generation) adds to them. Padding marked in a 2-D attention_mask is left out.
-    Queries and keys are kept after rotation in the type they have. Data goes to the file as layers
-    finish. On the way out, also by an exception, the model is as before; after an exception the file
-    stays with `complete` = 0. An existing file is not replaced (FileExistsError).
+    Queries and keys are kept after rotation in the type they have; so are an indexer's queries, keys and head
+    weights where a layer has one as DeepSeek-V3.2 does (`attnmeter replay --shadow indexer`). Data goes to
+    the file as layers finish. On the way out, also by an exception, the model is as before; after an
+    exception the file stays with `complete` = 0. An existing file is not replaced (FileExistsError).
     """
     recorder = Recorder(model, path, layers, rows, values, names, tasks)
     with contextlib.ExitStack() as stack:
@@ -98,6 +97,48 @@ def _append(group: h5py.Group, name: str, x: torch.Tensor) -> None:
     group[name][old:] = data
 
 
+def _is_indexer(module: torch.nn.Module) -> bool:
+    """An indexer of DeepSeek-V3.2's kind."""
+    return all(hasattr(module, x) for x in ("wq_b", "wk", "weights_proj", "n_heads", "head_dim", "softmax_scale", "layer_idx"))
+
+
+@contextlib.contextmanager
+def _products() -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
+    """The operands of the matrix products made meanwhile."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func in (torch.matmul, torch.Tensor.matmul, torch.Tensor.__matmul__):
+                found.append(args[:2])
+            return func(*args, **(kwargs or {}))
+
+    with Mode():
+        yield found
+
+
+def _index_tensors(indexer: torch.nn.Module, products: Sequence[tuple[torch.Tensor, torch.Tensor]]):
+    """Queries [batch, n, heads, size], keys [batch, keys, size] and weights [batch, n, heads] whose score is
+    sum_h w_h relu(q_h . k), as they enter it; None where the indexer forms it in another way."""
+    import torch
+
+    why = f"expected 2 products, found {len(products)}"
+    if len(products) == 2:
+        (q, kt), (w, scores) = products
+        if (q.ndim == kt.ndim == w.ndim == scores.ndim == 4 and q.shape[2:] == (indexer.n_heads, indexer.head_dim) and
+                kt.shape[1] == w.shape[2] == 1 and scores.shape == (*q.shape[:3], kt.shape[3])):
+            found, plain = scores[0, -1].float(), torch.relu(q[0, -1] @ kt[0, 0]).float()
+            for scale in (float(indexer.softmax_scale), 1.0):
+                if torch.allclose(found, plain * scale, rtol=1e-2, atol=1e-6 * float(found.abs().max())):
+                    return q, kt[:, 0].transpose(1, 2), w[:, :, 0] * scale
+        why = "its scores are not sums of w relu(q . k) over single keys"
+    warnings.warn(f"{type(indexer).__name__} is not recorded: {why}", stacklevel=2)
+    return None
+
+
 class Recorder:
     """What `capture` yields. `sequences` is the number of sequences recorded so far."""
 
@@ -126,44 +167,50 @@ class Recorder:
         return len(self.entries)
 
     def attach(self, stack: contextlib.ExitStack) -> None:
-        """Puts the recorder between the model and its attention functions; undone by the stack."""
-        from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS as masks
+        """Puts the recorder between the model and its attention functions; undone by the stack. They keep
+        their names, by which models also decide on masks."""
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as functions
 
-        configs = {id(m.config): m.config for m in self.model.modules() if hasattr(m, "config")}
-        for config in configs.values():
-            kind = getattr(config, "_attn_implementation", None)
-            if kind is None or kind.startswith(PREFIX):
-                continue
+        registry, modules = functions._global_mapping, list(self.model.modules())
+        self.modules = {id(m) for m in modules}
+        for kind in {getattr(m.config, "_attn_implementation", None) for m in modules if hasattr(m, "config")} - {None}:
             if kind != "eager" and kind not in functions:
                 raise NotImplementedError(f"attention function {kind} is not in the registry")
-            name = PREFIX + kind
-            if name not in functions:
-                functions.register(name, self._wrapped(kind))
-                stack.callback(functions._global_mapping.pop, name, None)
-                if kind in masks:
-                    masks.register(name, masks[kind])
-                    stack.callback(masks._global_mapping.pop, name, None)
-            stack.callback(setattr, config, "_attn_implementation_internal", config._attn_implementation_internal)
-            config._attn_implementation_internal = name
+            before = registry.get(kind)
+            functions.register(kind, self._wrapped(kind, before))
+            stack.callback(*((registry.pop, kind, None) if before is None else (functions.register, kind, before)))
+        for indexer in (m for m in modules if _is_indexer(m)):
+            stack.callback(*((setattr, indexer, "forward", indexer.forward) if "forward" in vars(indexer) else
+                             (delattr, indexer, "forward")))
+            indexer.forward = self._noting(indexer, indexer.forward)
         for handle in (self.model.register_forward_pre_hook(self._before, with_kwargs=True),
                        self.model.register_forward_hook(self._after)):
             stack.callback(handle.remove)
 
-    def _wrapped(self, kind: str):
+    def _wrapped(self, kind: str, before):
         def function(module, query, key, value, attention_mask, *args, **kwargs):
-            from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as functions
-
-            self._observe(kind, module, query, key, value, kwargs)
-            inner = sys.modules[type(module).__module__].eager_attention_forward if kind == "eager" else functions[kind]
+            if id(module) in self.modules:
+                self._observe(kind, module, query, key, value, kwargs)
+            inner = before or sys.modules[type(module).__module__].eager_attention_forward
             return inner(module, query, key, value, attention_mask, *args, **kwargs)
         return function
+
+    def _noting(self, indexer, forward):
+        """The indexer's forward, which notes what enters its scores for the layers up to the next one."""
+        def noting(*args, **kwargs):
+            with _products() as products:
+                out = forward(*args, **kwargs)
+            if self.call is not None:
+                self.call["index"] = _index_tensors(indexer, products)
+            return out
+        return noting
 
     def _before(self, module, args, kwargs) -> None:
         """What the call is told of tokens and padding."""
         ids = kwargs.get("input_ids", args[0] if args else None)
         mask = kwargs.get("attention_mask")
-        self.call = {"ids": ids, "mask": mask if mask is not None and mask.ndim == 2 else None, "keep": None}
+        self.call = {"ids": ids, "mask": mask if mask is not None and mask.ndim == 2 else None, "keep": None,
+                     "index": None}
 
     def _begin(self, batch: int, n: int, fresh: bool) -> None:
         """The first layer of a call: which tokens of it count, and whose they are."""
@@ -200,6 +247,8 @@ class Recorder:
         if self.layers is not None and layer not in self.layers:
             return
         self._describe(kind, layer, module, query, kwargs)
+        # A layer without an indexer of its own uses the sets of the one before.
+        index = self.call["index"] if hasattr(module, "indexer") else None
         for i, (where, rows, before) in enumerate(self.call["keep"]):
             entry = self.current[i]
             if entry.seen.get(layer, 0) != before or key.shape[2] > entry.positions:
@@ -211,6 +260,11 @@ class Recorder:
             _append(group, "k", key[i][:, last + where].transpose(0, 1))
             if self.values:
                 _append(group, "v", value[i][:, last + where].transpose(0, 1))
+            if index is not None:
+                q, k, w = index
+                _append(group, "index_q", q[i][rows])
+                _append(group, "index_k", k[i][last + where])
+                _append(group, "index_w", w[i][rows])
 
     def _describe(self, kind, layer, module, query, kwargs) -> None:
         """How the layer forms scores, once a layer."""
