@@ -78,8 +78,8 @@ typedef struct am_summary {
 	int n_prob;
 } am_summary;
 
-/* All of it in one sweep over the field, or three with quantiles (five where the counts
- * of all layers would take too much memory). The same bytes for any number of threads. */
+/* All of it in one sweep over the field, or two with quantiles (three or five where the
+ * counts of all layers would take too much memory). The same bytes for any number of threads. */
 am_status am_aggregate_summary(am_aggregate *a, am_rows *rows, const am_summary *want,
                                am_error *err) AM_MUST_CHECK;
 /* Parts of it. */

@@ -22,8 +22,10 @@ typedef struct search {
 	am_quantile *head;  /* [layers][n_head][parts] */
 	am_quantile *layer; /* [layers][parts] */
 	am_quantile *all;   /* [parts] */
-	uint64_t *of_all;   /* [parts][AM_QUANTILE_COUNTS] */
-	uint64_t *count;    /* [AM_QUANTILE_COUNTS] */
+	am_digits digits;
+	size_t n_count;     /* am_digits_counts */
+	uint64_t *of_all;   /* [parts][n_count]; NULL where all layers are searched together */
+	uint64_t *count;    /* [n_count] */
 } search;
 
 static bool together(const search *s)
@@ -31,11 +33,14 @@ static bool together(const search *s)
 	return s->layers >= s->a->n_layer;
 }
 
+/* All layers together in two sweeps, or in three, or some layers at a time. */
 static void choose_layers(search *s)
 {
-	size_t layer = (size_t)s->a->n_head * (size_t)s->parts * am_tally_bytes(USUAL_PREFIXES);
-	int band = s->rows->layers, most = (int)(TALLY_BYTES / layer) / band * band;
-	s->layers = most < band ? band : most;
+	size_t heads = (size_t)s->a->n_head * (size_t)s->parts, all = (size_t)s->a->n_layer * heads;
+	s->digits = all <= TALLY_BYTES / am_tally_bytes(AM_DIGITS_16, USUAL_PREFIXES) ? AM_DIGITS_16 : AM_DIGITS_11;
+	s->n_count = am_digits_counts(s->digits);
+	int band = s->rows->layers, most = (int)(TALLY_BYTES / (heads * am_tally_bytes(AM_DIGITS_11, USUAL_PREFIXES))) / band * band;
+	s->layers = s->digits == AM_DIGITS_16 ? s->a->n_layer : most < band ? band : most;
 	if (s->layers > s->a->n_layer)
 		s->layers = s->a->n_layer;
 }
@@ -50,12 +55,12 @@ static am_status search_init(search *s, am_error *err)
 	s->head = am_alloc(heads, sizeof *s->head);
 	s->layer = am_alloc((size_t)s->layers * parts, sizeof *s->layer);
 	s->all = am_alloc(parts, sizeof *s->all);
-	s->of_all = am_calloc(parts, AM_QUANTILE_COUNTS * sizeof *s->of_all);
-	s->count = am_calloc(AM_QUANTILE_COUNTS, sizeof *s->count);
-	if (!s->out || !s->tally || !s->head || !s->layer || !s->all || !s->of_all || !s->count)
+	s->of_all = together(s) ? NULL : am_calloc(parts, s->n_count * sizeof *s->of_all);
+	s->count = am_calloc(s->n_count, sizeof *s->count);
+	if (!s->out || !s->tally || !s->head || !s->layer || !s->all || !s->count || (!s->of_all && !together(s)))
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(s->a->run));
 	for (size_t i = 0; i < parts; i++)
-		am_quantile_init(&s->all[i], s->prob, s->n_prob);
+		am_quantile_init(&s->all[i], s->digits, s->prob, s->n_prob);
 	return AM_OK;
 }
 
@@ -86,24 +91,27 @@ static am_status begin(search *s, int n, int round, bool cells, bool all, am_err
 		}
 		if (all)
 			n_prefix = am_quantile_wants(&s->all[part], prefix, n_prefix);
-		am_status st = am_tally_begin(&s->tally[i], round, prefix, n_prefix, err);
+		am_status st = am_tally_begin(&s->tally[i], s->digits, round, prefix, n_prefix, err);
 		if (st)
 			return st;
 	}
 	return AM_OK;
 }
 
-static void collect_all(search *s, int n)
+static uint64_t *counts_of_all(search *s, int part)
 {
-	for (int p = 0; p < s->parts; p++)
-		am_quantile_collect(&s->all[p], s->tally + p, s->parts, n * s->a->n_head,
-		                    s->of_all + (size_t)p * AM_QUANTILE_COUNTS);
+	return s->of_all ? s->of_all + (size_t)part * s->n_count : s->count;
+}
+
+static void collect_all(search *s, int part, int n)
+{
+	am_quantile_collect(&s->all[part], s->tally + part, s->parts, n * s->a->n_head, counts_of_all(s, part));
 }
 
 static void next_all(search *s)
 {
 	for (int p = 0; p < s->parts; p++)
-		am_quantile_next(&s->all[p], s->of_all + (size_t)p * AM_QUANTILE_COUNTS);
+		am_quantile_next(&s->all[p], counts_of_all(s, p));
 }
 
 static void next_cells(search *s, int n)
@@ -133,21 +141,22 @@ static void store(const search *s, const am_quantile *q, int layer, int head)
 static am_status search_layers(search *s, int from, int n, am_error *err)
 {
 	for (int i = 0; i < n * s->a->n_head * s->parts; i++)
-		am_quantile_init(&s->head[i], s->prob, s->n_prob);
+		am_quantile_init(&s->head[i], s->digits, s->prob, s->n_prob);
 	for (int i = 0; i < n * s->parts; i++)
-		am_quantile_init(&s->layer[i], s->prob, s->n_prob);
+		am_quantile_init(&s->layer[i], s->digits, s->prob, s->n_prob);
 	am_status st = AM_OK;
-	for (int round = 0; round < AM_QUANTILE_SWEEPS && !st; round++) {
+	for (int round = 0; round < am_digits_sweeps(s->digits) && !st; round++) {
 		st = begin(s, n, round, true, together(s), err);
 		s->sweep.tally_layer = from;
 		if (!st)
 			st = am_sweep_run(&s->sweep, from, n, err);
 		if (st)
 			return st;
-		if (!round || together(s))
-			collect_all(s, n);
-		if (together(s))
-			next_all(s);
+		for (int p = 0; p < s->parts && (!round || together(s)); p++) {
+			collect_all(s, p, n);
+			if (together(s))
+				am_quantile_next(&s->all[p], s->count);
+		}
 		next_cells(s, n);
 		s->sweep.sums[0] = s->sweep.sums[1] = NULL; /* made in the first round */
 		s->sweep.nan = NULL;
@@ -164,7 +173,7 @@ static am_status search_layers(search *s, int from, int n, am_error *err)
 static am_status search_all(search *s, am_error *err)
 {
 	next_all(s);
-	for (int round = 1; round < AM_QUANTILE_SWEEPS; round++) {
+	for (int round = 1; round < am_digits_sweeps(s->digits); round++) {
 		for (int l = 0; l < s->a->n_layer; l += s->layers) {
 			int n = s->a->n_layer - l < s->layers ? s->a->n_layer - l : s->layers;
 			am_status st = begin(s, n, round, false, true, err);
@@ -173,7 +182,8 @@ static am_status search_all(search *s, am_error *err)
 				st = am_sweep_run(&s->sweep, l, n, err);
 			if (st)
 				return st;
-			collect_all(s, n);
+			for (int p = 0; p < s->parts; p++)
+				collect_all(s, p, n);
 		}
 		next_all(s);
 	}
