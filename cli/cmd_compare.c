@@ -188,7 +188,7 @@ static int parse(request *q, int argc, char **argv)
 
 static am_status write_output(request *q, am_comparison *c, am_error *err)
 {
-	am_text t = {0};
+	am_text t = am_report_text(q->table.output);
 	am_table_format format = am_table_options_format(&q->table);
 	if (format == AM_FORMAT_JSON)
 		am_compare_json(&q->path, &q->compare, c, &t);

@@ -65,7 +65,7 @@ static am_status check(const request *q, am_run *run, am_error *err)
 
 static am_status show(const request *q, am_run *run, am_error *err)
 {
-	am_text out = {0};
+	am_text out = am_report_text(NULL);
 	am_status s = q->json ? am_show_json(run, &out, err) : am_show_text(run, &out, err);
 	if (!s)
 		s = am_report_write(NULL, false, &out, err);

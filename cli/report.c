@@ -1,11 +1,13 @@
 #include "cli/report.h"
 
 #include "base/outfile.h"
+#include "cli/terminal.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void prefix(const char *command)
 {
@@ -16,7 +18,8 @@ static void prefix(const char *command)
 int am_report_error(const char *command, am_status s, const am_error *err)
 {
 	prefix(command);
-	fprintf(stderr, "%s\n", err && err->text[0] ? err->text : am_status_name(s));
+	fprintf(stderr, "%s%s%s\n", am_style_on(AM_STYLE_ERROR), err && err->text[0] ? err->text : am_status_name(s),
+	        am_style_off());
 	return am_status_exit_code(s);
 }
 
@@ -24,10 +27,12 @@ int am_report_usage(const char *command, const char *fmt, ...)
 {
 	va_list ap;
 	prefix(command);
+	fputs(am_style_on(AM_STYLE_ERROR), stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nTry 'attnmeter %s%s--help'.\n", command ? command : "", command ? " " : "");
+	fprintf(stderr, "%s\n%sTry 'attnmeter %s%s--help'.%s\n", am_style_off(), am_style_on(AM_STYLE_FAINT), command ? command : "",
+	        command ? " " : "", am_style_off());
 	return am_status_exit_code(AM_ERR_USAGE);
 }
 
@@ -37,7 +42,7 @@ void am_report_notes(const char *command, const char *lines)
 		int n = (int)strcspn(lines, "\n");
 		if (n) {
 			prefix(command);
-			fprintf(stderr, "note: %.*s\n", n, lines);
+			fprintf(stderr, "%snote:%s %.*s\n", am_style_on(AM_STYLE_NOTE), am_style_off(), n, lines);
 		}
 		lines += n + (lines[n] == '\n');
 	}
@@ -50,6 +55,12 @@ void am_report_files(const char *paths)
 		fprintf(stderr, "wrote %.*s\n", n, paths);
 		paths += n + (paths[n] == '\n');
 	}
+}
+
+am_text am_report_text(const char *path)
+{
+	bool out = !path || !strcmp(path, "-");
+	return (am_text){.styled = out && am_terminal_color(STDOUT_FILENO)};
 }
 
 am_status am_report_write(const char *path, bool force, const am_text *text, am_error *err)

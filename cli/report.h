@@ -17,6 +17,8 @@ void am_report_notes(const char *command, const char *lines);
 /* "wrote PATH" on stderr for each line of `paths`. */
 void am_report_files(const char *paths);
 
+/* An empty text that will be written to `path`, styled where that is a terminal. */
+am_text am_report_text(const char *path);
 /* Writes text to stdout (path NULL or "-") or to a file, which gets its name only
  * when it is whole. AM_ERR_EXISTS when a regular file exists and !force. A
  * reader that has gone away (`| head`) is no error. */

@@ -109,7 +109,7 @@ static void render_text(const am_table_command *c, const request *q, const am_ta
 
 static am_status write_table(const am_table_command *c, const request *q, const am_table *table, am_error *err)
 {
-	am_text t = {0};
+	am_text t = am_report_text(q->table.output);
 	am_table_format format = am_table_options_format(&q->table);
 	if (format == AM_FORMAT_JSON)
 		render_json(q, table, &t);
