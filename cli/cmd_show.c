@@ -82,9 +82,9 @@ int am_cmd_show(int argc, char **argv)
 	am_error err = {0};
 	am_run *run;
 	am_status s = am_run_open(q.run, &run, &err);
-	if (!s) {
-		s = (q.check ? check : show)(&q, run, &err);
-		am_run_close(run);
-	}
+	if (s)
+		return am_report_run_error(command_name, q.run, false, s, &err);
+	s = (q.check ? check : show)(&q, run, &err);
+	am_run_close(run);
 	return s ? am_report_error(command_name, s, &err) : 0;
 }

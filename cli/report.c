@@ -23,6 +23,30 @@ int am_report_error(const char *command, am_status s, const am_error *err)
 	return am_status_exit_code(s);
 }
 
+/* What to do about a run file that could not be opened, "" where there is nothing to say. */
+static void advise(const char *path, am_status s, const am_error *err, am_text *note)
+{
+	am_text part = {0};
+	am_text_printf(&part, "%s.part", path);
+	bool absent = s == AM_ERR_IO && access(path, F_OK) != 0;
+	if (absent && access(am_text_str(&part), F_OK) == 0)
+		am_text_printf(note, "%s is there: its run goes on or was interrupted, and it can be read as it is\n", am_text_str(&part));
+	else if (absent || strstr(err->text, "not a readable HDF5 file") || strstr(err->text, "not a run file"))
+		am_text_puts(note, "run files are what 'attnmeter run' and 'attnmeter replay' write with -o\n");
+	am_text_free(&part);
+}
+
+int am_report_run_error(const char *command, const char *path, bool quiet, am_status s, const am_error *err)
+{
+	int code = am_report_error(command, s, err);
+	am_text note = {0};
+	advise(path, s, err, &note);
+	if (!quiet)
+		am_report_notes(command, am_text_str(&note));
+	am_text_free(&note);
+	return code;
+}
+
 int am_report_usage(const char *command, const char *fmt, ...)
 {
 	va_list ap;

@@ -10,6 +10,9 @@
 
 /* "attnmeter COMMAND: text" on stderr; returns the exit code of the status. */
 int am_report_error(const char *command, am_status s, const am_error *err);
+/* The same where the run file at `path` could not be opened, with a note on what to do unless
+ * `quiet`. */
+int am_report_run_error(const char *command, const char *path, bool quiet, am_status s, const am_error *err);
 /* The same from a format, with a pointer to --help; returns 2. */
 int am_report_usage(const char *command, const char *fmt, ...) AM_PRINTF(2, 3);
 /* "attnmeter COMMAND: note: text" on stderr for each line of `lines`. */

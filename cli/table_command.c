@@ -169,13 +169,13 @@ int am_table_command_run(const am_table_command *c, int argc, char **argv)
 	am_run *run;
 	am_threads *threads = NULL;
 	am_status s = am_run_open(q.run, &run, &err);
-	if (!s) {
-		s = am_table_options_threads(&q.table, &threads, &err);
-		am_run_use_threads(run, threads);
-		if (!s)
-			s = work(c, &q, run, &err);
-		am_run_close(run);
-		am_threads_free(threads);
-	}
+	if (s)
+		return am_report_run_error(c->name, q.run, q.table.quiet, s, &err);
+	s = am_table_options_threads(&q.table, &threads, &err);
+	am_run_use_threads(run, threads);
+	if (!s)
+		s = work(c, &q, run, &err);
+	am_run_close(run);
+	am_threads_free(threads);
 	return s ? am_report_error(c->name, s, &err) : 0;
 }
