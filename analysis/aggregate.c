@@ -107,18 +107,45 @@ static am_status drop_early_rows(am_aggregate *a, const int32_t *position, am_er
 
 /* --- tasks --------------------------------------------------------------- */
 
+static uint64_t hash(const char *s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* Numbers names in the order they first occur. table[size] holds the index of a name with
+ * that task, -1 where empty; size is a power of two above n_sequence. */
+static void number_tasks(am_aggregate *a, char *const *name, int *table, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		table[i] = -1;
+	for (int i = 0; i < a->n_sequence; i++) {
+		size_t at = (size_t)hash(name[i]) & (size - 1);
+		while (table[at] >= 0 && strcmp(name[table[at]], name[i]))
+			at = (at + 1) & (size - 1);
+		if (table[at] < 0) {
+			table[at] = i;
+			a->task[i] = a->n_task++;
+		}
+		a->task[i] = a->task[table[at]];
+	}
+}
+
 static am_status read_tasks(am_aggregate *a, char **name, am_error *err)
 {
-	for (int i = 0; i < a->n_sequence; i++) {
-		am_status s = am_run_read_string(a->run, AM_FIELD_SEQUENCE_TASK, i, &name[i], err);
-		if (s)
-			return s;
-		int j = 0;
-		while (strcmp(name[j], name[i])) /* ends at i itself */
-			j++;
-		a->task[i] = j < i ? a->task[j] : a->n_task++;
-	}
-	return AM_OK;
+	size_t size = 2;
+	while (size < 2 * (size_t)a->n_sequence)
+		size *= 2;
+	int *table = am_alloc(size, sizeof *table);
+	am_status s = table ? AM_OK : out_of_memory(a->run, err);
+	for (int i = 0; i < a->n_sequence && !s; i++)
+		s = am_run_read_string(a->run, AM_FIELD_SEQUENCE_TASK, i, &name[i], err);
+	if (!s)
+		number_tasks(a, name, table, size);
+	am_free(table);
+	return s;
 }
 
 static am_status set_tasks(am_aggregate *a, am_error *err)

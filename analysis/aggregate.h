@@ -64,8 +64,29 @@ typedef struct am_means {
  * and rows with fewer than 2 are left out. NaN rows add a line to a->warnings. */
 /* AM_MEANS_QUIET: NaN rows, left out by intention, add none. */
 typedef enum { AM_MEANS_PLAIN, AM_MEANS_NORMALISED, AM_MEANS_QUIET } am_means_kind;
+
+/* What to make of a field; NULL: not wanted. */
+typedef struct am_summary {
+	am_means *means;      /* plain or quiet */
+	bool quiet;
+	am_means *normalised;
+	/* out[inner][cells][n_prob]: quantiles over the pooled rows of each cell, exact
+	 * and in memory that does not grow with the number of rows (analysis/quantile.h).
+	 * At most AM_QUANTILE_MAX probabilities. The caller frees it (am_free). */
+	double **quantile;
+	const double *prob;
+	int n_prob;
+} am_summary;
+
+/* All of it in one sweep over the field, or two with quantiles (three or five where the
+ * counts of all layers would take too much memory). The same bytes for any number of threads. */
+am_status am_aggregate_summary(am_aggregate *a, am_rows *rows, const am_summary *want,
+                               am_error *err) AM_MUST_CHECK;
+/* Parts of it. */
 am_status am_aggregate_means(am_aggregate *a, am_rows *rows, am_means_kind kind, am_means *out,
                              am_error *err) AM_MUST_CHECK;
+am_status am_aggregate_quantiles(am_aggregate *a, am_rows *rows, const double *prob, int n_prob,
+                                 double **out, am_error *err) AM_MUST_CHECK;
 void am_means_fini(am_means *m);
 /* Fills the cells of layers and of all from those of heads, whose n_rows are set and
  * whose own are 0. */
@@ -75,13 +96,6 @@ void am_means_average(const am_aggregate *a, am_means *m);
  * the level asked for stay NaN. The caller frees *out (am_free). */
 am_status am_aggregate_intervals(const am_aggregate *a, const am_means *m, am_interval **out,
                                  am_error *err) AM_MUST_CHECK;
-
-/* out[inner][cells][n_prob]: quantiles over the pooled rows of each cell, exact
- * and in memory that does not grow with the number of rows (analysis/quantile.h).
- * At most AM_QUANTILE_MAX probabilities. NaN rows add a line to a->warnings. The
- * caller frees *out (am_free). */
-am_status am_aggregate_quantiles(am_aggregate *a, am_rows *rows, const double *prob, int n_prob,
-                                 double **out, am_error *err) AM_MUST_CHECK;
 
 /* "FIELD: N NaN rows left out ..." in a->warnings, once. */
 void am_aggregate_warn_nan(am_aggregate *a, am_field field, int64_t n, int layer, int head);

@@ -60,5 +60,7 @@ am_status am_compare_accuracy(const am_compare_job *j, am_accuracy_change *out, 
 am_status am_compare_differences(const am_compare_job *j, am_table *out, am_error *err) AM_MUST_CHECK;
 /* A warning where rows that pair see different numbers of keys. */
 am_status am_compare_warn_visible(am_compare_job *j, am_error *err) AM_MUST_CHECK;
+/* A warning for each mass and error at k where rows see at most k keys. */
+am_status am_compare_warn_trivial(am_compare_job *j, bool paired, am_error *err) AM_MUST_CHECK;
 
 #endif

@@ -83,6 +83,44 @@ am_status am_compare_warn_visible(am_compare_job *j, am_error *err)
 	return s;
 }
 
+/* Rows of the layers of one run, and how many of them see at most k keys. */
+static am_status count_trivial(const am_aggregate *a, double k, int64_t *trivial, int64_t *all, am_error *err)
+{
+	int64_t n = a->n_rows;
+	int32_t *x = am_alloc((size_t)n, sizeof *x);
+	am_status s = x ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
+	for (int l = 0; l < a->n_layer && !s; l++) {
+		int64_t start[] = {l, 0}, count[] = {1, n};
+		s = am_run_stream_i32(a->run, AM_FIELD_ROW_VISIBLE, start, count, x, err);
+		for (int64_t i = 0; i < n && !s; i++) {
+			*all += a->row_sequence[i] >= 0;
+			*trivial += a->row_sequence[i] >= 0 && x[i] <= k;
+		}
+	}
+	am_free(x);
+	return s;
+}
+
+am_status am_compare_warn_trivial(am_compare_job *j, bool paired, am_error *err)
+{
+	am_status s = AM_OK;
+	for (int i = 0; i < j->o->n_metric && !s; i++) {
+		const am_metric *m = &j->o->metric[i];
+		int64_t trivial = 0, all = 0;
+		if (m->axis != AM_AXIS_K || (m->field != AM_FIELD_MASS_AT_K && m->field != AM_FIELD_OUTPUT_ERROR))
+			continue;
+		for (int r = 0; r < (paired ? 1 : 2) && !s; r++)
+			if (am_run_has(j->run[r], AM_FIELD_ROW_VISIBLE))
+				s = count_trivial(r ? &j->b : &j->a, m->at, &trivial, &all, err);
+		if (!s && trivial)
+			am_text_printf(j->warnings,
+			               "%s: %" PRId64 " of %" PRId64 " rows see no more than %.0f keys (n <= k), where it is %d whatever "
+			               "attention does; --min-position %.0f leaves them out\n", m->name, trivial, all, m->at,
+			               m->field == AM_FIELD_MASS_AT_K, m->at);
+	}
+	return s;
+}
+
 /* --- accuracy ------------------------------------------------------------- */
 
 static void count_scores(const float *a, const float *b, int64_t n, am_accuracy_change *out)

@@ -62,12 +62,9 @@ static am_status compute(entropy *e, am_run *r, const am_aggregate_options *o, a
 	am_status s = am_aggregate_open(r, o, &e->a, err);
 	if (!s)
 		s = am_rows_open(r, AM_FIELD_ENTROPY, true, &e->rows, err);
+	const am_summary want = {.means = &e->nats, .normalised = &e->normalised, .quantile = &e->quantile, .prob = probs, .n_prob = 3};
 	if (!s)
-		s = am_aggregate_means(&e->a, &e->rows, AM_MEANS_PLAIN, &e->nats, err);
-	if (!s)
-		s = am_aggregate_means(&e->a, &e->rows, AM_MEANS_NORMALISED, &e->normalised, err);
-	if (!s)
-		s = am_aggregate_quantiles(&e->a, &e->rows, probs, 3, &e->quantile, err);
+		s = am_aggregate_summary(&e->a, &e->rows, &want, err);
 	if (!s)
 		s = am_aggregate_intervals(&e->a, &e->nats, &e->ci, err);
 	if (!s)

@@ -42,10 +42,10 @@ bool am_pair_table_has(const am_run *r)
 /* ---- reading ---------------------------------------------------------------- */
 
 /* Infinite divergences are counted, not averaged. */
-static void leave_out(void *ctx, int layer, float *x, int n_head, int64_t first, int64_t count)
+static void leave_out(void *ctx, int layer, float *x, int n_head, int64_t count, const int32_t *visible)
 {
 	(void)layer;
-	(void)first;
+	(void)visible;
 	const am_rows *rows = ctx;
 	for (int64_t i = 0; i < n_head * count * rows->inner; i++)
 		if (isinf(x[i]))
@@ -85,10 +85,6 @@ static am_status read_overlap(pair *p, am_error *err)
 		s = am_aggregate_intervals(&p->a, &p->means[N_STATISTIC], &p->ci[N_STATISTIC], err);
 	if (!s)
 		s = am_recall_extremes_of(&p->a, &r, &p->overlap, err);
-	if (!s && r.failed) {
-		*err = r.error;
-		s = r.failed;
-	}
 	am_recall_rows_close(&r);
 	if (!s)
 		s = am_recall_means_of(&p->a, chance, false, 0, &m, err);

@@ -1,138 +1,104 @@
 #include "analysis/paired_means.h"
 
+#include "analysis/sweep.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Of one run's values of one index, all layers together: the chunks of a file hold
- * several layers, and what a block needs of them should stay in the reader's cache. */
-#define BLOCK_BYTES ((size_t)8 << 20)
-#define CHUNK 256
-#define LANES 8
+#define BAND_BYTES ((size_t)8 << 20) /* of the first run */
 
 typedef struct pass {
 	const am_aggregate *a;
 	const am_paired_field *f;
 	am_rows rows[AM_PAIRED_RUNS];
-	double *factor[AM_PAIRED_RUNS]; /* [block] of the layer at hand; NULL where none is normalised */
-	int32_t *visible;               /* [block] */
-	size_t n;                       /* sums a run and layer: [head][bin][sequence][inner] */
-	double *sum[AM_PAIRED_RUNS]; /* [n_layer][n] */
+	am_rows_view view[AM_PAIRED_RUNS];
+	double *factor[AM_PAIRED_RUNS]; /* [layers][block] of the band; NULL where none is normalised */
+	am_segment *segment;            /* [block] */
+	int n_segment;
+	size_t n;                       /* sums a head: [bin][sequence][inner] */
+	double *sum[AM_PAIRED_RUNS];    /* [n_layer][n_head][n] */
 	int64_t *count;
-	int64_t n_nan;
+	int64_t *nan;                   /* [n_layer][n_head] */
 } pass;
 
 /* --- sums of rows --------------------------------------------------------- */
 
-/* ok[n]: whether a row counts in every run. */
-static int64_t find_sound(const pass *p, const float *const *x, const int *stride, bool scaled, int64_t row,
-                          int n, unsigned char *ok)
+/* ok[n]: whether a row counts in every run; returns how many. */
+static int find_sound(const pass *p, const float *const *x, const double *const *factor, int n, unsigned char *ok)
 {
-	int64_t count = 0;
+	int count = 0;
 	memset(ok, 1, (size_t)n);
 	for (int r = 0; r < p->f->n_run; r++) {
 		const float *v = x[r];
-		int step = stride[r];
+		int step = p->rows[r].inner;
 		for (int i = 0; i < n; i++)
 			ok[i] &= v[(int64_t)i * step] == v[(int64_t)i * step];
-		for (int i = 0; scaled && i < n; i++)
-			ok[i] &= p->factor[r][row + i] != 0;
+		for (int i = 0; factor[r] && i < n; i++)
+			ok[i] &= factor[r][i] != 0;
 	}
 	for (int i = 0; i < n; i++)
 		count += ok[i];
 	return count;
 }
 
-/* Independent lanes, so that additions need not wait for each other. */
-static double sum_sound(const float *x, int stride, const double *factor, const unsigned char *ok, int n)
+/* Index j of a segment of a head of layer `layer` of the band. */
+static void add_segment(pass *p, const am_segment *g, int layer, int task, int j)
 {
-	double lane[LANES] = {0}, value[CHUNK];
-	for (int i = 0; i < n; i++)
-		value[i] = ok[i] ? x[(int64_t)i * stride] : 0;
-	for (int i = 0; factor && i < n; i++)
-		value[i] *= factor[i];
-	int i = 0;
-	for (; i + LANES <= n; i += LANES)
-		for (int c = 0; c < LANES; c++)
-			lane[c] += value[i + c];
-	for (; i < n; i++)
-		lane[0] += value[i];
-	for (int c = 1; c < LANES; c++)
-		lane[0] += lane[c];
-	return lane[0];
-}
-
-/* Rows of one head, sequence and bin: x[r] is the first row's value in run r, row its
- * place in the block. */
-static void add_segment(pass *p, const float *const *x, const int *stride, bool scaled, int64_t row, int64_t n,
-                        size_t at)
-{
-	unsigned char ok[CHUNK];
-	for (int64_t i = 0; i < n; i += CHUNK) {
-		int size = n - i < CHUNK ? (int)(n - i) : CHUNK;
-		const float *v[AM_PAIRED_RUNS];
-		for (int r = 0; r < p->f->n_run; r++)
-			v[r] = x[r] + i * stride[r];
-		int64_t sound = find_sound(p, v, stride, scaled, row + i, size, ok);
-		p->count[at] += sound;
-		p->n_nan += scaled ? 0 : size - sound;
-		for (int r = 0; r < p->f->n_run; r++)
-			p->sum[r][at] += sum_sound(v[r], stride[r], scaled ? p->factor[r] + row + i : NULL, ok, size);
-	}
-}
-
-/* Rows [first, first + n) of every head; data[r] is [n_head][n][inner of run r]. */
-static void add_block(pass *p, const float *const *data, int layer, int64_t first, int64_t n)
-{
-	const am_aggregate *a = p->a;
 	const am_paired_field *f = p->f;
-	int stride[AM_PAIRED_RUNS];
+	const float *x[AM_PAIRED_RUNS];
+	const double *factor[AM_PAIRED_RUNS] = {NULL};
+	unsigned char ok[AM_SEGMENT_ROWS];
+	bool scaled = f->kind[j] == AM_MEANS_NORMALISED;
+	int cell = p->view[0].layer * p->a->n_head + task; /* layer and head of the run */
+	size_t at = (size_t)cell * p->n +
+	            ((size_t)g->bin * (size_t)p->a->n_sequence + (size_t)g->sequence) * (size_t)f->n_inner + (size_t)j;
+	for (int r = 0; r < f->n_run; r++) {
+		x[r] = p->view[r].x + (task * p->view[r].n + g->from) * p->rows[r].inner + f->inner[r][j];
+		if (scaled)
+			factor[r] = p->factor[r] + layer * p->view[r].n + g->from;
+	}
+	int sound = find_sound(p, x, factor, g->n, ok);
+	p->count[at] += sound;
+	p->nan[cell] += scaled ? 0 : g->n - sound;
 	for (int r = 0; r < f->n_run; r++)
-		stride[r] = p->rows[r].inner;
-	for (int64_t from = first, to; from < first + n; from = to) {
-		int32_t sequence = a->row_sequence[from], bin = a->row_bin[from];
-		for (to = from + 1; to < first + n && a->row_sequence[to] == sequence && a->row_bin[to] == bin;)
-			to++;
-		for (int h = 0; h < a->n_head && sequence >= 0; h++)
-			for (int j = 0; j < f->n_inner; j++) {
-				const float *x[AM_PAIRED_RUNS];
-				for (int r = 0; r < f->n_run; r++)
-					x[r] = data[r] + (h * n + from - first) * stride[r] + f->inner[r][j];
-				size_t at = (((size_t)layer * (size_t)a->n_head + (size_t)h) * (size_t)a->n_bin + (size_t)bin) * (size_t)a->n_sequence +
-				            (size_t)sequence;
-				add_segment(p, x, stride, f->kind[j] == AM_MEANS_NORMALISED, from - first, to - from,
-				            at * (size_t)f->n_inner + (size_t)j);
-			}
+		p->sum[r][at] += am_segment_sum(x[r], p->rows[r].inner, factor[r], ok, g->n);
+}
+
+static void add_head(void *ctx, int task, int worker)
+{
+	(void)worker;
+	pass *p = ctx;
+	for (int i = 0; i < p->n_segment; i++)
+		for (int j = 0; j < p->f->n_inner; j++)
+			add_segment(p, &p->segment[i], task / p->a->n_head, task, j);
+}
+
+/* 1 / ln n of the rows of a layer of the band, 0 where n < 2. */
+static void set_factors(void *ctx, int layer, int worker)
+{
+	(void)worker;
+	pass *p = ctx;
+	for (int r = 0; r < p->f->n_run; r++) {
+		const am_rows_view *v = &p->view[r];
+		for (int64_t i = layer * v->n; i < (layer + 1) * v->n; i++)
+			p->factor[r][i] = v->visible[i] >= 2 ? 1 / log(v->visible[i]) : 0;
 	}
 }
 
-/* 1 / ln n of n rows of a layer, 0 where n < 2. */
-static am_status set_factors(pass *p, int layer, int64_t first, int64_t n, am_error *err)
+static am_status sum_band(pass *p, int layer, int64_t b, am_error *err)
 {
-	for (int r = 0; r < p->f->n_run && p->factor[r]; r++) {
-		int64_t start[] = {layer, first}, count[] = {1, n};
-		am_status s = am_run_read_i32(p->f->run[r], AM_FIELD_ROW_VISIBLE, start, count, p->visible, err);
-		if (s)
-			return s;
-		for (int64_t i = 0; i < n; i++)
-			p->factor[r][i] = p->visible[i] >= 2 ? 1 / log(p->visible[i]) : 0;
-	}
-	return AM_OK;
-}
-
-static am_status sum_block(pass *p, int layer, int64_t b, am_error *err)
-{
-	const float *data[AM_PAIRED_RUNS];
-	int64_t first = 0, n = 0;
 	am_status s = AM_OK;
 	for (int r = 0; r < p->f->n_run && !s; r++)
-		s = am_rows_get(&p->rows[r], layer, b, &data[r], &first, &n, err);
-	if (!s)
-		s = set_factors(p, layer, first, n, err);
-	if (!s)
-		add_block(p, data, layer, first, n);
-	return s;
+		s = am_rows_band(&p->rows[r], layer, b, &p->view[r], err);
+	if (s)
+		return s;
+	const am_rows_view *v = &p->view[0];
+	p->n_segment = am_segments_set(p->a, v->first, v->n, p->segment);
+	if (p->factor[0])
+		am_rows_run(&p->rows[0], v->n_layer, set_factors, p);
+	am_rows_run(&p->rows[0], v->n_layer * p->a->n_head, add_head, p);
+	return AM_OK;
 }
 
 /* --- from sums to means --------------------------------------------------- */
@@ -144,7 +110,7 @@ static void store_layer(const pass *p, int layer, am_means *out)
 	for (int h = 0; h < a->n_head; h++)
 		for (int b = 0; b < a->n_bin; b++) {
 			size_t cell = (size_t)am_aggregate_cell(a, b, layer, h);
-			size_t from = (((size_t)layer * (size_t)a->n_head + (size_t)h) * (size_t)a->n_bin + (size_t)b) * S * I;
+			size_t from = (size_t)(layer * a->n_head + h) * p->n + (size_t)b * S * I;
 			for (size_t i = 0; i < S * I; i++) {
 				int64_t n = p->count[from + i];
 				for (int r = 0; r < p->f->n_run; r++) {
@@ -155,6 +121,20 @@ static void store_layer(const pass *p, int layer, am_means *out)
 		}
 }
 
+/* The rows of run r, in the bands of the first. */
+static am_status open_rows(pass *p, int r, bool normalise, am_error *err)
+{
+	const am_paired_field *f = p->f;
+	am_status s = r ? am_rows_open_like(f->run[r], &p->rows[0], &p->rows[r], err)
+	                : am_rows_open_sized(f->run[0], f->field, BAND_BYTES, 0, &p->rows[0], err);
+	if (s || !normalise)
+		return s;
+	p->factor[r] = am_alloc((size_t)p->rows[r].layers * (size_t)p->rows[r].block, sizeof *p->factor[r]);
+	if (!p->factor[r])
+		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(f->run[r]));
+	return am_rows_want_visible(&p->rows[r], err);
+}
+
 static am_status pass_open(pass *p, am_error *err)
 {
 	const am_aggregate *a = p->a;
@@ -162,24 +142,20 @@ static am_status pass_open(pass *p, am_error *err)
 	bool normalise = false;
 	for (int j = 0; j < f->n_inner; j++)
 		normalise = normalise || f->kind[j] == AM_MEANS_NORMALISED;
-	p->n = (size_t)a->n_head * (size_t)a->n_bin * (size_t)a->n_sequence * (size_t)f->n_inner;
-	p->count = am_calloc((size_t)a->n_layer * p->n, sizeof *p->count);
-	bool room = p->count != NULL;
+	p->n = (size_t)a->n_bin * (size_t)a->n_sequence * (size_t)f->n_inner;
+	size_t heads = (size_t)a->n_layer * (size_t)a->n_head;
+	p->count = am_calloc(heads * p->n, sizeof *p->count);
+	p->nan = am_calloc(heads, sizeof *p->nan);
+	bool room = p->count && p->nan;
 	for (int r = 0; r < f->n_run; r++) {
-		int64_t shape[AM_MAX_AXES];
-		size_t inner = am_run_shape(f->run[r], f->field, shape) > 3 ? (size_t)shape[3] : 1;
-		/* In proportion, so that blocks hold the same rows in every run. */
-		am_status s = am_rows_open_sized(f->run[r], f->field, BLOCK_BYTES / (size_t)a->n_layer * inner, 0,
-		                                 &p->rows[r], err);
+		am_status s = open_rows(p, r, normalise, err);
 		if (s)
 			return s;
-		p->sum[r] = am_calloc((size_t)a->n_layer * p->n, sizeof *p->sum[r]);
-		p->factor[r] = normalise ? am_alloc((size_t)p->rows[r].block, sizeof *p->factor[r]) : NULL;
-		room = room && p->sum[r] && (p->factor[r] || !normalise);
+		p->sum[r] = am_calloc(heads * p->n, sizeof *p->sum[r]);
+		room = room && p->sum[r];
 	}
-	p->visible = normalise ? am_alloc((size_t)p->rows[0].block, sizeof *p->visible) : NULL;
-	room = room && (p->visible || !normalise);
-	return room ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
+	p->segment = am_alloc((size_t)p->rows[0].block, sizeof *p->segment);
+	return room && p->segment ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
 }
 
 static void pass_close(pass *p)
@@ -190,7 +166,8 @@ static void pass_close(pass *p)
 		am_free(p->sum[r]);
 	}
 	am_free(p->count);
-	am_free(p->visible);
+	am_free(p->nan);
+	am_free(p->segment);
 }
 
 static am_status means_init(const pass *p, am_means *m, am_error *err)
@@ -213,11 +190,14 @@ am_status am_paired_means(const am_aggregate *a, const am_paired_field *f, am_me
 	am_status s = pass_open(&p, err);
 	for (int r = 0; r < f->n_run && !s; r++)
 		s = means_init(&p, &m[r], err);
-	for (int64_t b = 0; b < p.rows[0].n_block && !s; b++)
-		for (int l = 0; l < a->n_layer && !s; l++)
-			s = sum_block(&p, l, b, err);
+	for (int l = 0; l < a->n_layer && !s; l += p.rows[0].layers)
+		for (int64_t b = 0; b < p.rows[0].n_block && !s; b++)
+			s = sum_band(&p, l, b, err);
 	for (int l = 0; l < a->n_layer && !s; l++)
 		store_layer(&p, l, m);
+	int64_t total = 0;
+	for (int i = 0; i < a->n_layer * a->n_head && !s; i++)
+		total += p.nan[i];
 	pass_close(&p);
 	for (int r = 0; r < f->n_run; r++) {
 		if (s) {
@@ -228,6 +208,6 @@ am_status am_paired_means(const am_aggregate *a, const am_paired_field *f, am_me
 		}
 	}
 	if (!s)
-		*n_nan = p.n_nan;
+		*n_nan = total;
 	return s;
 }

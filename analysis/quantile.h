@@ -1,12 +1,18 @@
 /* Exact quantiles of streams too long to hold: radix selection. The values are
- * gone through AM_QUANTILE_SWEEPS times in any order; each sweep counts the next
- * digit of the order statistics wanted, so memory does not depend on how many
- * values there are.
+ * gone through a few times in any order; each sweep counts the next digit of the order
+ * statistics wanted, so memory does not depend on how many values there are.
  *
- *     am_quantile_init(&q, probs, 3, err)
- *     for (sweep = 0; sweep < AM_QUANTILE_SWEEPS; sweep++) {
- *             am_quantile_add(&q, x) for every x
- *             am_quantile_next(&q, err)
+ * Counting and selecting are apart, so that a value counted once serves several
+ * quantiles: those of a head, of its layer and of the whole run. A tally counts the
+ * values of one part; a quantile asks the tallies of all its parts.
+ *
+ *     am_quantile_init(&q, digits, probs, 3)
+ *     for (sweep = 0; sweep < am_digits_sweeps(digits); sweep++) {
+ *             n = am_quantile_wants(&q, prefix, 0)    of every quantile that counts on the tally
+ *             am_tally_begin(&t, digits, sweep, prefix, n, err)
+ *             am_tally_add(&t, x, stride, n)          for every x
+ *             am_quantile_collect(&q, &t, 1, 1, count)
+ *             am_quantile_next(&q, count)
  *     }
  *     am_quantile_value(&q, 0)
  */
@@ -15,61 +21,72 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#define AM_QUANTILE_SWEEPS 3
 #define AM_QUANTILE_MAX 4 /* probabilities at once */
-#define AM_QUANTILE_DIGIT 2048 /* of 11, 11 and 10 bits */
+#define AM_QUANTILE_PREFIXES 255 /* of all quantiles that count on a tally */
+
+/* How the 32 bits of a value are cut. */
+typedef enum {
+	AM_DIGITS_11, /* 11, 11 and 10 bits: three sweeps, 8 KB a beginning */
+	AM_DIGITS_16, /* twice 16: two sweeps, up to 256 KB a beginning */
+} am_digits;
+int am_digits_sweeps(am_digits d);
+/* Counts that am_quantile_collect adds to. */
+size_t am_digits_counts(am_digits d);
+
+/* Values that begin in the same way: their next digits, listed one by one where they are
+ * few, else counted. */
+typedef struct am_tally_slot {
+	uint32_t prefix;
+	uint32_t n, room; /* listed; room 0: counted */
+	uint16_t *list;
+	uint32_t *count;  /* below 2^32 values */
+} am_tally_slot;
+
+typedef struct am_tally {
+	am_digits digits;
+	int sweep, n;
+	am_tally_slot *slot; /* [n], prefixes upwards; one with the empty prefix in the first sweep */
+	/* Which slot a value belongs to, 1 + its index, 0 for none: by the first digit, and, in a
+	 * third sweep, by the second under each first one that occurs. */
+	unsigned char *first;
+	unsigned char *second;
+} am_tally;
+
+/* Starts a sweep with nothing counted, of values that begin as prefix[n] says, in any order,
+ * n <= AM_QUANTILE_PREFIXES different ones; the first sweep takes none. The tally is zeroed,
+ * or has been through the sweep before this one. am_tally_fini at the end, also after failure. */
+am_status am_tally_begin(am_tally *t, am_digits digits, int sweep, const uint32_t *prefix, int n,
+                         am_error *err) AM_MUST_CHECK;
+void am_tally_fini(am_tally *t);
+/* Bytes that a tally usually takes with n beginnings. */
+size_t am_tally_bytes(am_digits digits, int n);
+/* Counts x[0], x[stride], ... of n; NaN not. The same values in every sweep. */
+void am_tally_add(am_tally *t, const float *x, int stride, int64_t n);
 
 typedef struct am_quantile {
 	int n_prob;
 	double prob[AM_QUANTILE_MAX];
 	uint64_t n; /* values of the first sweep */
-
+	am_digits digits;
 	int sweep;
-	int n_slot; /* different beginnings among the order statistics wanted */
-	uint32_t slot_prefix[2 * AM_QUANTILE_MAX];
-	uint64_t *count; /* [n_slot][AM_QUANTILE_DIGIT] */
-
 	/* The order statistics below and above each quantile. */
 	uint32_t prefix[2 * AM_QUANTILE_MAX]; /* digits known so far */
 	uint64_t rank[2 * AM_QUANTILE_MAX];   /* among the values that begin so */
 } am_quantile;
 
 /* prob[n_prob] in [0, 1]. */
-am_status am_quantile_init(am_quantile *q, const double *prob, int n_prob, am_error *err) AM_MUST_CHECK;
-void am_quantile_fini(am_quantile *q);
-
-/* Bits of a float32 (not NaN) in the order of the numbers. */
-static inline uint32_t am_quantile_key(float x)
-{
-	uint32_t u;
-	memcpy(&u, &x, sizeof u);
-	return u & 0x80000000u ? ~u : u | 0x80000000u;
-}
-
-/* Counts one value; the same values in every sweep. */
-static inline void am_quantile_add(am_quantile *q, float x)
-{
-	static const int prefix_shift[] = {0, 21, 10}, digit_shift[] = {21, 10, 0};
-	uint32_t key = am_quantile_key(x);
-	uint32_t digit = key >> digit_shift[q->sweep] & (q->sweep == 2 ? 1023u : 2047u);
-	if (q->sweep == 0) {
-		q->count[digit]++;
-		return;
-	}
-	uint32_t prefix = key >> prefix_shift[q->sweep];
-	for (int i = 0; i < q->n_slot; i++)
-		if (q->slot_prefix[i] == prefix)
-			q->count[(size_t)i * AM_QUANTILE_DIGIT + digit]++;
-}
-
-/* Adds what `from` has counted in its first sweep to the first sweep of q. */
-void am_quantile_merge(am_quantile *q, const am_quantile *from);
-
-/* Ends a sweep. */
-am_status am_quantile_next(am_quantile *q, am_error *err) AM_MUST_CHECK;
+void am_quantile_init(am_quantile *q, am_digits digits, const double *prob, int n_prob);
+/* Adds the beginnings whose next digit q needs to prefix[n], those it does not hold yet, at
+ * most 2 AM_QUANTILE_MAX; returns how many there are then. */
+int am_quantile_wants(const am_quantile *q, uint32_t *prefix, int n);
+/* Adds what t[0], t[stride], ... of n_tally counted of those beginnings to count, which is
+ * am_digits_counts() zeros at the start of a sweep. */
+void am_quantile_collect(const am_quantile *q, const am_tally *t, int stride, int n_tally, uint64_t *count);
+/* Ends a sweep with the counts of all its values, and zeroes them. */
+void am_quantile_next(am_quantile *q, uint64_t *count);
 
 /* Quantile i after the last sweep, interpolated between order statistics at
  * p (n - 1) as in gsl_stats_quantile_from_sorted_data; NaN without values. */

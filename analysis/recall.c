@@ -130,17 +130,12 @@ static am_status read_recall(recall *c, am_error *err)
 	if (s)
 		return s;
 	c->a.n_head = p->width = r.rows.n_head;
-	s = am_aggregate_means(&c->a, &r.rows, AM_MEANS_QUIET, &p->recalls, err);
+	const am_summary want = {.means = &p->recalls, .quiet = true, .quantile = &p->quantile, .prob = probs, .n_prob = 3};
+	s = am_aggregate_summary(&c->a, &r.rows, &want, err);
 	if (!s)
 		s = am_aggregate_intervals(&c->a, &p->recalls, &p->ci, err);
 	if (!s)
-		s = am_aggregate_quantiles(&c->a, &r.rows, probs, 3, &p->quantile, err);
-	if (!s)
 		s = am_recall_extremes_of(&c->a, &r, &p->extremes, err);
-	if (!s && r.failed) {
-		*err = r.error;
-		s = r.failed;
-	}
 	am_recall_rows_close(&r);
 	return s;
 }

@@ -23,16 +23,14 @@ static float edited(const am_recall_rows *r, float x, double k, int n)
 }
 
 /* Leaves out the rows whose keys are all asked for. */
-static void edit(void *ctx, int layer, float *x, int n_head, int64_t first, int64_t count)
+static void edit(void *ctx, int layer, float *x, int n_head, int64_t count, const int32_t *visible)
 {
-	am_recall_rows *r = ctx;
-	int64_t start[] = {layer, first}, size[] = {1, count};
-	if (!r->failed)
-		r->failed = am_run_read_i32(r->run, AM_FIELD_ROW_VISIBLE, start, size, r->visible, &r->error);
-	for (int h = 0; h < n_head && !r->failed; h++)
+	const am_recall_rows *r = ctx;
+	(void)layer;
+	for (int h = 0; h < n_head; h++)
 		for (int64_t i = 0; i < count; i++)
 			for (int j = 0; j < r->rows.inner && r->budgets; j++, x++)
-				*x = edited(r, *x, am_recall_budget(r->run, r->ratio, j, r->visible[i]), r->visible[i]);
+				*x = edited(r, *x, am_recall_budget(r->run, r->ratio, j, visible[i]), visible[i]);
 }
 
 am_status am_recall_rows_open(am_run *run, am_recall_source s, bool ratio, double min_ratio, bool keep, am_recall_rows *out,
@@ -45,21 +43,17 @@ am_status am_recall_rows_open(am_run *run, am_recall_source s, bool ratio, doubl
 	am_status status = am_rows_open(run, (am_field)s.field, keep, &out->rows, err);
 	if (status)
 		return status;
-	out->visible = am_alloc((size_t)out->rows.block, sizeof *out->visible);
-	if (!out->visible) {
-		am_rows_close(&out->rows);
-		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(run));
-	}
 	out->rows.edit = edit;
 	out->rows.edit_ctx = out;
-	return AM_OK;
+	status = am_rows_want_visible(&out->rows, err);
+	if (status)
+		am_rows_close(&out->rows);
+	return status;
 }
 
 void am_recall_rows_close(am_recall_rows *r)
 {
 	am_rows_close(&r->rows);
-	am_free(r->visible);
-	r->visible = NULL;
 }
 
 am_status am_recall_means_of(am_aggregate *a, am_recall_source s, bool ratio, double min_ratio, am_recall_means *out,
@@ -76,57 +70,72 @@ am_status am_recall_means_of(am_aggregate *a, am_recall_source s, bool ratio, do
 	a->n_head = r.rows.n_head;
 	status = am_aggregate_means(a, &r.rows, AM_MEANS_QUIET, &out->means, err);
 	a->n_head = before;
-	if (!status && r.failed) {
-		am_means_fini(&out->means);
-		*err = r.error;
-		status = r.failed;
-	}
 	if (!status)
 		out->width = r.rows.n_head;
 	am_recall_rows_close(&r);
 	return status;
 }
 
-static void take(am_recall_extremes *e, size_t cell, float x, int64_t row, bool trivial)
+static void take(am_recall_extremes *e, size_t cell, float x, int64_t row)
 {
-	e->n_trivial[cell] += trivial;
-	if (isnan(x))
-		return;
-	e->n_rows[cell]++;
 	if (isnan(e->worst[cell]) || x < e->worst[cell] || (x == e->worst[cell] && row < e->worst_row[cell])) {
 		e->worst[cell] = x;
 		e->worst_row[cell] = row;
 	}
 }
 
-static am_status sweep_layer(am_aggregate *a, am_recall_rows *r, int layer, am_recall_extremes *e, am_error *err)
+typedef struct hunt {
+	const am_aggregate *a;
+	const am_recall_rows *r;
+	am_rows_view view;
+	am_recall_extremes *e;
+} hunt;
+
+/* One head of a layer of the band: its own cells alone. */
+static void take_head(void *ctx, int task, int worker)
 {
-	size_t cells = (size_t)am_aggregate_cells(a);
-	for (int64_t b = 0; b < r->rows.n_block; b++) {
-		const float *x;
-		int64_t first, n;
-		am_status s = am_rows_get(&r->rows, layer, b, &x, &first, &n, err);
-		int64_t start[] = {layer, first}, size[] = {1, n};
-		if (!s)
-			s = am_run_read_i32(a->run, AM_FIELD_ROW_VISIBLE, start, size, r->visible, err);
-		if (s)
-			return s;
-		for (int h = 0; h < a->n_head; h++)
-			for (int64_t i = 0; i < n; i++, x += r->rows.inner) {
-				int64_t row = first + i;
-				if (a->row_sequence[row] < 0)
-					continue;
-				for (int j = 0; j < r->rows.inner; j++) {
-					bool trivial = r->visible[i] <= am_recall_budget(a->run, r->ratio, j, r->visible[i]);
-					size_t at = (size_t)j * cells;
-					int bin = a->row_bin[row];
-					take(e, at + (size_t)am_aggregate_cell(a, bin, layer, h), x[j], row, trivial);
-					take(e, at + (size_t)am_aggregate_cell(a, bin, layer, -1), x[j], row, trivial);
-					take(e, at + (size_t)am_aggregate_cell(a, bin, -1, -1), x[j], row, trivial);
-				}
-			}
+	(void)worker;
+	const hunt *w = ctx;
+	const am_aggregate *a = w->a;
+	const am_rows_view *v = &w->view;
+	int inner = w->r->rows.inner, layer = task / a->n_head, head = task % a->n_head;
+	const float *x = v->x + (size_t)task * (size_t)v->n * (size_t)inner;
+	for (int64_t i = 0; i < v->n; i++, x += inner) {
+		int n = v->visible[layer * v->n + i], bin = a->row_bin[v->first + i];
+		if (a->row_sequence[v->first + i] < 0)
+			continue;
+		for (int j = 0; j < inner; j++) {
+			size_t cell = (size_t)j * (size_t)am_aggregate_cells(a) + (size_t)am_aggregate_cell(a, bin, v->layer + layer, head);
+			w->e->n_trivial[cell] += n <= am_recall_budget(a->run, w->r->ratio, j, n);
+			if (isnan(x[j]))
+				continue;
+			w->e->n_rows[cell]++;
+			take(w->e, cell, x[j], v->first + i);
+		}
 	}
-	return AM_OK;
+}
+
+static void merge(am_recall_extremes *e, size_t to, size_t from)
+{
+	e->n_rows[to] += e->n_rows[from];
+	e->n_trivial[to] += e->n_trivial[from];
+	if (e->n_rows[from])
+		take(e, to, e->worst[from], e->worst_row[from]);
+}
+
+/* Layers and the whole from the heads. */
+static void merge_cells(const am_aggregate *a, int inner, am_recall_extremes *e)
+{
+	for (int i = 0; i < inner * a->n_bin; i++) {
+		size_t at = (size_t)(i / a->n_bin) * (size_t)am_aggregate_cells(a);
+		int bin = i % a->n_bin;
+		for (int l = 0; l < a->n_layer; l++) {
+			size_t layer = at + (size_t)am_aggregate_cell(a, bin, l, -1);
+			for (int h = 0; h < a->n_head; h++)
+				merge(e, layer, at + (size_t)am_aggregate_cell(a, bin, l, h));
+			merge(e, at + (size_t)am_aggregate_cell(a, bin, -1, -1), layer);
+		}
+	}
 }
 
 am_status am_recall_extremes_of(am_aggregate *a, am_recall_rows *r, am_recall_extremes *out, am_error *err)
@@ -141,13 +150,20 @@ am_status am_recall_extremes_of(am_aggregate *a, am_recall_rows *r, am_recall_ex
 		s = am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
 	for (size_t i = 0; i < n && !s; i++)
 		e.worst[i] = NAN;
-	for (int l = 0; l < a->n_layer && !s; l++)
-		s = sweep_layer(a, r, l, &e, err);
-	if (s)
+	hunt w = {.a = a, .r = r, .e = &e};
+	for (int l = 0; l < a->n_layer && !s; l += r->rows.layers)
+		for (int64_t b = 0; b < r->rows.n_block && !s; b++) {
+			s = am_rows_band(&r->rows, l, b, &w.view, err);
+			if (!s)
+				am_rows_run(&r->rows, w.view.n_layer * a->n_head, take_head, &w);
+		}
+	if (s) {
 		am_recall_extremes_fini(&e);
-	else
-		*out = e;
-	return s;
+		return s;
+	}
+	merge_cells(a, r->rows.inner, &e);
+	*out = e;
+	return AM_OK;
 }
 
 void am_recall_extremes_fini(am_recall_extremes *e)

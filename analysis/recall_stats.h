@@ -22,9 +22,6 @@ typedef struct am_recall_rows {
 	am_recall_edit edit;
 	bool ratio, budgets; /* axis of the last index; there is one */
 	double min_ratio;
-	int32_t *visible;    /* [block] of the layer at hand */
-	am_status failed;    /* of reading them */
-	am_error error;
 } am_recall_rows;
 
 /* Opens the rows of a source with AM_AXIS_RATIO or AM_AXIS_K last; `keep` as am_rows_open. The rows

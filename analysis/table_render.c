@@ -67,11 +67,11 @@ static void put_aligned(const am_column *column, const char *s, int width, bool 
 		am_text_printf(line, "%*s%s", pad, "", s);
 }
 
-static void put_line(am_text *line, am_text *out)
+static void put_line(am_text *line, bool bold, am_text *out)
 {
 	while (line->size && line->data[line->size - 1] == ' ')
 		line->data[--line->size] = 0;
-	am_text_printf(out, "%s\n", am_text_str(line));
+	am_text_printf(out, "%s%s%s\n", bold ? "\033[1m" : "", am_text_str(line), bold ? "\033[0m" : "");
 	out->failed = out->failed || line->failed;
 	am_text_clear(line);
 }
@@ -94,7 +94,7 @@ void am_table_text(const am_table *t, am_text *out)
 				text_cell(t, r, c, &cell);
 			put_aligned(&t->columns[c], am_text_str(&cell), width[c], c == first, &line);
 		}
-		put_line(&line, out);
+		put_line(&line, r < 0 && out->styled, out);
 	}
 	am_text_free(&line);
 	am_text_free(&cell);

@@ -40,7 +40,7 @@ static am_status measure(const am_bench_options *o, bool json, am_error *err)
 	if (s)
 		return s;
 	s = am_bench_run(o, add, &t, err);
-	am_text out = {0};
+	am_text out = am_report_text(NULL);
 	if (!s) {
 		if (json)
 			am_text_puts(&out, "{\"table\": ");

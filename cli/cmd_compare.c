@@ -9,20 +9,22 @@
 #include "cli/compare_values.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/table_options.h"
 
+#include <assert.h>
 #include <string.h>
 
-#define DEFAULT_BINS 16
+#define MOST_OPTIONS 24
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
 enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_TASK, BY_POSITION, BY_DEFAULT };
-enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 typedef struct request {
 	am_compare_paths path;
-	const char *output, *plot, *temperatures;
-	bool csv, json, force, quiet, pratt;
-	int by, interval, theme;
+	const char *temperatures;
+	am_table_options table;
+	bool pratt;
+	int by, interval;
 	am_metric_list metrics;
 	am_margin margin;
 	am_compare_options compare;
@@ -33,19 +35,14 @@ static const char *const interval_names[] = {"auto", "bca", "t", "percentile", N
 
 /* --- options -------------------------------------------------------------- */
 
-static int format_of(const request *q)
-{
-	return q->json ? FORMAT_JSON : q->csv ? FORMAT_CSV : FORMAT_TEXT;
-}
-
 static void settle(request *q)
 {
 	am_compare_options *c = &q->compare;
-	bool text = format_of(q) == FORMAT_TEXT;
+	bool text = am_table_options_format(&q->table) == AM_FORMAT_TEXT;
 	if (q->by == BY_DEFAULT && c->aggregate.position_bins)
 		q->by = BY_POSITION;
-	if (q->by == BY_POSITION && !c->aggregate.position_bins)
-		c->aggregate.position_bins = DEFAULT_BINS;
+	if (q->by == BY_POSITION)
+		am_table_options_bins(&c->aggregate);
 	c->by_task = q->by == BY_TASK;
 	if (q->by == BY_POSITION || q->by == BY_TASK)
 		c->aggregate.level = text ? AM_LEVEL_OVERALL : AM_LEVEL_HEAD;
@@ -66,15 +63,13 @@ static void settle(request *q)
 
 static int check(const request *q)
 {
-	if (q->json && q->csv)
-		return am_report_usage("compare", "--csv and --json exclude each other");
 	if (q->compare.unpaired && q->path.control)
 		return am_report_usage("compare", "--control and --unpaired exclude each other: a control needs pairs");
 	if (q->compare.unpaired && q->temperatures)
 		return am_report_usage("compare", "--write-temperatures and --unpaired exclude each other: targets are of the same rows");
 	if (q->compare.unpaired && q->pratt)
 		return am_report_usage("compare", "--pratt and --unpaired exclude each other: Pratt's zeros are differences of pairs");
-	return -1;
+	return am_table_options_check(&q->table, "compare");
 }
 
 static const char summary[] =
@@ -101,7 +96,7 @@ static int parse(request *q, int argc, char **argv)
 	am_compare_options_init(&q->compare);
 	q->by = BY_DEFAULT;
 	am_aggregate_options *a = &q->compare.aggregate;
-	const am_option table[] = {
+	const am_option own[] = {
 		{.name = "metric", .type = AM_OPT_CALL, .target = &q->metrics, .call = am_parse_metrics, .value = "LIST",
 		 .help = "what to compare, names with commas between (default entropy): " AM_METRIC_LIST_HELP},
 		{.name = "control", .type = AM_OPT_STRING, .target = &q->path.control, .value = "RUN",
@@ -111,10 +106,6 @@ static int parse(request *q, int argc, char **argv)
 		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
 		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, task and "
 		         "position split by task or query position (default: everything in CSV and JSON, layer in text)"},
-		{.name = "bins", .type = AM_OPT_INT, .target = &a->position_bins, .min = 1, .max = 10000,
-		 .help = "position bins of equal width up to the longest sequence (16 with --by position, which --bins alone implies)"},
-		{.name = "min-position", .type = AM_OPT_INT, .target = &a->min_position,
-		 .help = "leave out rows at earlier query positions (default 0)"},
 		{.name = "unpaired", .type = AM_OPT_FLAG, .target = &q->compare.unpaired,
 		 .help = "compare runs of different texts: rank sum and exchanged labels in place of pairs"},
 		{.name = "margin", .type = AM_OPT_CALL, .target = &q->margin, .call = am_parse_margin, .value = "X",
@@ -126,20 +117,14 @@ static int parse(request *q, int argc, char **argv)
 		{.name = "resamples", .type = AM_OPT_INT, .target = &a->resamples, .min = 100, .max = 1e6,
 		 .help = "resamples of intervals and, above 20 sequences, sign flips (default 9999)"},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &a->seed, .help = "seed of both (default 0)"},
-		{.name = "csv", .type = AM_OPT_FLAG, .target = &q->csv, .help = "print the table as CSV"},
-		{.name = "json", .type = AM_OPT_FLAG, .target = &q->json, .help = "print one JSON object"},
-		{.short_name = 'o', .name = "output", .type = AM_OPT_STRING, .target = &q->output, .value = "FILE",
-		 .help = "write to FILE instead of standard output"},
-		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite files that exist"},
-		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
-		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
-		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
-		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
-		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
+	am_option table[MOST_OPTIONS];
+	assert(COUNT(own) + AM_TABLE_OPTIONS <= MOST_OPTIONS);
+	memcpy(table, own, sizeof own);
+	int n = am_table_options_add(&q->table, a, table, COUNT(own));
 	am_options o = {
 		.command = "compare", .operands = "A B", .min_operands = 2, .max_operands = 2,
-		.summary = summary, .notes = notes, .table = table, .n_table = COUNT(table),
+		.summary = summary, .notes = notes, .table = table, .n_table = n,
 	};
 	int code = am_options_parse(&o, argc, argv);
 	if (code < 0) {
@@ -156,26 +141,30 @@ static int parse(request *q, int argc, char **argv)
 
 static am_status write_output(request *q, am_comparison *c, am_error *err)
 {
-	am_text t = {0};
-	if (format_of(q) == FORMAT_JSON)
+	am_text t = am_report_text(q->table.output);
+	am_table_format format = am_table_options_format(&q->table);
+	if (format == AM_FORMAT_JSON)
 		am_compare_json(&q->path, &q->compare, c, &t);
-	else if (format_of(q) == FORMAT_CSV)
+	else if (format == AM_FORMAT_CSV)
 		am_table_csv(&c->table, &t);
 	else
 		am_compare_text(&q->path, &q->compare, c, &t);
-	am_status s = am_report_write(q->output, q->force, &t, err);
+	am_status s = am_report_write(q->table.output, q->table.force, &t, err);
 	am_text_free(&t);
 	return s;
 }
 
 /* A run of its own, though the same file as another: readers keep state. */
-static am_status open_all(const request *q, am_run **run, am_error *err)
+static am_status open_all(const request *q, am_threads *threads, am_run **run, am_error *err)
 {
 	const char *const path[] = {q->path.a, q->path.b, q->path.control};
 	am_status s = AM_OK;
-	for (int i = 0; i < 3 && !s; i++)
+	for (int i = 0; i < 3 && !s; i++) {
 		if (path[i])
 			s = am_run_open(path[i], &run[i], err);
+		if (run[i])
+			am_run_use_threads(run[i], threads);
+	}
 	return s;
 }
 
@@ -192,11 +181,11 @@ static am_status draw(const request *q, am_run *const *run, am_error *err)
 	am_text files = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	o.theme = am_plot_theme_names()[q->theme];
+	o.theme = am_plot_theme_names()[q->table.theme];
 	const am_plot_request what = {.run = {run[0], run[1]}, .control = run[2], .compare = &q->compare, .options = &o,
-	                                 .dir = q->plot, .files = &files};
+	                                 .dir = q->table.plot, .files = &files};
 	am_status s = am_plot_draw_set(AM_PLOT_SET_COMPARE, &what, err);
-	if (!q->quiet)
+	if (!q->table.quiet)
 		am_report_files(am_text_str(&files));
 	am_text_free(&files);
 	return s;
@@ -207,7 +196,7 @@ static am_status write_targets(const request *q, am_run *const *run, am_error *e
 	am_text t = {0};
 	am_status s = am_compare_targets(run[0], run[1], &q->compare, &t, err);
 	if (!s)
-		s = am_outfile_put(q->temperatures, q->force, &t, err);
+		s = am_outfile_put(q->temperatures, q->table.force, &t, err);
 	am_text_free(&t);
 	return s;
 }
@@ -220,19 +209,19 @@ static am_status work(request *q, am_run *const *run, am_error *err)
 		return s;
 	q->path.run_a = run[0];
 	note_incomplete(run, &c);
-	if (!q->quiet)
+	if (!q->table.quiet)
 		am_report_notes("compare", am_text_str(&c.warnings));
 	s = write_output(q, &c, err);
 	am_comparison_fini(&c);
 	if (!s && q->temperatures)
 		s = write_targets(q, run, err);
-	return s || !q->plot ? s : draw(q, run, err);
+	return s || !q->table.plot ? s : draw(q, run, err);
 }
 
 /* Runs that do not pair are the commonest mistake here. */
 static void suggest(const request *q, const am_error *err)
 {
-	if (!q->quiet && strstr(err->text, "do not pair"))
+	if (!q->table.quiet && strstr(err->text, "do not pair"))
 		am_report_notes("compare", "capture both with the same texts, --rows, --layers and --heads; --unpaired compares "
 		                           "different texts of the same heads\n");
 }
@@ -245,11 +234,15 @@ int am_cmd_compare(int argc, char **argv)
 		return code;
 	am_error err = {0};
 	am_run *run[3] = {NULL};
-	am_status s = open_all(&q, run, &err);
+	am_threads *threads = NULL;
+	am_status s = am_table_options_threads(&q.table, &threads, &err);
+	if (!s)
+		s = open_all(&q, threads, run, &err);
 	if (!s)
 		s = work(&q, run, &err);
 	for (int i = 0; i < 3; i++)
 		am_run_close(run[i]);
+	am_threads_free(threads);
 	if (!s)
 		return 0;
 	code = am_report_error("compare", s, &err);

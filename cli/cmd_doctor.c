@@ -127,7 +127,7 @@ static int examine(am_table *t)
 static am_status doctor(bool json, am_error *err)
 {
 	am_table t;
-	am_text out = {0};
+	am_text out = am_report_text(NULL);
 	am_status s = am_table_init(&t, columns, COUNT(columns), err);
 	if (s)
 		return s;

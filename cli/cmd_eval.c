@@ -198,7 +198,7 @@ static am_status render_text(const evaluation *v, am_text *t, am_error *err)
 
 static am_status print_tables(const evaluation *v, am_error *err)
 {
-	am_text t = {0};
+	am_text t = am_report_text(NULL);
 	am_table table;
 	am_status s;
 	if (v->q->json)

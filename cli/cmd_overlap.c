@@ -101,7 +101,7 @@ int am_cmd_overlap(int argc, char **argv)
 	};
 	am_error err = {0};
 	am_table t;
-	am_text out = {0};
+	am_text out = am_report_text(NULL);
 	int code = am_options_parse(&options, argc, argv);
 	if (code < 0) {
 		am_status s = am_table_init(&t, columns, COUNT(columns), &err);

@@ -65,7 +65,7 @@ static am_status check(const request *q, am_run *run, am_error *err)
 
 static am_status show(const request *q, am_run *run, am_error *err)
 {
-	am_text out = {0};
+	am_text out = am_report_text(NULL);
 	am_status s = q->json ? am_show_json(run, &out, err) : am_show_text(run, &out, err);
 	if (!s)
 		s = am_report_write(NULL, false, &out, err);
@@ -82,9 +82,9 @@ int am_cmd_show(int argc, char **argv)
 	am_error err = {0};
 	am_run *run;
 	am_status s = am_run_open(q.run, &run, &err);
-	if (!s) {
-		s = (q.check ? check : show)(&q, run, &err);
-		am_run_close(run);
-	}
+	if (s)
+		return am_report_run_error(command_name, q.run, false, s, &err);
+	s = (q.check ? check : show)(&q, run, &err);
+	am_run_close(run);
 	return s ? am_report_error(command_name, s, &err) : 0;
 }

@@ -196,6 +196,9 @@ int am_measure_run(am_measure *m)
 	am_text_free(&out);
 	am_run_summary_fini(&summary);
 	int code = s ? am_report_error(m->command, s, &err) : 0;
+	if (s == AM_ERR_IO && strstr(err.text, "/config.json: cannot open") && !m->quiet)
+		am_report_notes(m->command, "-m takes a folder as Hugging Face lays it out: config.json, tokenizer.json, safetensors; without it "
+		                            "the embedded model runs\n");
 	return s == AM_ERR_STOPPED ? am_stop_exit_code(*o->stop) : code;
 }
 

@@ -41,7 +41,9 @@ static const char *const first_look[][2] = {
 	{"show run.h5", "what the run file holds"},
 	{"entropy run.h5 --plot plots", "entropy per layer, and pictures"},
 	{"coverage run.h5 --json", "top-k mass, for a program to read"},
+	{"compare run.h5 other.h5", "what changed, with intervals and tests"},
 	{"report run.h5 -o report", "all of it as one HTML page"},
+	{"doctor", "whether all that it uses is there"},
 };
 #define N_LOOKS ((int)(sizeof first_look / sizeof first_look[0]))
 

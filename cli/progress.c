@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include "base/clock.h"
+#include "cli/terminal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static void update(void *ctx, double done, double total)
 
 am_progress am_progress_bar_begin(am_progress_bar *bar, const char *unit, bool quiet)
 {
-	*bar = (am_progress_bar){.unit = unit, .shown = !quiet && isatty(STDERR_FILENO), .start = am_now()};
+	*bar = (am_progress_bar){.unit = unit, .shown = !quiet && am_terminal_is(STDERR_FILENO), .start = am_now()};
 	return (am_progress){.ctx = bar, .update = update};
 }
 

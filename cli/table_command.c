@@ -4,22 +4,21 @@
 #include "base/json.h"
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/table_options.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define DEFAULT_BINS 16
 #define MOST_OPTIONS 24
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
 enum { BY_HEAD, BY_LAYER, BY_OVERALL, BY_POSITION, BY_DEFAULT };
-enum { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
 typedef struct request {
-	const char *run, *output, *plot;
-	bool csv, json, force, quiet;
-	int by, format, theme;
+	const char *run;
+	int by;
+	am_table_options table;
 	am_aggregate_options aggregate;
 } request;
 
@@ -31,11 +30,11 @@ static const char *const by_names[] = {"head", "layer", "overall", "position", N
  * what fits a screen. */
 static void settle(request *q)
 {
-	bool text = q->format == FORMAT_TEXT;
+	bool text = am_table_options_format(&q->table) == AM_FORMAT_TEXT;
 	if (q->by == BY_DEFAULT && q->aggregate.position_bins)
 		q->by = BY_POSITION;
-	if (q->by == BY_POSITION && !q->aggregate.position_bins)
-		q->aggregate.position_bins = DEFAULT_BINS;
+	if (q->by == BY_POSITION)
+		am_table_options_bins(&q->aggregate);
 	if (q->by == BY_POSITION)
 		q->aggregate.level = text ? AM_LEVEL_OVERALL : AM_LEVEL_HEAD;
 	else if (q->by == BY_DEFAULT)
@@ -48,44 +47,30 @@ static int parse(const am_table_command *c, request *q, int argc, char **argv)
 {
 	am_aggregate_options_init(&q->aggregate);
 	q->by = BY_DEFAULT;
-	const am_option common[] = {
+	const am_option own[] = {
 		{.name = "by", .type = AM_OPT_ENUM, .target = &q->by, .names = by_names,
 		 .help = "rows of the table: head is everything, layer leaves out the heads, overall is one row, "
 		         "position splits by query position (default: everything in CSV and JSON, layer in text)"},
-		{.name = "bins", .type = AM_OPT_INT, .target = &q->aggregate.position_bins, .min = 1, .max = 10000,
-		 .help = "position bins of equal width up to the longest sequence (16 with --by position, which --bins alone implies)"},
-		{.name = "min-position", .type = AM_OPT_INT, .target = &q->aggregate.min_position,
-		 .help = "leave out rows at earlier query positions (default 0)"},
 		{.name = "resamples", .type = AM_OPT_INT, .target = &q->aggregate.resamples, .min = 100, .max = 1e6,
 		 .help = "bootstrap resamples of the intervals (default 9999)"},
 		{.name = "seed", .type = AM_OPT_UINT64, .target = &q->aggregate.seed,
 		 .help = "seed of the resampling (default 0)"},
-		{.name = "csv", .type = AM_OPT_FLAG, .target = &q->csv, .help = "print CSV"},
-		{.name = "json", .type = AM_OPT_FLAG, .target = &q->json, .help = "print one JSON object"},
-		{.short_name = 'o', .name = "output", .type = AM_OPT_STRING, .target = &q->output, .value = "FILE",
-		 .help = "write to FILE instead of standard output"},
-		{.name = "force", .type = AM_OPT_FLAG, .target = &q->force, .help = "overwrite FILE"},
-		{.name = "plot", .type = AM_OPT_STRING, .target = &q->plot, .value = "DIR",
-		 .help = "also draw pictures; data and gnuplot scripts stay beside them"},
-		{.name = "theme", .type = AM_OPT_ENUM, .target = &q->theme, .names = am_plot_theme_names(),
-		 .help = "of the pictures: light, dark, or print, a column of a paper in greys (default light)"},
-		{.short_name = 'q', .name = "quiet", .type = AM_OPT_FLAG, .target = &q->quiet, .help = "no notes on standard error"},
 	};
 	am_option table[MOST_OPTIONS];
-	assert(c->n_options + COUNT(common) <= MOST_OPTIONS);
-	for (int i = 0; i < c->n_options; i++)
+	assert(c->n_options + COUNT(own) + AM_TABLE_OPTIONS <= MOST_OPTIONS);
+	int n = c->n_options;
+	for (int i = 0; i < n; i++)
 		table[i] = c->options[i];
-	memcpy(table + c->n_options, common, sizeof common);
+	memcpy(table + n, own, sizeof own);
+	n = am_table_options_add(&q->table, &q->aggregate, table, n + COUNT(own));
 	am_options o = {
 		.command = c->name, .operands = "RUN", .min_operands = 1, .max_operands = 1,
-		.summary = c->summary, .notes = c->notes, .table = table, .n_table = c->n_options + COUNT(common),
+		.summary = c->summary, .notes = c->notes, .table = table, .n_table = n,
 	};
 	int code = am_options_parse(&o, argc, argv);
 	if (code < 0) {
 		q->run = o.operand[0];
-		q->format = q->json ? FORMAT_JSON : q->csv ? FORMAT_CSV : FORMAT_TEXT;
-		if (q->json && q->csv)
-			code = am_report_usage(c->name, "--csv and --json exclude each other");
+		code = am_table_options_check(&q->table, c->name);
 	}
 	am_options_fini(&o);
 	settle(q);
@@ -124,14 +109,15 @@ static void render_text(const am_table_command *c, const request *q, const am_ta
 
 static am_status write_table(const am_table_command *c, const request *q, const am_table *table, am_error *err)
 {
-	am_text t = {0};
-	if (q->format == FORMAT_JSON)
+	am_text t = am_report_text(q->table.output);
+	am_table_format format = am_table_options_format(&q->table);
+	if (format == AM_FORMAT_JSON)
 		render_json(q, table, &t);
-	else if (q->format == FORMAT_CSV)
+	else if (format == AM_FORMAT_CSV)
 		am_table_csv(table, &t);
 	else
 		render_text(c, q, table, &t);
-	am_status s = am_report_write(q->output, q->force, &t, err);
+	am_status s = am_report_write(q->table.output, q->table.force, &t, err);
 	am_text_free(&t);
 	return s;
 }
@@ -143,12 +129,12 @@ static am_status draw(const am_table_command *c, const request *q, am_run *run, 
 	am_text files = {0}, notes = {0};
 	am_plot_options o;
 	am_plot_options_init(&o);
-	o.theme = am_plot_theme_names()[q->theme];
+	o.theme = am_plot_theme_names()[q->table.theme];
 	o.min_position = q->aggregate.min_position;
 	o.notes = &notes;
-	const am_plot_request what = {.run = {run}, .options = &o, .dir = q->plot, .files = &files};
+	const am_plot_request what = {.run = {run}, .options = &o, .dir = q->table.plot, .files = &files};
 	am_status s = am_plot_draw_set(c->plots, &what, err);
-	if (!q->quiet) {
+	if (!q->table.quiet) {
 		am_report_notes(c->name, am_text_str(&notes));
 		am_report_files(am_text_str(&files));
 	}
@@ -166,11 +152,11 @@ static am_status work(const am_table_command *c, const request *q, am_run *run, 
 		return s;
 	if (!am_run_complete(run))
 		am_text_printf(&table.warnings, "%s: the run did not finish; this is what it had written\n", q->run);
-	if (!q->quiet)
+	if (!q->table.quiet)
 		am_report_notes(c->name, am_text_str(&table.warnings));
 	s = write_table(c, q, &table, err);
 	am_table_fini(&table);
-	if (!s && q->plot)
+	if (!s && q->table.plot)
 		s = draw(c, q, run, err);
 	return s || !c->after ? s : c->after(c->ctx, run, &q->aggregate, err);
 }
@@ -183,10 +169,15 @@ int am_table_command_run(const am_table_command *c, int argc, char **argv)
 		return code;
 	am_error err = {0};
 	am_run *run;
+	am_threads *threads = NULL;
 	am_status s = am_run_open(q.run, &run, &err);
-	if (!s) {
+	if (s)
+		return am_report_run_error(c->name, q.run, q.table.quiet, s, &err);
+	s = am_table_options_threads(&q.table, &threads, &err);
+	am_run_use_threads(run, threads);
+	if (!s)
 		s = work(c, &q, run, &err);
-		am_run_close(run);
-	}
+	am_run_close(run);
+	am_threads_free(threads);
 	return s ? am_report_error(c->name, s, &err) : 0;
 }

@@ -14,6 +14,7 @@ typedef struct am_text {
 	char *data; /* NULL until the first append */
 	size_t size, room;
 	bool failed;
+	bool styled; /* for a terminal: tables may set their headings in bold */
 } am_text;
 
 /* Adds n bytes, a string, or formatted text at the end. */

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 #include "runfile/check.h"
+#include "runfile/scales.h"
 
 #include <hdf5_hl.h>
 #include <math.h>
@@ -101,10 +102,18 @@ static hid_t open_scale(const am_run *r, am_axis a)
 	return r->values[a] ? H5Dopen2(r->file, path, H5P_DEFAULT) : H5I_INVALID_HID;
 }
 
+/* That of a field: in files before heads had scales of their own, the one at the root. */
+static hid_t open_scale_of(const am_run *r, const char *path, am_axis a)
+{
+	char scale[AM_SCALE_ROOM];
+	am_scale_path(path, a, r->n_selectors > 0, scale);
+	return am_h5_exists(r->file, scale) ? H5Dopen2(r->file, scale, H5P_DEFAULT) : open_scale(r, a);
+}
+
 static void check_axis(am_checker *c, am_axis a)
 {
 	hid_t id = open_scale(c->r, a);
-	char class[PATH_ROOM], name[PATH_ROOM];
+	char class[AM_SCALE_ROOM], name[AM_SCALE_ROOM + 32], bare[AM_SCALE_ROOM + 32];
 	if (id < 0)
 		return;
 	check_words(c, id, am_axes[a].name, am_axes[a].unit);
@@ -112,7 +121,9 @@ static void check_axis(am_checker *c, am_axis a)
 	/* What H5DSis_scale looks at, without going through all attributes. */
 	text_of(id, "CLASS", class, sizeof class);
 	text_of(id, "NAME", name, sizeof name);
-	if (strcmp(class, "DIMENSION_SCALE") != 0 || strcmp(name, am_axes[a].name) != 0)
+	am_scale_bare_name(c->r->length[a], bare);
+	bool named = !strcmp(name, am_axes[a].name) || (a == AM_AXIS_HEAD && c->r->n_selectors && !strcmp(name, bare));
+	if (strcmp(class, "DIMENSION_SCALE") != 0 || !named)
 		am_check_broken(c, "axes are dimension scales", "/%s", am_axes[a].name);
 	H5Dclose(id);
 }
@@ -126,7 +137,7 @@ static void check_field(am_checker *c, am_field f)
 	if (spec->type != AM_TYPE_STRING)
 		check_fill(c, id, spec->path, spec->type);
 	for (int a = 0; a < spec->n_axes; a++) {
-		hid_t scale = open_scale(c->r, spec->axes[a]);
+		hid_t scale = open_scale_of(c->r, spec->path, spec->axes[a]);
 		if (scale < 0 || H5DSis_attached(id, scale, (unsigned)a) <= 0)
 			am_check_broken(c, "dimension scales are attached", "%s: %s", spec->path,
 			                am_axes[spec->axes[a]].name);

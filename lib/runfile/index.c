@@ -1,6 +1,7 @@
 #include "runfile/index.h"
 
 #include "runfile/h5.h"
+#include "runfile/scales.h"
 
 #include <hdf5_hl.h>
 #include <math.h>
@@ -8,9 +9,6 @@
 #include <string.h>
 
 #define PATH_ROOM 64
-
-/* netCDF-4's way to say that a scale has a length but no values. */
-#define NO_VALUES "This is a netCDF dimension but not a netCDF variable."
 
 typedef struct builder {
 	const am_run_writer *w;
@@ -108,23 +106,56 @@ static hid_t create_stored(builder *b, const char *path, const am_stored *d, con
 static bool add_axis(builder *b, am_axis a)
 {
 	const am_stored *d = a == AM_AXIS_ROW ? &b->w->row_axis.stored : &b->w->axis[a];
-	char path[PATH_ROOM];
+	char path[PATH_ROOM], name[AM_SCALE_ROOM + 32];
 	if (!d->rank)
 		return true;
 	snprintf(path, sizeof path, "/%s", am_axes[a].name);
+	am_scale_name(path, a, d->dims[0], b->w->n_selectors > 0, name);
 	hid_t id = create_stored(b, path, d, a == AM_AXIS_ROW ? &b->rows : d->dims, false);
 	b->scale[a] = id;
 	b->at = am_axes[a].name;
-	return id >= 0 && describe(id, am_axes[a].unit, am_axes[a].long_name) &&
-	       H5DSset_scale(id, am_axes[a].name) >= 0;
+	return id >= 0 && describe(id, am_axes[a].unit, am_axes[a].long_name) && H5DSset_scale(id, name) >= 0;
 }
 
-static bool attach(builder *b, hid_t id, int n_axes, const am_axis *axes)
+/* The scale `head` of a group, made when it is first needed. */
+static hid_t open_heads(builder *b, const char *path)
 {
-	for (int a = 0; a < n_axes; a++)
-		if (b->scale[axes[a]] >= 0 && H5DSattach_scale(id, b->scale[axes[a]], (unsigned)a) < 0)
-			return false;
-	return true;
+	int64_t n = b->w->length[AM_AXIS_HEAD];
+	if (H5Lexists(b->file, path, H5P_DEFAULT) > 0)
+		return H5Dopen2(b->file, path, H5P_DEFAULT);
+	hid_t dcpl = creation_list();
+	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_NATIVE_INT32, 1, &n, 0, dcpl);
+	const am_axis_spec *s = &am_axes[AM_AXIS_HEAD];
+	if (id >= 0 && (H5Dwrite(id, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, b->w->head_id) < 0 ||
+	                !describe(id, s->unit, s->long_name) || H5DSset_scale(id, s->name) < 0)) {
+		H5Dclose(id);
+		id = H5I_INVALID_HID;
+	}
+	if (dcpl >= 0)
+		H5Pclose(dcpl);
+	return id;
+}
+
+/* Scale of one axis of the field `id` at `path`, where there is one. */
+static bool attach_axis(builder *b, hid_t id, const char *path, int at, am_axis a)
+{
+	char scale[AM_SCALE_ROOM];
+	am_scale_path(path, a, b->w->n_selectors > 0, scale);
+	if (strrchr(scale, '/') == scale)
+		return b->scale[a] < 0 || H5DSattach_scale(id, b->scale[a], (unsigned)at) >= 0;
+	hid_t heads = open_heads(b, scale);
+	bool ok = heads >= 0 && H5DSattach_scale(id, heads, (unsigned)at) >= 0;
+	if (heads >= 0)
+		H5Dclose(heads);
+	return ok;
+}
+
+static bool attach(builder *b, hid_t id, const char *path, int n_axes, const am_axis *axes)
+{
+	bool ok = true;
+	for (int a = 0; a < n_axes && ok; a++)
+		ok = attach_axis(b, id, path, a, axes[a]);
+	return ok;
 }
 
 static hid_t create_strings(builder *b, const char *path, const am_strings *s)
@@ -179,7 +210,7 @@ static bool add_field(builder *b, am_field f)
 	hid_t id = strings ? create_strings(b, spec->path, &b->w->strings[f])
 	                   : create_stored(b, spec->path, d, dims, true);
 	bool ok = id >= 0 && describe(id, spec->unit, spec->long_name) &&
-	          attach(b, id, spec->n_axes, spec->axes);
+	          attach(b, id, spec->path, spec->n_axes, spec->axes);
 	if (id >= 0)
 		H5Dclose(id);
 	return ok;
@@ -188,8 +219,8 @@ static bool add_field(builder *b, am_field f)
 /* A scale without values. */
 static hid_t add_bare_scale(builder *b, const char *path, int64_t n)
 {
-	char name[sizeof NO_VALUES + 24];
-	snprintf(name, sizeof name, NO_VALUES "%10lld", (long long)n);
+	char name[AM_SCALE_ROOM + 32];
+	am_scale_bare_name(n, name);
 	hid_t dcpl = creation_list();
 	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_IEEE_F32BE, 1, &n, 0, dcpl);
 	if (id >= 0 && H5DSset_scale(id, name) < 0) {
@@ -221,7 +252,7 @@ static bool add_prob(builder *b, const char *path, const am_dist_layer *l, hid_t
 	int64_t dims[] = {l->prob.dims[0], l->offset[b->rows]};
 	hid_t id = create_stored(b, path, &l->prob, dims, true);
 	bool ok = id >= 0 && describe(id, "1", "probability of each visible key, rows one after another") &&
-	          H5DSattach_scale(id, b->scale[AM_AXIS_HEAD], 0) >= 0 && H5DSattach_scale(id, element, 1) >= 0;
+	          attach_axis(b, id, path, 0, AM_AXIS_HEAD) && H5DSattach_scale(id, element, 1) >= 0;
 	if (id >= 0)
 		H5Dclose(id);
 	return ok;

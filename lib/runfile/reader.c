@@ -86,6 +86,7 @@ void am_run_close(am_run *r)
 	am_free(r->field);
 	am_free(r->shape);
 	am_free(r->dist);
+	am_free(r->layout);
 	am_free(r->path);
 	am_free(r);
 }
@@ -141,6 +142,16 @@ int am_run_shape(const am_run *r, am_field f, int64_t shape[AM_MAX_AXES])
 		return 0;
 	memcpy(shape, r->shape[f], (size_t)r->spec[f].n_axes * sizeof *shape);
 	return r->spec[f].n_axes;
+}
+
+void am_run_use_threads(am_run *r, am_threads *threads)
+{
+	r->threads = threads;
+}
+
+am_threads *am_run_threads(const am_run *r)
+{
+	return r->threads;
 }
 
 bool am_run_has_dist(const am_run *r)

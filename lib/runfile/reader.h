@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/threads.h"
 #include "runfile/schema.h"
 #include "runfile/shadow_fields.h"
 
@@ -47,6 +48,20 @@ am_status am_run_read_i32(am_run *r, am_field f, const int64_t *start, const int
                           int32_t *out, am_error *err) AM_MUST_CHECK;
 am_status am_run_read_i64(am_run *r, am_field f, const int64_t *start, const int64_t *count,
                           int64_t *out, am_error *err) AM_MUST_CHECK;
+/* Sweeps over whole fields, several times as fast as the calls above. Boxes that begin and
+ * end where chunks do touch each chunk once; nothing is cached between calls. Chunks are
+ * decompressed on the run's threads; the bytes read do not depend on how many.
+ * f32 takes integer fields too. A damaged chunk is AM_ERR_FORMAT. */
+am_status am_run_stream_f32(am_run *r, am_field f, const int64_t *start, const int64_t *count,
+                            float *out, am_error *err) AM_MUST_CHECK;
+am_status am_run_stream_i32(am_run *r, am_field f, const int64_t *start, const int64_t *count,
+                            int32_t *out, am_error *err) AM_MUST_CHECK;
+/* Length of the field's chunks along its axis `at`; 1 where it is not stored in chunks. */
+int64_t am_run_chunk_length(am_run *r, am_field f, int at);
+/* Threads for streaming, and for who reduces what was read; NULL: the caller's alone. They
+ * stay the caller's and must outlive the run. */
+void am_run_use_threads(am_run *r, am_threads *threads);
+am_threads *am_run_threads(const am_run *r);
 /* Element i of a string field (/sequence_name, /sequence_task); am_free. */
 am_status am_run_read_string(am_run *r, am_field f, int64_t i, char **out, am_error *err) AM_MUST_CHECK;
 

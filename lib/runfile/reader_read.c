@@ -24,7 +24,7 @@ static herr_t read_box(hid_t dataset, int rank, const int64_t *start, const int6
 	return e;
 }
 
-static am_status check_box(const am_run *r, am_field f, const int64_t *start, const int64_t *count, am_error *err)
+am_status am_run_check_box(const am_run *r, am_field f, const int64_t *start, const int64_t *count, am_error *err)
 {
 	const am_field_spec *spec = &r->spec[f];
 	if (!am_run_has(r, f))
@@ -42,7 +42,7 @@ static am_status check_box(const am_run *r, am_field f, const int64_t *start, co
 static am_status read_field(am_run *r, am_field f, const int64_t *start, const int64_t *count, hid_t type,
                             void *out, am_error *err)
 {
-	am_status s = check_box(r, f, start, count, err);
+	am_status s = am_run_check_box(r, f, start, count, err);
 	if (s)
 		return s;
 	for (int a = 0; a < r->spec[f].n_axes; a++)
@@ -99,7 +99,7 @@ static char *read_one_string(hid_t d, int64_t i)
 am_status am_run_read_string(am_run *r, am_field f, int64_t i, char **out, am_error *err)
 {
 	int64_t one = 1;
-	am_status s = check_box(r, f, &i, &one, err);
+	am_status s = am_run_check_box(r, f, &i, &one, err);
 	if (s)
 		return s;
 	am_h5_quiet q = am_h5_begin();

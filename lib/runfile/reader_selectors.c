@@ -57,7 +57,8 @@ am_status am_run_load_selectors(am_run *r, am_error *err)
 	int n = am_shadow_field_end(r->n_selectors);
 	r->field = am_alloc((size_t)n, sizeof *r->field);
 	r->shape = am_calloc((size_t)n, sizeof *r->shape);
-	if (!r->field || !r->shape)
+	r->layout = am_calloc((size_t)n, sizeof *r->layout);
+	if (!r->field || !r->shape || !r->layout)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", r->path);
 	for (int f = 0; f < n; f++)
 		r->field[f] = H5I_INVALID_HID;

@@ -22,6 +22,15 @@ typedef struct am_dist_files {
 	int64_t elements;
 } am_dist_files;
 
+/* How a field is stored, found out when it is first streamed. */
+typedef struct am_layout {
+	bool known;
+	bool plain;            /* chunks of native 32-bit numbers, shuffled and deflated or not */
+	bool is_float;
+	int shuffle, deflate;  /* place in the filter pipeline, -1: not there */
+	int64_t chunk[AM_MAX_AXES]; /* 1 along every axis where there are no chunks */
+} am_layout;
+
 struct am_run {
 	char *path;
 	hid_t file;
@@ -38,7 +47,14 @@ struct am_run {
 	hid_t *field;                   /* negative: absent */
 	int64_t (*shape)[AM_MAX_AXES];
 	am_dist_files *dist; /* [layer], NULL when the run has no distributions */
+	am_layout *layout;   /* [n_fields] */
+	am_threads *threads; /* not owned */
 };
+
+/* reader_read.c: AM_ERR_FORMAT where the run lacks the field, AM_ERR_RANGE where the box
+ * leaves it. */
+am_status am_run_check_box(const am_run *r, am_field f, const int64_t *start, const int64_t *count,
+                           am_error *err) AM_MUST_CHECK;
 
 /* reader_attr.c: reads all root attributes. */
 am_status am_run_load_attrs(am_run *r, am_error *err) AM_MUST_CHECK;

@@ -40,6 +40,7 @@ static void writer_free(am_run_writer *w)
 	am_free(w->selector);
 	am_free(w->spec);
 	am_free(w->layer_id);
+	am_free(w->head_id);
 	am_free(w->path);
 	am_free(w->part);
 	am_free(w);
@@ -154,9 +155,11 @@ static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_ru
 	w->flush_seconds = c->flush_seconds == 0 ? 1 : c->flush_seconds;
 	w->last_flush = -INFINITY;
 	w->layer_id = am_alloc((size_t)axes->n_layer, sizeof *w->layer_id);
-	if (!w->layer_id)
+	w->head_id = am_alloc((size_t)axes->n_head, sizeof *w->head_id);
+	if (!w->layer_id || !w->head_id)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory");
 	memcpy(w->layer_id, axes->layer, (size_t)axes->n_layer * sizeof *w->layer_id);
+	memcpy(w->head_id, axes->head, (size_t)axes->n_head * sizeof *w->head_id);
 	am_status s = take_selectors(w, c, err);
 	if (!s)
 		s = am_filter_init(&w->filter, c->deflate, err);

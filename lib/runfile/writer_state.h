@@ -65,7 +65,7 @@ struct am_run_writer {
 
 	int n_dist;
 	am_dist_layer *dist; /* [n_dist], one a layer */
-	int32_t *layer_id;
+	int32_t *layer_id, *head_id;
 
 	am_attr *attr;
 	int n_attr, attr_room;

@@ -10,7 +10,8 @@ COMMAND = [os.environ["ATTNMETER"], "run", "-p", "It was the best of times, it w
 def on_terminal(command):
     """What the command writes to a terminal as its standard error."""
     master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
+                               env=os.environ | {"TERM": "xterm"})
     os.close(slave)
     said = b""
     while True:

@@ -11,7 +11,7 @@ import attnmeter  # noqa: E402
 
 where = runs.folder("python_reader")
 path = os.path.join(where, "run.h5")
-runs.attnmeter("run", "-q", "-f", runs.BOOK, "-c", 80, "--split", "--limit", 6, "-o", path)
+runs.attnmeter("run", "-q", "-f", runs.BOOK, "-c", 80, "--split", "--limit", 6, "--shadow", "random", "-o", path)
 table = json.loads(runs.attnmeter("entropy", path, "--json"))["table"]
 with attnmeter.open(path) as tree:
     assert tree.attrs["complete"] == 1
