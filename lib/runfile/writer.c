@@ -102,7 +102,8 @@ static am_status open_fresh(am_run_writer *w, const char *fresh, am_error *err)
 {
 	int fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s%s", w->part, strerror(errno),
+		               errno == ENOENT ? "; make the folder first" : "");
 	struct stat mine, named;
 	/* The other run may also have renamed what was opened here. */
 	if (!am_file_lock(fd) || fstat(fd, &mine) != 0 || stat(fresh, &named) != 0 || mine.st_ino != named.st_ino) {
