@@ -235,17 +235,3 @@ const char *h5_edit(const h5_base *base, fuzz_bytes *b)
 	free(image);
 	return path;
 }
-
-const char *h5_damage(const h5_base *base, fuzz_bytes *b)
-{
-	uint8_t *image = malloc(base->size);
-	fuzz_require(image);
-	memcpy(image, base->image, base->size);
-	while (b->p < b->end) {
-		size_t at = (size_t)fuzz_u16(b) * base->size >> 16;
-		image[at] = (uint8_t)fuzz_u8(b);
-	}
-	const char *path = fuzz_file("damaged.h5", image, base->size);
-	free(image);
-	return path;
-}

@@ -20,7 +20,5 @@ void h5_base_read(h5_base *base, const char *path);
 /* The path of a copy with the edits. Each is a byte for what is done, one for the object (modulo their number), and
  * what that takes; at most 32. */
 const char *h5_edit(const h5_base *base, fuzz_bytes *b);
-/* The path of a copy whose bytes are overwritten in places, which may be any: (16 bits offset of 64 Ki shares, byte) each. */
-const char *h5_damage(const h5_base *base, fuzz_bytes *b);
 
 #endif
