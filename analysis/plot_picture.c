@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static am_text *word(am_picture *p, const char *key)
 {
@@ -140,6 +141,8 @@ static am_status write_file(const am_plot_job *job, const char *name, const char
 		am_text_printf(job->files, "%s\n", am_text_str(&path));
 	else
 		s = am_fail(err, AM_ERR_IO, "%s: cannot write: %s", am_text_str(&path), strerror(e));
+	if (s && f)
+		unlink(am_text_str(&path));
 	am_text_free(&path);
 	return s;
 }
@@ -221,12 +224,24 @@ static void set_options(am_picture *p, const am_plot_options *o)
 	am_picture_word(p, "formats", "%s%s", o->svg ? "svg " : "", o->png ? "png" : "");
 }
 
+static am_status list_picture(const am_plot_job *job, const char *name, const char *suffix, am_error *err)
+{
+	am_text path = {0};
+	am_text_printf(&path, "%s/%s.%s", job->dir, name, suffix);
+	am_status s = am_text_ok(&path) ? am_picture_whole(am_text_str(&path), err)
+	                                : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", name);
+	if (!s)
+		am_text_printf(job->files, "%s\n", am_text_str(&path));
+	am_text_free(&path);
+	return s;
+}
+
 static am_status list_pictures(const am_plot_job *job, const char *name, am_error *err)
 {
-	if (job->options->svg)
-		am_text_printf(job->files, "%s/%s.svg\n", job->dir, name);
-	if (job->options->png)
-		am_text_printf(job->files, "%s/%s.png\n", job->dir, name);
+	am_status svg = job->options->svg ? list_picture(job, name, "svg", err) : AM_OK;
+	am_status png = job->options->png ? list_picture(job, name, "png", err) : AM_OK;
+	if (svg || png)
+		return svg ? svg : png;
 	return am_text_ok(job->files) ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", name);
 }
 

@@ -86,6 +86,9 @@ am_status am_picture_draw(am_picture *p, const am_plot_job *job, const char *bod
  * or fails, with its first error line. */
 am_status am_gnuplot_run(const char *dir, const char *script, am_error *err) AM_MUST_CHECK;
 
+/* AM_ERR_IO, and the file is removed, when an SVG or PNG does not reach its end. */
+am_status am_picture_whole(const char *path, am_error *err) AM_MUST_CHECK;
+
 /* Template text by name, NULL when there is none; generated from templates/. */
 const char *am_plot_template(const char *name);
 

@@ -60,7 +60,7 @@ am_status am_export(am_run *run, const am_export_options *o, am_error *err)
 	am_field field[AM_FIELD_COUNT];
 	int n;
 	if (o->format == AM_EXPORT_NPZ && (!o->output || strcmp(o->output, "-") == 0))
-		return am_fail(err, AM_ERR_USAGE, "npz: expected a file as output, found standard output");
+		return am_fail(err, AM_ERR_USAGE, "npz: expected a file as output, found standard output; name one by -o");
 	if (o->n_field > AM_FIELD_COUNT)
 		return am_fail(err, AM_ERR_USAGE, "expected at most %d fields, found %d", AM_FIELD_COUNT, o->n_field);
 	am_status s = choose(run, o, field, &n, err);

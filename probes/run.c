@@ -84,14 +84,14 @@ static am_status capture_all(capture_run *r, am_error *err)
 	return s ? s : am_job_put_sequences(r->job, r->nll_sum, r->writer, err);
 }
 
-/* A run that failed before any row leaves nothing; later ones keep their .part,
- * and the message says so. */
+/* A run that failed before any row was written leaves nothing; later ones keep their
+ * .part, and the message says so. */
 static void give_up(capture_run *r, const char *path, am_error *err)
 {
-	am_run_writer_abandon(r->writer);
+	int64_t kept = am_run_writer_abandon(r->writer);
 	am_text part = {0};
 	am_text_printf(&part, "%s.part", path);
-	if (r->rows == 0 && am_text_ok(&part)) {
+	if (kept == 0 && am_text_ok(&part)) {
 		unlink(am_text_str(&part));
 	} else if (err) {
 		size_t n = strlen(err->text);

@@ -135,15 +135,22 @@ static am_status count_prompt(gather *g, const char *text, size_t size, const in
 	return AM_OK;
 }
 
+static am_status open_tokenizer(gather *g)
+{
+	am_error why = {0};
+	am_status status = am_tokenizer_open(g->o->model, &g->tokenizer, &why);
+	if (status)
+		return am_fail(g->err, status, "%s%s", why.text, status == AM_ERR_IO ? "; token ids (--tokens) need no tokenizer" : "");
+	return find_lead(g);
+}
+
 /* One text, of which the first `prompt` bytes are the prompt. */
 static am_status add_text(gather *g, const char *name, const char *task, const char *text, size_t size, size_t prompt)
 {
 	if (size == 0)
 		return am_fail(g->err, AM_ERR_RANGE, "%s: the text is empty", name);
 	if (!g->tokenizer) {
-		am_status status = am_tokenizer_open(g->o->model, &g->tokenizer, g->err);
-		if (!status)
-			status = find_lead(g);
+		am_status status = open_tokenizer(g);
 		if (status)
 			return status;
 	}

@@ -105,7 +105,8 @@ static inline __attribute__((always_inline)) void tally_plain(uint64_t *bucket, 
 /* Where tally_plain finds the bucket of key 0. */
 static inline uint64_t *tally_origin(tally *t)
 {
-	uint64_t *origin = t->bucket - (t->form.first >> t->form.shift);
+	/* Outside the array: as a number, since C has no such pointers. */
+	uint64_t *origin = (uint64_t *)((uintptr_t)t->bucket - (uintptr_t)(t->form.first >> t->form.shift) * sizeof *origin);
 	__asm__("" : "+r"(origin)); /* else compilers subtract again for every weight */
 	return origin;
 }

@@ -43,7 +43,8 @@ static am_status choose(am_outfile *o, bool force, am_error *err)
 	if (!o->part)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", o->path);
 	o->f = fopen(o->part, "wb");
-	return o->f ? AM_OK : am_fail(err, AM_ERR_IO, "%s: cannot create: %s", o->path, strerror(errno));
+	return o->f ? AM_OK : am_fail(err, AM_ERR_IO, "%s: cannot create: %s%s", o->path, strerror(errno),
+	                              errno == ENOENT ? "; make the folder first" : "");
 }
 
 am_status am_outfile_open(const char *path, bool force, am_outfile **out, am_error *err)

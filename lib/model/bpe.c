@@ -170,7 +170,7 @@ static am_status start(am_bpe *b, const char *piece, size_t n, am_error *err)
 static bool append_cached(const am_word_cache *c, const char *piece, size_t n, am_id_list *ids)
 {
 	int32_t word = am_strmap_find(&c->words, piece, n);
-	if (word >= 0)
+	if (word >= 0 && c->range[word].n) /* a word may have no ids, and the list then no memory */
 		am_id_list_append(ids, c->ids.data + c->range[word].from, c->range[word].n);
 	return word >= 0;
 }

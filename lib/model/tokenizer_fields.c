@@ -9,8 +9,8 @@ am_quoted am_quote(const char *s)
 {
 	am_quoted q = {"'"};
 	size_t used = 1, room = sizeof q.text - 5; /* for "...'" and the NUL */
-	for (; *s; s += am_utf8_width(*s)) {
-		size_t width = am_utf8_width(*s);
+	for (size_t step; *s; s += step) {
+		size_t width = step = strnlen(s, am_utf8_width(*s)); /* texts that were cut end within a character */
 		char piece[8];
 		if (width == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f))
 			width = (size_t)snprintf(piece, sizeof piece, "\\x%02x", (unsigned)*s);

@@ -205,9 +205,11 @@ am_status am_capture_file_open(const char *path, am_capture_file **out, am_error
 		am_free(c);
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", path);
 	}
+	c->file = H5I_INVALID_HID;
 	am_h5_quiet q = am_h5_begin();
-	c->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-	s = c->file < 0 ? am_h5_fail(err, AM_ERR_FORMAT, "%s: not a readable HDF5 file", path) : am_capture_load(c, err);
+	s = am_h5_open(path, &c->file, err);
+	if (!s)
+		s = am_capture_load(c, err);
 	am_h5_end(&q);
 	if (s)
 		am_capture_file_close(c);

@@ -32,6 +32,9 @@ static am_status load_root(am_capture_file *c, int64_t *sequences, am_error *err
 	char *format = NULL;
 	int64_t version = 0, complete = 0, layers = 0;
 	am_status s = am_capture_attr_text(&a, "format", &format);
+	if (!s && strcmp(format, AM_RUN_FORMAT) == 0)
+		s = am_fail(err, AM_ERR_FORMAT, "%s: not a capture file but a run, which attnmeter show and the tables read as it is",
+		            c->path);
 	if (!s && strcmp(format, AM_CAPTURE_FORMAT) != 0)
 		s = am_fail(err, AM_ERR_FORMAT, "%s: not a capture file: expected format " AM_CAPTURE_FORMAT ", found '%s'",
 		            c->path, format);

@@ -37,6 +37,8 @@ herr_t am_h5_put_attr_str(hid_t id, const char *name, const char *value);
 
 /* Plain errors (missing, not permitted, a directory) in the system's words. */
 am_status am_h5_check_file(const char *path, am_error *err) AM_MUST_CHECK;
+/* Opens an HDF5 file for reading; AM_ERR_FORMAT with HDF5's words. Between am_h5_begin and am_h5_end. */
+am_status am_h5_open(const char *path, hid_t *out, am_error *err) AM_MUST_CHECK;
 /* Whether `path` exists within this file; links to elsewhere do not count. */
 bool am_h5_exists(hid_t file, const char *path);
 /* Data must be in the file itself: a crafted dataset can name any other. */

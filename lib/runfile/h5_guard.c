@@ -1,5 +1,6 @@
 /* What a reader asks of a file before it believes it. */
 #include "base/mem.h"
+#include "base/text.h"
 #include "runfile/h5.h"
 
 #include <errno.h>
@@ -14,8 +15,16 @@
 am_status am_h5_check_file(const char *path, am_error *err)
 {
 	struct stat st;
-	if (stat(path, &st) != 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+	if (stat(path, &st) != 0) {
+		int code = errno;
+		am_text part = {0};
+		am_text_printf(&part, "%s.part", path);
+		bool unfinished = code == ENOENT && stat(am_text_str(&part), &st) == 0;
+		am_status s = am_fail(err, AM_ERR_IO, "%s: cannot open: %s%s%s%s", path, strerror(code), unfinished ? "; " : "",
+		                      unfinished ? am_text_str(&part) : "", unfinished ? " holds the rows of an unfinished run" : "");
+		am_text_free(&part);
+		return s;
+	}
 	if (!S_ISREG(st.st_mode))
 		return am_fail(err, AM_ERR_IO, "%s: expected a file, found %s", path,
 		               S_ISDIR(st.st_mode) ? "a directory" : "a device");
@@ -24,6 +33,16 @@ am_status am_h5_check_file(const char *path, am_error *err)
 		return am_fail(err, AM_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
 	close(fd);
 	return AM_OK;
+}
+
+am_status am_h5_open(const char *path, hid_t *out, am_error *err)
+{
+	hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+	if (file >= 0)
+		return *out = file, AM_OK;
+	am_error why = {0};
+	am_status s = am_h5_fail(&why, AM_ERR_FORMAT, "%s: not a readable HDF5 file", path);
+	return am_fail(err, s, "%s%s", why.text, strstr(why.text, ": truncated file") ? "; the file is cut, copy it again" : "");
 }
 
 bool am_h5_exists(hid_t file, const char *path)

@@ -1,6 +1,7 @@
 #include "runfile/reader.h"
 
 #include "base/mem.h"
+#include "runfile/capture_file.h"
 #include "runfile/reader_state.h"
 
 #include <inttypes.h>
@@ -10,7 +11,11 @@ static am_status check_format(am_run *r, am_error *err)
 {
 	const char *format = NULL;
 	int64_t version = 0, complete = 0;
-	if (!am_run_attr_str(r, "format", &format) || strcmp(format, AM_RUN_FORMAT) != 0)
+	bool named = am_run_attr_str(r, "format", &format);
+	if (named && strcmp(format, AM_CAPTURE_FORMAT) == 0)
+		return am_fail(err, AM_ERR_FORMAT, "%s: not a run file but a capture; attnmeter replay %s -o RUN.h5 makes a run of it",
+		               r->path, r->path);
+	if (!named || strcmp(format, AM_RUN_FORMAT) != 0)
 		return am_fail(err, AM_ERR_FORMAT, "%s: not a run file: attribute format is %s%s", r->path,
 		               format ? "not " AM_RUN_FORMAT ": " : "missing", format ? format : "");
 	if (!am_run_attr_int(r, "format_version", &version) || version < 1)
@@ -26,10 +31,9 @@ static am_status check_format(am_run *r, am_error *err)
 
 static am_status load(am_run *r, am_error *err)
 {
-	r->file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
-	if (r->file < 0)
-		return am_h5_fail(err, AM_ERR_FORMAT, "%s: not a readable HDF5 file", r->path);
-	am_status s = am_run_load_attrs(r, err);
+	am_status s = am_h5_open(r->path, &r->file, err);
+	if (!s)
+		s = am_run_load_attrs(r, err);
 	if (!s)
 		s = check_format(r, err);
 	return s ? s : am_run_load_datasets(r, err);

@@ -103,7 +103,8 @@ static am_status open_fresh(am_run_writer *w, const char *fresh, am_error *err)
 {
 	int fd = open(fresh, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s", w->part, strerror(errno));
+		return am_fail(err, AM_ERR_IO, "%s: cannot create: %s%s", w->part, strerror(errno),
+		               errno == ENOENT ? "; make the folder first" : "");
 	struct stat mine, named;
 	/* The other run may also have renamed what was opened here. */
 	if (!am_file_lock(fd) || fstat(fd, &mine) != 0 || stat(fresh, &named) != 0 || mine.st_ino != named.st_ino) {
@@ -276,38 +277,52 @@ static am_status rename_part(am_run_writer *w, am_error *err)
 	return AM_OK;
 }
 
-am_status am_run_writer_close(am_run_writer *w, am_error *err)
+/* As much as there is room for; what cannot be written leaves the file as of its last flush. */
+static void keep_rows(am_run_writer *w)
 {
 	(void)!am_packer_wait(w->packer, NULL);
-	am_status s = am_writer_ready(w, err);
-	if (s) {
-		am_run_writer_abandon(w);
-		return s;
-	}
+	am_status s = am_writer_ready(w, NULL) ? am_writer_commit(w, whole_rows(w), NULL) : finish(w, NULL);
+	if (!s)
+		(void)!am_space_trim(&w->space, NULL);
+}
+
+static am_status complete(am_run_writer *w, am_error *err)
+{
 	w->complete = true;
-	s = put_time(w, "finished", err);
+	am_status s = put_time(w, "finished", err);
 	if (!s)
 		s = am_writer_attr(w, "complete", (am_attr){.kind = AM_ATTR_INT, .i = 1}, err);
 	if (!s)
 		s = finish(w, err);
 	if (!s)
 		s = am_space_trim(&w->space, err);
-	if (!s && w->path)
-		s = rename_part(w, err);
+	return s || !w->path ? s : rename_part(w, err);
+}
+
+am_status am_run_writer_close(am_run_writer *w, am_error *err)
+{
+	(void)!am_packer_wait(w->packer, NULL);
+	am_status s = am_writer_ready(w, err);
+	if (s)
+		keep_rows(w);
+	else
+		s = complete(w, err);
+	if (s && err && w->path && w->flushed_rows > 0) {
+		am_error why = *err;
+		(void)am_fail(err, s, "%s; %s keeps the rows before", why.text, w->part);
+	}
 	writer_free(w);
 	return s;
 }
 
-void am_run_writer_abandon(am_run_writer *w)
+int64_t am_run_writer_abandon(am_run_writer *w)
 {
 	if (!w)
-		return;
-	/* As much as can be kept; what cannot leaves the file as of its last flush. */
-	(void)!am_packer_wait(w->packer, NULL);
-	am_status s = am_writer_ready(w, NULL) ? am_writer_commit(w, whole_rows(w), NULL) : finish(w, NULL);
-	if (!s)
-		(void)!am_space_trim(&w->space, NULL);
+		return 0;
+	keep_rows(w);
+	int64_t kept = w->flushed_rows;
 	writer_free(w);
+	return kept;
 }
 
 int64_t am_run_writer_bytes(const am_run_writer *w)

@@ -116,8 +116,9 @@ am_status am_run_writer_put(am_run_writer *w, am_field f, int64_t n, const void 
 /* Writes the tail, sets complete = 1, closes, renames to OUT. Frees w always. On
  * failure OUT is not touched and OUT.part keeps what was flushed. */
 am_status am_run_writer_close(am_run_writer *w, am_error *err) AM_MUST_CHECK;
-/* Closes without completing: OUT.part stays with complete = 0. Accepts NULL. */
-void am_run_writer_abandon(am_run_writer *w);
+/* Closes without completing: OUT.part stays with complete = 0 and the rows returned, fewer than
+ * were appended where there is no room for them. Accepts NULL. */
+int64_t am_run_writer_abandon(am_run_writer *w);
 
 /* About the size of the file if it were closed now: what does not fill a chunk is
  * compressed to count it, so not for every block. */

@@ -60,31 +60,55 @@ static am_status decode(const reading *r, const char *what, const char *text, si
 	return AM_OK;
 }
 
+/* The keys of one set, in a table of 2^bits places, at least twice their number; a place counts when it bears the
+ * set's mark. (A mark for every position would take what the user's start asks for.) */
+typedef struct key_table {
+	struct key_place {
+		int64_t mark;
+		int32_t key;
+	} *place;
+	int bits;
+} key_table;
+
+/* False when the key is there already. */
+static bool enter(const key_table *t, int64_t mark, int32_t key)
+{
+	uint32_t mask = ((uint32_t)1 << t->bits) - 1, i = (uint32_t)key * 2654435769u >> (32 - t->bits);
+	for (; t->place[i].mark == mark; i = (i + 1) & mask)
+		if (t->place[i].key == key)
+			return false;
+	t->place[i] = (struct key_place){mark, key};
+	return true;
+}
+
+static am_status check_set(const reading *r, const am_index_array *a, const key_table *seen, int token, int layer)
+{
+	const int32_t *set = am_index_set(a, token, layer);
+	int64_t mark = (int64_t)token * a->layers + layer + 1;
+	int at = r->shape.start + token;
+	for (int i = 0; i < a->width; i++) {
+		if (set[i] == -1)
+			continue;
+		if (set[i] < -1 || set[i] > at)
+			return am_fail(r->err, AM_ERR_RANGE, "%s: token %d, layer %d: expected keys 0 to %d, or -1, found %d", r->path, at,
+			               layer, at, set[i]);
+		if (!enter(seen, mark, set[i]))
+			return am_fail(r->err, AM_ERR_FORMAT, "%s: token %d, layer %d: key %d twice", r->path, at, layer, set[i]);
+	}
+	return AM_OK;
+}
+
 static am_status check_sets(const reading *r, const am_index_array *a)
 {
-	int most = r->shape.start + a->tokens;
-	int64_t *seen = am_calloc((size_t)most, sizeof *seen);
-	if (!seen)
-		return am_fail(r->err, AM_ERR_MEMORY, "%s: out of memory", r->path);
-	am_status s = AM_OK;
+	key_table seen = {NULL, 1};
+	while (seen.bits < 31 && (int64_t)1 << seen.bits < 2 * (int64_t)a->width)
+		seen.bits++;
+	seen.place = am_calloc((size_t)1 << seen.bits, sizeof *seen.place);
+	am_status s = seen.place ? AM_OK : am_fail(r->err, AM_ERR_MEMORY, "%s: out of memory", r->path);
 	for (int t = 0; !s && t < a->tokens; t++)
-		for (int l = 0; !s && l < a->layers; l++) {
-			const int32_t *set = am_index_set(a, t, l);
-			int64_t mark = (int64_t)t * a->layers + l + 1;
-			for (int i = 0; !s && i < a->width; i++) {
-				if (set[i] == -1)
-					continue;
-				if (set[i] < -1 || set[i] > r->shape.start + t)
-					s = am_fail(r->err, AM_ERR_RANGE, "%s: token %d, layer %d: expected keys 0 to %d, or -1, found %d", r->path,
-					            r->shape.start + t, l, r->shape.start + t, set[i]);
-				else if (seen[set[i]] == mark)
-					s = am_fail(r->err, AM_ERR_FORMAT, "%s: token %d, layer %d: key %d twice", r->path, r->shape.start + t, l,
-					            set[i]);
-				else
-					seen[set[i]] = mark;
-			}
-		}
-	am_free(seen);
+		for (int l = 0; !s && l < a->layers; l++)
+			s = check_set(r, a, &seen, t, l);
+	am_free(seen.place);
 	return s;
 }
 

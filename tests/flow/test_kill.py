@@ -7,42 +7,14 @@ import signal
 import subprocess
 import time
 
+from killing import check_left, check_part, clear, start
 from runs import BOOK, attnmeter, datasets, folder, same_bytes
 
 WORK = folder("kill")
 RUN = ["-f", BOOK, "-c", 512, "--split", "--limit", 6, "--block", 48, "-k", "1,16", "--map", "8", "--dist", "topk:4"]
-DENSE = ["-f", BOOK, "-c", 160, "--split", "--limit", 6, "--block", 32, "-k", "1,16", "--map", "8", "--dist", "full"]
-ROW_AXIS = {"row_sequence": 0, "row_position": 0, "row_token": 0, "row_nll": 0, "row_visible": 1}
-
-
-def start(path, options, **more):
-    return subprocess.Popen([os.environ["ATTNMETER"], "run", *map(str, options), "-o", path, "--force"], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
-
-
-def clear(path):
-    for name in (path, path + ".part", path + ".part.new"):
-        if os.path.exists(name):
-            os.unlink(name)
-
-
-def check_part(path, whole):
-    """Rows in the part, each compared with the whole run's, to the byte."""
-    assert not os.path.exists(path), path
-    attnmeter("show", path + ".part")
-    part = datasets(path + ".part")
-    n = len(part["row_position"])
-    for name, x in part.items():
-        if name in ROW_AXIS or name.startswith(("stat/", "topk/")):
-            axis = ROW_AXIS.get(name, 2)
-            assert x.shape[axis] == n, (name, x.shape, n)
-            assert x.tobytes() == whole[name].take(range(n), axis).tobytes(), (name, n)
-        elif name.endswith("/offset"):
-            assert (x == whole[name][:n + 1]).all(), name
-            prob = name.replace("offset", "prob")
-            assert part[prob].shape[1] >= x[-1], prob
-            assert part[prob][:, :x[-1]].tobytes() == whole[prob][:, :x[-1]].tobytes(), prob
-    return n
+DENSE = ["-f", BOOK, "-c", 160, "--split", "--limit", 4, "--block", 32, "-k", "1,16", "--map", "8", "--dist", "full"]
+SHADOW = ["-f", BOOK, "-c", 150, "--split", "--limit", 2, "--block", 32, "-k", "1,16", "--map", "8", "--shadow", "quest:16", "--shadow", "exact-sum"]
+SMALL = ["-f", BOOK, "-c", 40, "--split", "--limit", 2, "--block", 16, "--dist", "full", "--shadow", "exact", "-k", "1,4"]
 
 
 def whole_run(options):
@@ -52,28 +24,48 @@ def whole_run(options):
     return datasets(path), time.monotonic() - begin
 
 
-def kill_at_random(options, times):
-    """Rows kept each time. A moment before the part exists leaves nothing."""
+def kill_at_random(options, times, old=None):
+    """Moments spread over the whole life, one in each of `times` equal parts of it. Before the part exists nothing is left."""
     whole, seconds = whole_run(options)
     path, rows = os.path.join(WORK, "killed.h5"), []
     draw = random.Random(20)
-    while len(rows) < times:
+    for i in range(times):
         clear(path)
+        if old is not None:
+            with open(path, "wb") as f:
+                f.write(old)
         p = start(path, options)
-        time.sleep(draw.uniform(0, 0.9) * seconds)
+        time.sleep((i + draw.random()) / times * seconds)
         p.kill()
         p.communicate()
-        if p.returncode == 0:  # faster than the run before
+        if p.returncode == 0:  # faster than the run before: nothing to kill
+            assert check_left(path, whole) == len(whole["row"])
             continue
         assert p.returncode == -signal.SIGKILL, p.returncode
-        if os.path.exists(path):  # killed on its way out: the final name stands for a whole file
-            assert not os.path.exists(path + ".part")
-            os.rename(path, path + ".part")
-            assert check_part(path, whole) == len(whole["row"])
-            continue
-        rows.append(check_part(path, whole) if os.path.exists(path + ".part") else 0)
-    assert 0 < max(rows) < len(whole["row"]), rows
+        rows.append(check_left(path, whole, old))
+    assert rows and 0 < max(rows), rows
     return whole
+
+
+def kill_at_changes(old):
+    """At changes that a small run makes to files: the first ten, the last ten, to the final rename, and ten between."""
+    whole, _ = whole_run(SMALL)
+    path, rows = os.path.join(WORK, "killed.h5"), []
+    preload = lambda n: dict(os.environ, LD_PRELOAD=os.path.join(os.environ["AM_BINARY_DIR"], "tests", "libkill_at.so"), KILL_AT=str(n))
+    clear(path)
+    _, told = start(path, SMALL, env=preload(0)).communicate()
+    changes = int(told.split(b" changes")[0].split()[-1])
+    assert changes > 20, told
+    between = random.Random(20).sample(range(11, changes - 9), min(10, changes - 20))
+    for n in [*range(1, 11), *sorted(between), *range(changes - 9, changes + 1)]:
+        clear(path)
+        with open(path, "wb") as f:
+            f.write(old)
+        p = start(path, SMALL, env=preload(n))
+        p.communicate()
+        assert p.returncode == -signal.SIGKILL, (n, p.returncode)
+        rows.append(check_left(path, whole, old))
+    assert rows == sorted(rows) and rows[0] == 0 and rows[-1] > 0, rows
 
 
 def wait_for_part(p, path, bytes):
@@ -149,8 +141,11 @@ def two_at_once(whole):
     attnmeter("run", *RUN, "-o", path, "--force")  # which is over
 
 
-kill_at_random(DENSE, 6)
-whole = kill_at_random(RUN, 14)
+kill_at_changes(b"an old file")
+kill_at_random(DENSE, 14)
+kill_at_random(SHADOW, 14)
+kill_at_random(DENSE, 12, b"an old file")
+whole = kill_at_random(RUN, 10)
 stop(whole, signal.SIGINT)
 stop(whole, signal.SIGTERM)
 ignored_stays_ignored()

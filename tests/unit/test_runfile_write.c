@@ -328,7 +328,7 @@ static void places_that_cannot_be_written(void **state)
 	sample s = sample_new(1, 1, 20, 1);
 	am_run_writer *w = NULL;
 	assert_int_equal(am_run_writer_open(DIR "/no/such/run.h5", true, &s.axes, &s.contents, &w, &err), AM_ERR_IO);
-	assert_string_equal(err.text, DIR "/no/such/run.h5.part: cannot create: No such file or directory");
+	assert_string_equal(err.text, DIR "/no/such/run.h5.part: cannot create: No such file or directory; make the folder first");
 	assert_int_equal(am_run_writer_open(DIR, true, &s.axes, &s.contents, &w, &err), AM_ERR_IO);
 	assert_string_equal(err.text, DIR ": expected a file, found a directory");
 	mkdir(DIR "/locked", 0500);

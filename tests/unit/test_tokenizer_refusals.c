@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/tokenizer.h"
+#include "model/tokenizer_fields.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -314,6 +315,20 @@ static void paths(void **state)
 	assert_null(t);
 }
 
+/* Messages of the JSON parser may be cut within a character. */
+static void quotes(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{"a\tb", "'a\\x09b'"}, {"ab\xc3", "'ab\xc3'"}, {"ab\xf0\x9f", "'ab\xf0\x9f'"}, {"\xe2", "'\xe2'"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *exact = am_strdup(cases[i][0]);
+		assert_string_equal(am_quote(exact).text, cases[i][1]);
+		am_free(exact);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +346,7 @@ int main(void)
 		cmocka_unit_test(expressions),
 		cmocka_unit_test(failures_while_encoding),
 		cmocka_unit_test(paths),
+		cmocka_unit_test(quotes),
 	};
 	return cmocka_run_group_tests_name("tokenizer refusals", tests, NULL, NULL);
 }
