@@ -166,6 +166,12 @@ static void expand(am_picture *p, const char *template, am_text *out)
 	}
 }
 
+/* Whether a line may end at a blank: not within "b - a". */
+static bool may_break(const char *c)
+{
+	return *c == ' ' && !(c[1] == '-' && c[2] == ' ') && !(c[-1] == '-' && c[-2] == ' ');
+}
+
 /* Breaks the quoted string of a word at blanks into lines of at most `room` letters, as a
  * gnuplot expression; returns the lines. */
 static int wrap(am_picture *p, const char *key, int room)
@@ -176,9 +182,9 @@ static int wrap(am_picture *p, const char *key, int room)
 	int lines = 1;
 	while (end - s > room) {
 		const char *cut = s + room;
-		while (cut > s && *cut != ' ')
+		while (cut > s + 1 && !may_break(cut))
 			cut--;
-		if (cut == s)
+		if (cut <= s + 1)
 			break;
 		am_text_printf(&out, "'%.*s'.\"\\n\".", (int)(cut - s), s);
 		s = cut + 1;
