@@ -95,6 +95,13 @@ void am_picture_key(am_picture *p, const am_plot_job *job, int wide, int narrow)
 	p->key_height = lines ? job->page->key_step * lines + (job->page->narrow ? 3 : 8) : 0;
 }
 
+void am_picture_key_of(am_picture *p, const am_plot_job *job, int n, size_t longest)
+{
+	int across = longest <= 12 ? 2 : 1;
+	am_picture_word(p, "key_columns", "%d", across);
+	am_picture_key(p, job, 0, (n + across - 1) / across);
+}
+
 void am_picture_ticks(am_picture *p, const char *key, const double *ids, int n, int most)
 {
 	int step = 1;
