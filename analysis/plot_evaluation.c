@@ -107,6 +107,17 @@ static void put_axes(am_picture *pic, const am_evaluation *e, const axis *a, con
 		                e->sweep == AM_SWEEP_RATIO ? "\nset xtics (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)" : "");
 }
 
+/* Letters of the longest title: a task and its length. */
+static size_t longest_name(const am_evaluation *e)
+{
+	size_t longest = 0;
+	for (int g = 0; g < e->n_groups; g++) {
+		size_t n = strlen(e->task[g]) + 7;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
 static double dense_accuracy(const am_evaluation *e)
 {
 	for (int p = 0; p < e->n_points; p++)
@@ -142,7 +153,7 @@ static am_status draw(const am_plot_job *job, const am_evaluation *e, const axis
 		am_picture_string(&pic, "subtitle", "%d sample%s; bars are 95 %% intervals (Wilson; bootstrap for the mean)",
 		                  e->n_samples, e->n_samples == 1 ? "" : "s");
 		am_picture_string(&pic, "x_label", "%s", a->label);
-		am_picture_key(&pic, job, 0, (e->n_groups + (e->n_groups > 1) + 2) / 2);
+		am_picture_key_of(&pic, job, e->n_groups + (e->n_groups > 1) + (dense_accuracy(e) >= 0), longest_name(e));
 		am_picture_size(&pic, job->page->narrow ? 150 : 282, "");
 		s = am_picture_draw(&pic, job, "accuracy", err);
 	}

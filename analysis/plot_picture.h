@@ -72,6 +72,9 @@ int am_picture_grid(const am_plot_job *job, int layers, int heads, bool *text);
 void am_picture_size(am_picture *p, int inner, const char *caption);
 /* Lines of a key above the plot, in a wide page and in a narrow one. */
 void am_picture_key(am_picture *p, const am_plot_job *job, int wide, int narrow);
+/* The same for n titles, of which the longest has so many letters: beside the plot in a wide page,
+ * in @key_columns@ above it in a narrow one. */
+void am_picture_key_of(am_picture *p, const am_plot_job *job, int n, size_t longest);
 
 /* Appends a cell to the data: a separator unless first in its line, then the
  * number, nothing when it is not finite. */

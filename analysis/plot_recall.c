@@ -174,6 +174,7 @@ typedef struct series {
 	am_text titles;
 	const char *last; /* selector whose line is being put */
 	int n;            /* lines so far */
+	size_t longest;   /* letters of a title */
 } series;
 
 /* Begins the line of a selector with its first point. */
@@ -185,6 +186,8 @@ static void begin_point(series *s, const am_table *t, int row)
 			am_picture_end_row(&s->picture);
 		add_title(&s->titles, spec);
 		s->n++;
+		size_t letters = strlen(spec) < TITLE_ROOM ? strlen(spec) : TITLE_ROOM;
+		s->longest = letters > s->longest ? letters : s->longest;
 	}
 	s->last = spec;
 	am_text *data = &s->picture.data;
@@ -199,7 +202,7 @@ static am_status draw_series(series *s, const am_plot_job *job, const char *back
 	am_picture_word(p, "backdrop", "%s", backdrop);
 	am_picture_word(p, "x", "%d", x);
 	am_picture_word(p, "y", "%d", y);
-	am_picture_key(p, job, 0, (s->n + (*backdrop != 0) + 1) / 2);
+	am_picture_key_of(p, job, s->n + (*backdrop != 0), s->longest);
 	am_status status = am_picture_draw(p, job, "series", err);
 	am_text_free(&s->titles);
 	am_picture_fini(p);
