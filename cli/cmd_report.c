@@ -128,15 +128,35 @@ static am_status open_all(const request *q, am_run **run, am_run **control, am_e
 	return s || !q->control ? s : am_run_open(q->control, control, err);
 }
 
+/* The folder with those above it; *made: it was not there. */
+static am_status make_folder(const char *dir, bool *made, am_error *err)
+{
+	char *path = am_strdup(dir);
+	if (!path)
+		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", dir);
+	for (char *p = path + 1; *path && *p; p++)
+		if (*p == '/') {
+			*p = 0;
+			mkdir(path, 0777); /* what cannot be made shows at the last step */
+			*p = '/';
+		}
+	am_free(path);
+	*made = mkdir(dir, 0777) == 0;
+	int e = *made ? 0 : errno;
+	if (*made || (e == EEXIST && am_file_is_directory(dir)))
+		return AM_OK;
+	return am_fail(err, AM_ERR_IO, "%s: cannot make the folder: %s", dir, strerror(e == EEXIST ? ENOTDIR : e));
+}
+
 /* The folder is made last, so that a page that cannot be made leaves nothing; one that was
  * made for a page that cannot be written goes again. */
 static am_status write_page(const request *q, const char *path, const am_text *page, am_error *err)
 {
-	bool made = mkdir(q->dir, 0777) == 0;
-	int e = errno;
-	if (!made && (e != EEXIST || !am_file_is_directory(q->dir)))
-		return am_fail(err, AM_ERR_IO, "%s: cannot make the folder: %s", q->dir, strerror(e == EEXIST ? ENOTDIR : e));
-	am_status s = am_report_write(path, q->force, page, err);
+	bool made;
+	am_status s = make_folder(q->dir, &made, err);
+	if (s)
+		return s;
+	s = am_report_write(path, q->force, page, err);
 	if (s && made)
 		rmdir(q->dir);
 	return s;

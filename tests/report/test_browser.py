@@ -13,7 +13,7 @@ BUILD = os.environ["AM_BINARY_DIR"]
 WORK = os.path.join(BUILD, "tests", "tmp", "browser")
 PROMPTS = ["The Time Traveller was expounding a recondite matter to us.", "It was the best of times, it was the worst of times.",
            "One two three four five six seven eight.", "a b c d e f g h i j k l m n o p q r s t u v w x y z",
-           "Once upon a time there was a small machine in a house.", "<script>console.log('prompt')</script>"]
+           "Once upon a time there was a small machine in a house.", "No. Yes.", "<script>console.log('prompt')</script>"]
 WIDTHS = (1280, 390)
 
 # Rows of the table whose box has this label, each the text of its cells; the first is the head.
@@ -108,7 +108,12 @@ def check_sorting(b, url):
     for kind in ("mousePressed", "mouseReleased"):
         b.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
     assert numbers(b, label, layer) == ["5", "4", "3", "2", "1", "0", "all"], numbers(b, label, layer)
-    # Small numbers as they are written, 1.2e-05, and words.
+    # Numbers of different length, which text would put in another order.
+    tokens = b.value(TABLE % "Sequences of a")[0].index("tokens")
+    b.value(f"({HEAD % ('Sequences of a', tokens)}).querySelector('button').click()")
+    values = numbers(b, "Sequences of a", tokens)
+    assert values == sorted(values, key=int) != sorted(values), values
+    # Words.
     column = b.value(TABLE % "All layers and heads together")[0].index("metric")
     b.value(f"({HEAD % ('All layers and heads together', column)}).querySelector('button').click()")
     words = numbers(b, "All layers and heads together", column)

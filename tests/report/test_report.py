@@ -187,6 +187,12 @@ def check_unpaired():
     assert "rank-sum test" in loose.text and loose.rows("All layers and heads together")
 
 
+def check_folders():
+    for name in ("deep/er/still", "deep/er/slash/"):
+        attnmeter("report", "sound.h5", "-o", name, "--no-pictures", "-q")
+        assert os.listdir(path(name)) == ["index.html"], name
+
+
 def check_several():
     found, _ = report("three", "sound.h5", "after.h5", "token.h5", "--no-pictures")
     assert {"run-a", "run-b", "run-c", "change-b", "change-c"} <= set(found.ids), found.ids
@@ -314,6 +320,7 @@ check_pictures()
 check_warnings()
 check_unpaired()
 check_several()
+check_folders()
 check_escaping()
 check_bytes()
 check_refusals()
