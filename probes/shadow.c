@@ -144,7 +144,7 @@ static am_status open_selectors(am_shadow *s, am_error *err)
 		a->sets = am_selector_sets(a->selector);
 		a->first_set = s->all_sets;
 		a->alias = alias_of(&a->spec);
-		a->ranks = a->about.scores && !a->spec.sink && !a->spec.recent;
+		a->ranks = a->about.scores && !am_selector_forces(a->selector);
 		a->follows = am_calloc((size_t)s->c->config->layers, sizeof *a->follows);
 		if (!a->follows)
 			return am_fail(err, AM_ERR_MEMORY, "run: out of memory");

@@ -224,6 +224,11 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 		am_selector_select_set(s, worker, row, set, k, n_k, member + set * stride);
 }
 
+bool am_selector_forces(const am_selector *s)
+{
+	return s->sink > 0 || s->recent > 0 || s->ops->keep;
+}
+
 bool am_selector_has_scores(const am_selector *s)
 {
 	return s->ops->score != NULL;

@@ -140,6 +140,9 @@ void am_selector_select(am_selector *s, int worker, const am_select_row *row, co
 void am_selector_select_set(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
                             uint32_t *member);
 
+/* Whether some keys may come before its ranking: sinks, recent ones, or those the method itself
+ * keeps. Else a set is the best of am_selector_scores. */
+bool am_selector_forces(const am_selector *s);
 /* Whether am_selector_scores gives any. */
 bool am_selector_has_scores(const am_selector *s);
 /* The scores the selector ranks the row's keys by, for one of its sets: out[n], before

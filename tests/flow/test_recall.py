@@ -289,7 +289,7 @@ def check_later_rows(work):
     make = os.path.join(os.environ["AM_SOURCE_DIR"], "bench", "make_indexer.py")
     subprocess.run([sys.executable, make, BASE, indexer, "--full-layers", "0,3"], check=True)
     specs = ["snapkv:16", "doublesparse:4,calibrate=100", "loki:4,calibrate=100", "quest:8", "blockmean:16", "indexer:" + indexer]
-    text = ["-f", BOOK, "-c", "300", "--block", "64", "-k", "8,24", "--ratio", "10%", *[a for s in specs for a in ("--shadow", s)]]
+    text = ["-f", BOOK, "-c", "300", "--block", "64", "-k", "8,24", "--ratio", "10%", *[a for s in specs for a in ("--shadow", s + ",store=index")]]
     every = capture(os.path.join(work, "all-rows.h5"), *text)
     for rows, which in (("last:3", [297, 298, 299]), ("every:140", [0, 140, 280])):
         some = capture(os.path.join(work, "later.h5"), *text, "--rows", rows, "--layers", "2,4", "--force")
@@ -298,6 +298,15 @@ def check_later_rows(work):
             if name.endswith(("recall_at_k", "retained_mass", "kept", "recall_at_ratio")) and name.startswith("selector"):
                 want = np.take(every[name][[2, 4]], which, every[name].ndim - 2)
                 assert np.array_equal(some[name], want), (rows, name)
+    # What a method keeps of itself is in its sets: the row's page or block, the window.
+    with h5py.File(os.path.join(work, "all-rows.h5")) as f:
+        for s, own in ((0, lambda t: 16), (3, lambda t: t % 8 + 1), (4, lambda t: t % 16 + 1)):
+            index = f[f"selector/s{s}/index"][()]
+            assert f[f"selector/s{s}"].attrs["spec"].startswith(specs[s])
+            for t in range(24, 300):
+                sets = index[:, :, t].reshape(-1, 24)
+                recent = np.arange(t + 1 - own(t), t + 1)
+                assert all(np.isin(recent, x).all() and len(set(x.tolist())) == 24 for x in sets), (specs[s], t)
     # Layers that nothing captured needs are not taken in: an indexer may have nothing for them.
     late = os.path.join(work, "late.safetensors")
     subprocess.run([sys.executable, make, BASE, late, "--full-layers", "2-5"], check=True)
