@@ -101,11 +101,13 @@ static inline int am_ranking_of(const am_shadow *s, am_run_reference r, int set)
 	return r == AM_RUN_HEAD ? set : r == AM_RUN_GROUP ? s->heads + set : s->heads + s->kv_heads + (r == AM_RUN_MAX);
 }
 
+/* Budgets of a row: -k and --ratio. */
 static inline int am_shadow_budgets(const am_shadow *s)
 {
 	return s->c->axes.n_k + s->c->axes.n_ratio;
 }
 
+/* Whether the set under a budget holds a key of the row, of n. */
 static inline bool am_set_holds(const uint64_t *set, int n, int budget, int key)
 {
 	return set[(size_t)budget * AM_SET_WORDS(n) + (size_t)key / 64] >> (key & 63) & 1;

@@ -87,7 +87,7 @@ static int mass_gather(const float *x, int n, const tally_form *t, const uint32_
 
 /* Comparisons give bits, additions take them (generic/bits.h). */
 #define AM_BITS
-#define SET_ROWS 3
+#define SET_GROUP 9
 static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
 	const __m512i v = _mm512_set1_epi16((short)least);

@@ -21,6 +21,7 @@ typedef struct bench {
 	int32_t *index;
 	uint32_t *member;
 	uint64_t *set;
+	int set_n; /* length of the row they are of */
 	uint16_t *half;
 	void *scratch;
 	double sink; /* keeps results alive */
@@ -96,12 +97,20 @@ static void row_sets(const am_kernels *k, bench *b)
 	int ks[SETS];
 	set_budgets(b, ks);
 	b->sink += k->row_sets(b->score, b->n, ks, SETS, b->set, b->scratch);
+	b->set_n = b->n;
 }
 
-/* Of the sets that row_sets left. */
+/* Sets of the row's length; the first call of a batch makes them. */
+static void make_sets(const am_kernels *k, bench *b)
+{
+	if (b->set_n != b->n)
+		row_sets(k, b);
+}
+
 static void set_counts(const am_kernels *k, bench *b)
 {
 	int32_t count[SETS];
+	make_sets(k, b);
 	k->set_counts(b->set, b->set, b->n, SETS, count);
 	b->sink += count[0];
 }
@@ -113,6 +122,7 @@ static void set_sums(const am_kernels *k, bench *b)
 	const float *row[SET_ROWS];
 	for (int h = 0; h < SET_ROWS; h++)
 		row[h] = b->weight;
+	make_sets(k, b);
 	k->set_sums(b->set, b->n, SETS, row, SET_ROWS, sums);
 	b->sink += sums[0];
 }
