@@ -74,19 +74,19 @@ typedef struct am_kernels {
 	 * index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch);
 
-	/* Nested sets under several budgets. level[j] is the first i whose k[i] best scores
-	 * hold key j (row_topk's order), n_k where none does; k[n_k] ascending, >= 1, at most
-	 * AM_LEVEL_BUDGETS. Returns the index of the best score, -1 for n = 0. No NaN, no
-	 * +inf; scratch as above. */
-	int (*row_levels)(const float *score, int n, const int *k, int n_k, uint8_t *level, void *scratch);
-	/* The levels of sets given as bits, where they are nested: bit i of mask[j] tells
-	 * whether set i holds key j, and bits from n_k on are 0. False (level undefined) where
-	 * they are not, or n_k > 30. */
-	bool (*mask_levels)(const uint32_t *mask, int n, int n_k, uint8_t *level);
-	/* count[i] = keys that set i of both families holds: max(a[j], b[j]) <= i. */
-	void (*level_counts)(const uint8_t *a, const uint8_t *b, int n, int n_k, int32_t *count);
-	/* sum[i] = sum of weight[j] over the keys of set i. */
-	void (*level_sums)(const uint8_t *level, const float *weight, int n, int n_k, double *sum);
+	/* Sets of keys under several budgets, a bit each: key j is in set i when bit j % 64 of
+	 * set[i * AM_SET_WORDS(n) + j / 64] is set; bits from n on are 0.
+	 *
+	 * row_sets: set i holds the k[i] best scores (row_topk's order), all when k[i] >= n;
+	 * k[n_k] ascending, >= 1, at most AM_SET_BUDGETS. Returns the index of the best score, -1
+	 * for n = 0. No NaN, no +inf; scratch as above. */
+	int (*row_sets)(const float *score, int n, const int *k, int n_k, uint64_t *set, void *scratch);
+	/* The same bits the other way round: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
+	void (*member_sets)(const uint32_t *member, int n, int n_k, uint64_t *set);
+	/* count[i] = keys that set i of both families holds. */
+	void (*set_counts)(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count);
+	/* sum[h * n_k + i] = sum of row[h][j] over the keys j of set i, for rows of n weights >= 0. */
+	void (*set_sums)(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
 	void (*row_shares)(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
@@ -125,7 +125,9 @@ typedef struct am_kernels {
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
 #define AM_SELECT_LEVEL 24576
-#define AM_LEVEL_BUDGETS 64
+#define AM_SET_BUDGETS 64
+/* Words of a set of n keys: whole cache lines. */
+#define AM_SET_WORDS(n) (((size_t)(n) + 511) / 512 * 8)
 #define AM_SELECT_SCRATCH(n) ((size_t)(n) * 40 + 5 * AM_SELECT_LEVEL)
 
 /* The table of that name. "auto" is the best one that is usable. NULL leaves it to

@@ -16,7 +16,7 @@ am_run_contents am_job_contents(const am_job *job)
 	am_run_contents c = {.output_error = o->output_error, .deficit = job->replay && am_replay_has_sinks(job->replay),
 	                     .no_tokens = !am_job_has_tokens(job), .no_nll = !am_job_has_nll(job),
 	                     .pair = job->pair != NULL, .dist = o->dist == AM_DIST_FULL, .dist_float16 = o->dist_float16,
-	                     .no_topk = o->dist != AM_DIST_TOPK, .deflate = 4, .threads = am_threads_count(job->threads)};
+	                     .no_topk = o->dist != AM_DIST_TOPK, .deflate = 1, .threads = am_threads_count(job->threads)};
 	c.selector = am_capture_selectors(job->capture, &c.n_selectors);
 	return c;
 }

@@ -211,24 +211,29 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 static bool allocate_scratch(am_shadow *s)
 {
 	bool ok = true;
-	size_t n = s->stride, budgets = (size_t)(s->c->axes.n_k + s->c->axes.n_ratio), sets = (size_t)s->most_sets;
+	size_t n = s->stride, budgets = (size_t)am_shadow_budgets(s), sets = (size_t)s->most_sets, rankings = (size_t)s->rankings;
+	size_t words = budgets * AM_SET_WORDS(s->c->sequences->longest);
 	s->scratch = am_capture_take(s->c, &ok, (size_t)s->c->workers, sizeof *s->scratch);
 	for (int i = 0; ok && i < s->c->workers; i++) {
 		am_shadow_scratch *w = &s->scratch[i];
 		w->budgets.k = am_capture_take(s->c, &ok, budgets, sizeof(int));
 		w->budgets.origin = am_capture_take(s->c, &ok, budgets, sizeof(int));
-		w->ranking = am_capture_take(s->c, &ok, (size_t)s->rankings, sizeof *w->ranking);
-		w->level = am_capture_take(s->c, &ok, ((size_t)s->rankings + sets) * n, 1);
+		w->ranking = am_capture_take(s->c, &ok, rankings, sizeof *w->ranking);
+		w->verdict = am_capture_take(s->c, &ok, rankings, sizeof *w->verdict);
+		w->sets = am_capture_take(s->c, &ok, (rankings + sets + 1) * words, sizeof *w->sets);
 		w->shares = am_capture_take(s->c, &ok, ((size_t)s->kv_heads + 2) * n, sizeof *w->shares);
 		w->inv_z = am_capture_take(s->c, &ok, (size_t)s->heads, sizeof *w->inv_z);
 		w->member = am_capture_take(s->c, &ok, sets * n, sizeof *w->member);
 		w->set = am_capture_take(s->c, &ok, sets, sizeof *w->set);
+		w->rows = am_capture_take(s->c, &ok, rankings, sizeof *w->rows);
+		w->judge = am_capture_take(s->c, &ok, rankings, sizeof *w->judge);
+		w->sums = am_capture_take(s->c, &ok, rankings * budgets, sizeof *w->sums);
 		w->score = am_capture_take(s->c, &ok, n, sizeof *w->score);
-		w->rank = am_capture_take(s->c, &ok, ((size_t)s->rankings + 1) * n, sizeof *w->rank);
+		w->rank = am_capture_take(s->c, &ok, (rankings + 1) * n, sizeof *w->rank);
 		w->sort = am_capture_take(s->c, &ok, 2 * n, sizeof *w->sort);
 		w->select = am_capture_take(s->c, &ok, AM_SELECT_SCRATCH(n), 1);
-		for (int r = 0; ok && r < s->rankings; r++)
-			w->ranking[r].level = w->level + (size_t)r * n;
+		for (size_t r = 0; ok && r < rankings; r++)
+			w->ranking[r].set = w->sets + r * words;
 	}
 	return ok;
 }
@@ -259,8 +264,8 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 
 static void scratch_free(am_shadow_scratch *w)
 {
-	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->level, w->shares, w->inv_z, w->member, w->set,
-	               w->score, w->rank, w->sort, w->select};
+	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
+	               w->set, w->rows, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 }
@@ -279,7 +284,7 @@ void am_shadow_free(am_shadow *s)
 	for (int i = 0; s->scratch && i < s->c->workers; i++)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
-		am_free(s->carried[i].mask);
+		am_free(s->carried[i].set);
 	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->ended, s->sampled, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
@@ -301,8 +306,8 @@ static void begin_sequence(am_shadow *s, int index)
 			s->sampled[p] = 1;
 	memset(s->ended, 0, (size_t)c->config->layers * sizeof *s->ended);
 	for (int l = 0; l < c->config->layers; l++) {
-		am_free(s->carried[l].mask);
-		s->carried[l].mask = NULL;
+		am_free(s->carried[l].set);
+		s->carried[l].set = NULL;
 	}
 	s->failed = AM_OK;
 	for (int i = 0; i < s->n && !s->failed; i++)

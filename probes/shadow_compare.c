@@ -7,18 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-void am_mask_counts(const uint32_t *a, const uint32_t *b, int n, int n_k, int32_t *count)
+static size_t kept_words(const am_shadow *s, int n)
 {
-	for (int i = 0; i < n_k; i++) {
-		uint32_t sum = 0;
-		if (b)
-			for (int j = 0; j < n; j++)
-				sum += (a[j] & b[j]) >> i & 1;
-		else
-			for (int j = 0; j < n; j++)
-				sum += a[j] >> i & 1;
-		count[i] = (int32_t)sum;
-	}
+	return (size_t)s->all_sets * (size_t)am_shadow_budgets(s) * AM_SET_WORDS(n);
 }
 
 static bool is_carried(const am_shadow *s, int row)
@@ -39,7 +30,7 @@ am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err)
 			int first = window > 0 && position >= window ? position - window + 1 : 0;
 			am_kept_row *row = &k->row[s->kept_at[r]];
 			*row = (am_kept_row){position, first, position - first + 1, pass ? k->memory + at : NULL};
-			*(pass ? &at : &room) += (size_t)s->all_sets * (size_t)row->n;
+			*(pass ? &at : &room) += kept_words(s, row->n);
 		}
 		if (pass || room <= k->room)
 			continue;
@@ -53,50 +44,61 @@ am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err)
 	return AM_OK;
 }
 
-void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const am_key_sets *set)
+void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const uint64_t *const *set)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
 	const am_shadowed *a = &s->item[selector];
 	if (s->kept_at[row->row] < 0)
 		return;
 	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
-	uint32_t from_level[AM_SELECT_BUDGETS + 1] = {0};
-	for (int i = n_k - 1; i >= 0; i--)
-		from_level[i] = from_level[i + 1] | (uint32_t)1 << b->origin[i];
-	for (int i = 0; i < a->sets; i++) {
-		uint32_t *to = k->mask + (size_t)(a->first_set + i) * (size_t)k->n;
-		for (int j = 0; j < k->n; j++) {
-			uint32_t mask = set[i].level ? from_level[set[i].level[j]] : 0;
-			for (int bit = 0; bit < n_k && !set[i].level; bit++)
-				mask |= (set[i].member[j] >> bit & 1) << b->origin[bit];
-			to[j] = mask;
-		}
+	size_t words = AM_SET_WORDS(k->n);
+	for (int i = 0; i < a->sets; i++)
+		for (int j = 0; j < am_shadow_budgets(s); j++)
+			memcpy(am_kept_set(s, k, a->first_set + i) + (size_t)b->origin[j] * words, set[i] + (size_t)j * words,
+			       words * sizeof *k->set);
+}
+
+/* 64 bits of a set of n keys from key `at` on. */
+static uint64_t bits_from(const uint64_t *set, int n, int at)
+{
+	size_t w = (size_t)at / 64;
+	uint64_t bits = set[w] >> (at & 63);
+	return at & 63 && w + 1 < AM_SET_WORDS(n) ? bits | set[w + 1] << (64 - (at & 63)) : bits;
+}
+
+/* Keys from `first` to `end` that two rows hold under a budget. */
+static int32_t in_both(const am_kept_row *x, const uint64_t *a, const am_kept_row *y, const uint64_t *b, int first, int end)
+{
+	int32_t count = 0;
+	for (int j = first; j < end; j += 64) {
+		uint64_t bits = bits_from(a, x->n, j - x->first_key) & bits_from(b, y->n, j - y->first_key);
+		count += __builtin_popcountll(end - j < 64 ? bits & (((uint64_t)1 << (end - j)) - 1) : bits);
 	}
+	return count;
 }
 
 /* Share of the smaller set that is in both, under each budget; 0 of an empty one. */
-static void overlap(const am_kept_row *x, const am_kept_row *y, int set, int n_k, double *out)
+static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row *y, int set, int n_k, double *out)
 {
-	const uint32_t *a = x->mask + (size_t)set * (size_t)x->n, *b = y->mask + (size_t)set * (size_t)y->n;
-	int32_t in_a[AM_SELECT_BUDGETS], in_b[AM_SELECT_BUDGETS], both[AM_SELECT_BUDGETS];
+	const uint64_t *a = am_kept_set(s, x, set), *b = am_kept_set(s, y, set);
+	int32_t in_a[AM_SELECT_BUDGETS], in_b[AM_SELECT_BUDGETS];
 	int first = x->first_key > y->first_key ? x->first_key : y->first_key;
 	int end = x->first_key + x->n < y->first_key + y->n ? x->first_key + x->n : y->first_key + y->n;
-	am_mask_counts(a, NULL, x->n, n_k, in_a);
-	am_mask_counts(b, NULL, y->n, n_k, in_b);
-	am_mask_counts(a + (first - x->first_key), b + (first - y->first_key), end > first ? end - first : 0, n_k, both);
+	s->c->kernels->set_counts(a, a, x->n, n_k, in_a);
+	s->c->kernels->set_counts(b, b, y->n, n_k, in_b);
 	for (int i = 0; i < n_k; i++) {
 		int least = in_a[i] < in_b[i] ? in_a[i] : in_b[i];
-		out[i] = least ? (double)both[i] / least : 0;
+		int32_t both = in_both(x, a + (size_t)i * AM_SET_WORDS(x->n), y, b + (size_t)i * AM_SET_WORDS(y->n), first, end);
+		out[i] = least ? (double)both / least : 0;
 	}
 }
 
 static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int slot)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int n_k = am_shadow_budgets(s);
 	double value[AM_SELECT_BUDGETS];
 	for (int i = 0; i < s->n; i++)
 		for (int j = 0, sets = am_stored_sets(s, &s->item[i]); j < sets; j++) {
-			overlap(x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
+			overlap(s, x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
 			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_at(s, layer, sets, j, slot), NULL,
 			              value);
 		}
@@ -105,12 +107,12 @@ static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am
 /* The row goes on to the next block, which begins with a sampled one. */
 static void carry(am_shadow *s, int layer, const am_kept_row *row)
 {
-	size_t n = (size_t)s->all_sets * (size_t)row->n;
+	size_t n = kept_words(s, row->n);
 	am_kept_row *to = &s->carried[layer];
 	*to = *row;
-	to->mask = am_alloc(n, sizeof *to->mask);
-	if (to->mask)
-		memcpy(to->mask, row->mask, n * sizeof *to->mask);
+	to->set = am_alloc(n, sizeof *to->set);
+	if (to->set)
+		memcpy(to->set, row->set, n * sizeof *to->set);
 }
 
 void am_shadow_compare(am_shadow *s, int layer)
@@ -122,13 +124,13 @@ void am_shadow_compare(am_shadow *s, int layer)
 			continue;
 		const am_kept_row *row = &s->kept.row[s->kept_at[r]];
 		const am_kept_row *step = r ? &s->kept.row[s->kept_at[r - 1]] : carried;
-		if (step->mask && step->position == row->position - 1)
+		if (step->set && step->position == row->position - 1)
 			put_overlaps(s, layer, row, step, AM_SHADOW_OVERLAP_STEP, slot);
 		if (s->has_before)
 			put_overlaps(s, layer, row, &s->before.row[s->kept_at[r]], AM_SHADOW_OVERLAP_LAYER, slot);
 	}
-	am_free(carried->mask);
-	carried->mask = NULL;
+	am_free(carried->set);
+	carried->set = NULL;
 	if (s->rows && is_carried(s, s->rows - 1))
 		carry(s, layer, &s->kept.row[s->kept_at[s->rows - 1]]);
 	am_kept_rows kept = s->kept;

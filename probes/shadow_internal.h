@@ -20,48 +20,55 @@ typedef struct am_shadowed {
 	bool *follows;       /* [model layers] takes in the layer: captured, or one that such a layer shares */
 } am_shadowed;
 
-/* One set of a row under every budget. */
-typedef struct am_key_sets {
-	const uint8_t *level; /* [n] where the sets are nested, else NULL: member */
-	const uint32_t *member;
-} am_key_sets;
-
 /* Rankings that a row is judged by: of each head, of each key/value head, of the layer's
- * sums, of its maxima. */
+ * sums, of its maxima. Sets are those of kernels.h under the row's budgets: a word of bits for
+ * 64 keys, one budget after the other. */
 typedef struct am_ranking {
-	uint8_t *level;     /* [n] */
-	const float *score; /* [n] what it orders by */
-	int best;           /* index of the best key */
-	double mass[AM_SELECT_BUDGETS]; /* of its own best keys, in its own measure */
-	float border[AM_SELECT_BUDGETS]; /* least score within, on sampled rows */
+	uint64_t *set;       /* its best keys */
+	const float *score;  /* [n] what it orders by */
+	const float *weight; /* [n] what its masses are of */
+	int best;            /* index of the best key */
+	double mass[AM_SELECT_BUDGETS]; /* of its own best keys */
+	/* On sampled rows: least score within, and whether a key beyond has it too. */
+	float border[AM_SELECT_BUDGETS];
+	bool tied[AM_SELECT_BUDGETS];
 } am_ranking;
+
+/* What one ranking says of the sets of a selector, as a mean over those that concern it. */
+typedef struct am_verdict {
+	double recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS], hit[AM_SELECT_BUDGETS];
+} am_verdict;
 
 typedef struct am_shadow_scratch {
 	am_budgets budgets;
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
-	uint8_t *level;      /* [rankings + most sets][stride] */
+	am_verdict *verdict; /* likewise */
+	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
 	float *shares;       /* [kv_heads + 2][stride] */
 	float *inv_z;        /* [heads] */
 	uint32_t *member;    /* [most sets][stride] */
-	am_key_sets *set;    /* [most sets] */
+	const uint64_t **set; /* [most sets] */
+	const float **rows;  /* [rankings] */
+	int *judge;          /* [rankings] */
+	double *sums;        /* [rankings][budgets] */
 	float *score;        /* [stride] */
-	float *rank;         /* [rankings + 1][stride] ranks, of a selector's scores last */
+	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */
 	uint64_t *sort;      /* [2][stride] */
 	void *select;
 } am_shadow_scratch;
 
-/* The sets of one row, kept for comparison: mask[all sets][n], bit i for the i-th of -k,
- * then --ratio, since the order of budgets by size differs from row to row. */
+/* The sets of one row, kept for comparison: [all sets][budgets][AM_SET_WORDS(n)], budgets in
+ * the order of -k, then --ratio, since their order by size differs from row to row. */
 typedef struct am_kept_row {
 	int position, first_key, n;
-	uint32_t *mask;
+	uint64_t *set; /* NULL: none */
 } am_kept_row;
 
 typedef struct am_kept_rows {
 	int n;
 	am_kept_row *row; /* [rows of a block] */
-	uint32_t *memory;
-	size_t room; /* values */
+	uint64_t *memory;
+	size_t room; /* words */
 } am_kept_rows;
 
 struct am_shadow {
@@ -86,13 +93,31 @@ struct am_shadow {
 	int *kept_at;         /* [block] entry in kept, -1 */
 	am_kept_rows kept, before; /* of the layer at hand, and of the captured one before */
 	bool has_before;
-	am_kept_row *carried; /* [layers] last row of the block before, mask NULL: none */
+	am_kept_row *carried; /* [layers] last row of the block before */
 };
 
 /* Index of a ranking: r of a head or key/value head `set` (0 for the layer's). */
 static inline int am_ranking_of(const am_shadow *s, am_run_reference r, int set)
 {
 	return r == AM_RUN_HEAD ? set : r == AM_RUN_GROUP ? s->heads + set : s->heads + s->kv_heads + (r == AM_RUN_MAX);
+}
+
+/* Budgets of a row: -k and --ratio. */
+static inline int am_shadow_budgets(const am_shadow *s)
+{
+	return s->c->axes.n_k + s->c->axes.n_ratio;
+}
+
+/* Whether the set under a budget holds a key of the row, of n. */
+static inline bool am_set_holds(const uint64_t *set, int n, int budget, int key)
+{
+	return set[(size_t)budget * AM_SET_WORDS(n) + (size_t)key / 64] >> (key & 63) & 1;
+}
+
+/* Sets of a kept row: those of set i of all selectors. */
+static inline uint64_t *am_kept_set(const am_shadow *s, const am_kept_row *k, int i)
+{
+	return k->set + (size_t)i * (size_t)am_shadow_budgets(s) * AM_SET_WORDS(k->n);
 }
 
 /* The set of a selector that a query head has. */
@@ -126,10 +151,8 @@ void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_sel
 void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
                                int selector);
 /* shadow_compare.c: sets kept for comparison with other rows and layers. */
-void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const am_key_sets *set);
+void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const uint64_t *const *set);
 am_status am_shadow_keep_begin(am_shadow *s, int layer, am_error *err) AM_MUST_CHECK;
 void am_shadow_compare(am_shadow *s, int layer);
-/* Keys that both sets hold under each budget; b NULL: a alone. */
-void am_mask_counts(const uint32_t *a, const uint32_t *b, int n, int n_k, int32_t *count);
 
 #endif

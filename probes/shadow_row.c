@@ -1,9 +1,7 @@
 /* One query row: the rankings it is judged by, once for all selectors, then each
- * selector's sets against them. Sets under all budgets are one byte a key (levels), so
- * that an intersection is one pass whatever the number of budgets. */
+ * selector's sets against them. A set is one bit a key, so that an intersection is counted 64
+ * keys at a time, and the masses of several rows are added up in one pass. */
 #include "probes/shadow_internal.h"
-
-#include "select/spec.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,65 +30,16 @@ void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b,
 	}
 }
 
-/* ---- sets ------------------------------------------------------------------- */
-
-/* Keys of the set that the ranking has among its own best, under each budget. */
-static void common(const am_shadow *s, const am_key_sets *set, const uint8_t *level, int n, int n_k, double *out)
-{
-	int32_t count[AM_SELECT_BUDGETS];
-	if (set->level) {
-		s->c->kernels->level_counts(set->level, level, n, n_k, count);
-	} else {
-		for (int b = 0; b < n_k; b++) {
-			int32_t sum = 0;
-			for (int j = 0; j < n; j++)
-				sum += (int32_t)(set->member[j] >> b & 1) & (level[j] <= b);
-			count[b] = sum;
-		}
-	}
-	for (int b = 0; b < n_k; b++)
-		out[b] = count[b];
-}
-
-static void kept(const am_shadow *s, const am_key_sets *set, int n, int n_k, double *out)
-{
-	int32_t count[AM_SELECT_BUDGETS];
-	if (set->level)
-		s->c->kernels->level_counts(set->level, set->level, n, n_k, count);
-	else
-		am_mask_counts(set->member, NULL, n, n_k, count);
-	for (int b = 0; b < n_k; b++)
-		out[b] = count[b];
-}
-
-static void mass(const am_shadow *s, const am_key_sets *set, const float *weight, int n, int n_k, double *out)
-{
-	if (set->level) {
-		s->c->kernels->level_sums(set->level, weight, n, n_k, out);
-		return;
-	}
-	for (int b = 0; b < n_k; b++) {
-		double sum = 0;
-		for (int j = 0; j < n; j++)
-			sum += set->member[j] >> b & 1 ? (double)weight[j] : 0;
-		out[b] = sum;
-	}
-}
-
-static bool holds(const am_key_sets *set, int key, int b)
-{
-	return set->level ? set->level[key] <= b : set->member[key] >> b & 1;
-}
-
 /* ---- rankings --------------------------------------------------------------- */
 
 static void rank(am_shadow *s, am_shadow_scratch *w, int index, const float *score, const float *weight, int n)
 {
 	am_ranking *r = &w->ranking[index];
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int n_k = am_shadow_budgets(s);
 	r->score = score;
-	r->best = s->c->kernels->row_levels(score, n, w->budgets.k, n_k, r->level, w->select);
-	s->c->kernels->level_sums(r->level, weight, n, n_k, r->mass);
+	r->weight = weight;
+	r->best = s->c->kernels->row_sets(score, n, w->budgets.k, n_k, r->set, w->select);
+	s->c->kernels->set_sums(r->set, n, n_k, &weight, 1, r->mass);
 }
 
 static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row)
@@ -112,7 +61,8 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 /* Probability that the references' own sets hold, as a mean over their heads. */
 static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio, group = s->heads / s->kv_heads, layer = row->block->layer;
+	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, layer = row->block->layer;
+	const float *sum = w->shares + (size_t)s->kv_heads * s->stride;
 	double value[AM_SELECT_BUDGETS];
 	for (int g = 0; g < s->kv_heads; g++) {
 		for (int b = 0; b < n_k; b++)
@@ -121,8 +71,11 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 		              am_shadow_at(s, layer, s->kv_heads, g, slot), &w->budgets, value);
 	}
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++) {
-		am_key_sets set = {.level = w->ranking[am_ranking_of(s, (am_run_reference)r, 0)].level};
-		mass(s, &set, w->shares + (size_t)s->kv_heads * s->stride, row->n, n_k, value);
+		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
+		if (r == AM_RUN_SUM)
+			memcpy(value, ranking->mass, sizeof value);
+		else
+			s->c->kernels->set_sums(ranking->set, row->n, n_k, &sum, 1, value);
 		for (int b = 0; b < n_k; b++)
 			value[b] = fmin(value[b] / s->heads, 1);
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false),
@@ -134,119 +87,145 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 
 static void find_sets(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, const am_shadowed *a)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
-	uint8_t *level = w->level + (size_t)s->rankings * s->stride;
-	bool ranked = a->alias < 0 && a->ranks;
-	for (int i = 0; i < a->sets && a->alias >= 0; i++)
-		w->set[i] = (am_key_sets){.level = w->ranking[am_ranking_of(s, (am_run_reference)a->alias, i)].level};
-	for (int i = 0; i < a->sets && ranked; i++) {
-		(void)!am_selector_scores(a->selector, worker, row, i, w->score);
-		s->c->kernels->row_levels(w->score, row->n, w->budgets.k, n_k, level + (size_t)i * s->stride, w->select);
-		w->set[i] = (am_key_sets){.level = level + (size_t)i * s->stride};
-	}
-	if (a->alias >= 0 || ranked)
-		return;
-	am_selector_select(a->selector, worker, row, w->budgets.k, n_k, w->member, (int64_t)s->stride);
+	const am_kernels *kernels = s->c->kernels;
+	int n_k = am_shadow_budgets(s);
+	size_t words = (size_t)n_k * AM_SET_WORDS(s->c->sequences->longest);
+	if (a->alias < 0 && !a->ranks)
+		am_selector_select(a->selector, worker, row, w->budgets.k, n_k, w->member, (int64_t)s->stride);
 	for (int i = 0; i < a->sets; i++) {
-		const uint32_t *member = w->member + (size_t)i * s->stride;
-		uint8_t *own = level + (size_t)i * s->stride;
-		bool nested = s->c->kernels->mask_levels(member, row->n, n_k, own);
-		w->set[i] = (am_key_sets){.level = nested ? own : NULL, .member = member};
+		uint64_t *own = w->sets + ((size_t)s->rankings + (size_t)i) * words;
+		w->set[i] = own;
+		if (a->alias >= 0) {
+			w->set[i] = w->ranking[am_ranking_of(s, (am_run_reference)a->alias, i)].set;
+		} else if (a->ranks) {
+			(void)!am_selector_scores(a->selector, worker, row, i, w->score);
+			kernels->row_sets(w->score, row->n, w->budgets.k, n_k, own, w->select);
+		} else {
+			kernels->member_sets(w->member + (size_t)i * s->stride, row->n, n_k, own);
+		}
 	}
 }
 
-/* Sizes; of a captured head what it retains, and what as many random keys would find. */
+/* Sizes, and what as many random keys would find, for each captured head. */
 static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
 {
 	const am_shadowed *a = &s->item[selector];
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio, layer = row->block->layer;
-	double size[AM_SELECT_BUDGETS], value[AM_SELECT_BUDGETS];
-	am_field size_field = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
+	int n_k = am_shadow_budgets(s), layer = row->block->layer;
+	am_field kept = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
+	int32_t size[AM_SELECT_BUDGETS];
+	double value[AM_SELECT_BUDGETS];
 	for (int i = 0, sets = am_stored_sets(s, a); i < sets; i++) {
-		kept(s, &w->set[am_stored_set(s, a, i)], row->n, n_k, size);
-		am_shadow_put(s, size_field, am_shadow_at(s, layer, sets, i, slot), &w->budgets, size);
+		const uint64_t *set = w->set[am_stored_set(s, a, i)];
+		s->c->kernels->set_counts(set, set, row->n, n_k, size);
+		for (int b = 0; b < n_k; b++)
+			value[b] = size[b];
+		am_shadow_put(s, kept, am_shadow_at(s, layer, sets, i, slot), &w->budgets, value);
 	}
 	for (int i = 0; i < s->c->axes.n_head; i++) {
-		int h = s->c->heads[i];
-		const am_key_sets *set = &w->set[am_set_of_head(s, a, h)];
+		const uint64_t *set = w->set[am_set_of_head(s, a, s->c->heads[i])];
 		size_t at = am_shadow_at(s, layer, s->c->axes.n_head, i, slot);
-		if (i == 0 || a->sets > 1)
-			kept(s, set, row->n, n_k, size);
-		for (int b = 0; b < n_k; b++)
-			value[b] = size[b] / row->n;
+		if (i == 0 || a->sets > 1) {
+			s->c->kernels->set_counts(set, set, row->n, n_k, size);
+			for (int b = 0; b < n_k; b++)
+				value[b] = (double)size[b] / row->n;
+		}
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, &w->budgets, value);
 	}
 }
 
-/* Recall, mass recall and hit of the sets first .. first + count - 1, on average,
- * against one ranking; `weight` is what its masses are of. */
-static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const am_shadowed *a, int first, int count,
-                  const am_ranking *r, const float *weight, double *recall, double *of_mass, double *hit, double *retained)
+/* The rankings that judge set i: those of the heads that have it and of their key/value heads,
+ * the layer's two. */
+static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = i * per_set;
+	for (int h = first; h < first + per_set; h++)
+		judge[n++] = am_ranking_of(s, AM_RUN_HEAD, h);
+	for (int g = first / group; g <= (first + per_set - 1) / group; g++)
+		judge[n++] = am_ranking_of(s, AM_RUN_GROUP, g);
+	judge[n++] = am_ranking_of(s, AM_RUN_SUM, 0);
+	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
+	return n;
+}
+
+/* Sets that a ranking judges. */
+static int judged_by(const am_shadow *s, const am_shadowed *a, int ranking)
+{
+	if (ranking >= s->heads + s->kv_heads)
+		return a->sets;
+	return ranking >= s->heads && a->sets == s->heads ? s->heads / s->kv_heads : 1;
+}
+
+/* One set's share in the verdict of a ranking; `sum` are the masses it holds. */
+static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const uint64_t *set, const am_ranking *r,
+                  const double *sum, int count, am_verdict *v)
+{
+	int n_k = am_shadow_budgets(s);
+	int32_t common[AM_SELECT_BUDGETS];
+	s->c->kernels->set_counts(set, r->set, row->n, n_k, common);
+	for (int b = 0; b < n_k; b++) {
+		int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
+		v->recall[b] += (double)common[b] / k / count;
+		v->of_mass[b] += sum[b] / r->mass[b] / count;
+		v->hit[b] += am_set_holds(set, row->n, b, r->best) / (double)count;
+	}
+}
+
+static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,
+                         const double *sum)
+{
 	double value[AM_SELECT_BUDGETS];
-	for (int b = 0; b < n_k; b++)
-		recall[b] = of_mass[b] = hit[b] = 0;
-	for (int i = first; i < first + count; i++) {
-		const am_key_sets *set = &w->set[a->sets == 1 ? 0 : i];
-		common(s, set, r->level, row->n, n_k, value);
-		for (int b = 0; b < n_k; b++) {
-			int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-			recall[b] += value[b] / k / count;
-			hit[b] += holds(set, r->best, b) / (double)count;
+	for (int b = 0; b < am_shadow_budgets(s); b++)
+		value[b] = fmin(sum[b] / row->sums[head].z, 1);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false),
+	              am_shadow_at(s, row->block->layer, s->c->axes.n_head, s->c->head_index[head], slot), &w->budgets, value);
+}
+
+/* Against heads the set of each, against what heads share each of the selector's sets there. */
+static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+{
+	const am_shadowed *a = &s->item[selector];
+	int n_k = am_shadow_budgets(s), *by = w->judge;
+	memset(w->verdict, 0, (size_t)s->rankings * sizeof *w->verdict);
+	for (int i = 0; i < a->sets; i++) {
+		int n = judges_of(s, a, i, by);
+		for (int j = 0; j < n; j++)
+			w->rows[j] = w->ranking[by[j]].weight;
+		s->c->kernels->set_sums(w->set[i], row->n, n_k, w->rows, n, w->sums);
+		for (int j = 0; j < n; j++) {
+			const double *sum = w->sums + (size_t)j * (size_t)n_k;
+			judge(s, w, row, w->set[i], &w->ranking[by[j]], sum, judged_by(s, a, by[j]), &w->verdict[by[j]]);
+			if (by[j] < s->heads && s->c->head_index[by[j]] >= 0)
+				put_retained(s, w, row, slot, selector, by[j], sum);
 		}
-		if (set->level == r->level)
-			memcpy(value, r->mass, sizeof value);
-		else
-			mass(s, set, weight, row->n, n_k, value);
-		for (int b = 0; b < n_k; b++)
-			of_mass[b] += value[b] / r->mass[b] / count;
-		if (retained)
-			memcpy(retained, value, sizeof value);
 	}
 }
 
-static void put_judged(am_shadow *s, const am_budgets *b, int selector, am_run_reference r, size_t at, const double *recall,
-                       const double *of_mass, const double *hit)
+static void put_verdict(am_shadow *s, am_shadow_scratch *w, int selector, am_run_reference r, int set, size_t at)
 {
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL, r, false), at, b, recall);
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_MASS_RECALL, r, false), at, b, of_mass);
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), at, b, hit);
+	const am_verdict *v = &w->verdict[am_ranking_of(s, r, set)];
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL, r, false), at, &w->budgets, v->recall);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_MASS_RECALL, r, false), at, &w->budgets, v->of_mass);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), at, &w->budgets, v->hit);
 }
 
-static void judge_heads(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static void put_verdicts(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
 {
-	const am_shadowed *a = &s->item[selector];
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
-	double recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS], hit[AM_SELECT_BUDGETS], retained[AM_SELECT_BUDGETS];
-	for (int i = 0; i < s->c->axes.n_head; i++) {
-		int h = s->c->heads[i];
-		size_t at = am_shadow_at(s, row->block->layer, s->c->axes.n_head, i, slot);
-		judge(s, w, row, a, am_set_of_head(s, a, h), 1, &w->ranking[h], row->weight + h * row->stride, recall, of_mass, hit,
-		      retained);
-		put_judged(s, &w->budgets, selector, AM_RUN_HEAD, at, recall, of_mass, hit);
-		for (int b = 0; b < n_k; b++)
-			retained[b] = fmin(retained[b] / row->sums[h].z, 1);
-		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false), at, &w->budgets, retained);
-	}
+	int layer = row->block->layer, n_head = s->c->axes.n_head;
+	for (int i = 0; i < n_head; i++)
+		put_verdict(s, w, selector, AM_RUN_HEAD, s->c->heads[i], am_shadow_at(s, layer, n_head, i, slot));
+	for (int g = 0; g < s->kv_heads; g++)
+		put_verdict(s, w, selector, AM_RUN_GROUP, g, am_shadow_at(s, layer, s->kv_heads, g, slot));
+	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++)
+		put_verdict(s, w, selector, (am_run_reference)r, 0, am_shadow_at(s, layer, 1, 0, slot));
 }
 
-/* Against what heads share: each of the selector's sets there counts alike. */
-static void judge_shared(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static bool nested(const uint64_t *set, int n, int n_k)
 {
-	const am_shadowed *a = &s->item[selector];
-	int layer = row->block->layer, per_group = a->sets == s->heads ? s->heads / s->kv_heads : 1;
-	double recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS], hit[AM_SELECT_BUDGETS];
-	for (int g = 0; g < s->kv_heads; g++) {
-		judge(s, w, row, a, g * per_group, per_group, &w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)],
-		      w->shares + (size_t)g * s->stride, recall, of_mass, hit, NULL);
-		put_judged(s, &w->budgets, selector, AM_RUN_GROUP, am_shadow_at(s, layer, s->kv_heads, g, slot), recall, of_mass, hit);
-	}
-	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++) {
-		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
-		judge(s, w, row, a, 0, a->sets, ranking, ranking->score, recall, of_mass, hit, NULL);
-		put_judged(s, &w->budgets, selector, (am_run_reference)r, am_shadow_at(s, layer, 1, 0, slot), recall, of_mass, hit);
-	}
+	uint64_t lost = 0;
+	size_t words = AM_SET_WORDS(n);
+	for (size_t i = 0; i + words < (size_t)n_k * words; i++)
+		lost |= set[i] & ~set[i + words];
+	return !lost;
 }
 
 /* Positions of the keys under the largest -k; those of smaller sets first where they nest. */
@@ -254,17 +233,21 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int32_t *to = s->field[am_shadow_field(selector, AM_SHADOW_INDEX, AM_RUN_HEAD, false) - AM_FIELD_COUNT];
-	int last = 0, ranks = s->c->axes.n_rank;
+	int last = 0, ranks = s->c->axes.n_rank, n_k = am_shadow_budgets(s);
+	size_t words = AM_SET_WORDS(row->n);
 	while (w->budgets.origin[last] != s->c->axes.n_k - 1)
 		last++;
 	for (int i = 0, sets = am_stored_sets(s, a); to && i < sets; i++) {
-		const am_key_sets *set = &w->set[am_stored_set(s, a, i)];
+		const uint64_t *set = w->set[am_stored_set(s, a, i)];
 		int32_t *out = to + am_shadow_at(s, row->block->layer, sets, i, slot) * (size_t)ranks;
-		int m = 0;
-		for (int b = set->level ? 0 : last; b <= last; b++)
-			for (int j = 0; j < row->n && m < ranks; j++)
-				if (set->level ? set->level[j] == b : set->member[j] >> b & 1)
-					out[m++] = row->first_key + j;
+		int m = 0, first = nested(set, row->n, n_k) ? 0 : last;
+		for (int b = first; b <= last; b++)
+			for (size_t j = 0; j < words; j++) {
+				uint64_t bits = set[(size_t)b * words + j];
+				bits &= b > first ? ~set[(size_t)(b - 1) * words + j] : bits;
+				for (; bits && m < ranks; bits &= bits - 1)
+					out[m++] = row->first_key + (int)(64 * j) + __builtin_ctzll(bits);
+			}
 	}
 }
 
@@ -285,8 +268,8 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		if (slot < 0)
 			continue;
 		put_plain(s, w, row, slot, i);
-		judge_heads(s, w, row, slot, i);
-		judge_shared(s, w, row, slot, i);
+		judge_all(s, w, row, slot, i);
+		put_verdicts(s, w, row, slot, i);
 		if (s->item[i].about.index)
 			put_index(s, w, row, slot, i);
 		if (sampled)

@@ -26,8 +26,9 @@ static void sort_keys(uint64_t *key, uint64_t *other, int n)
 	memcpy(other, key, (size_t)n * sizeof *key); /* an odd number of passes */
 }
 
-/* Ranks from 1, equal scores sharing their mean. */
-static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, float *rank)
+/* Ranks, equal scores sharing their mean: twice the rank less n + 1, so that all are
+ * integers and their mean is 0. */
+static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, int32_t *rank)
 {
 	for (int i = 0; i < n; i++) {
 		float x = score[i] + 0.0f; /* -0 is 0 */
@@ -41,39 +42,49 @@ static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other,
 		for (end = i + 1; end < n && key[end] >> 32 == key[i] >> 32;)
 			end++;
 		for (int j = i; j < end; j++)
-			rank[(uint32_t)key[j]] = (float)(i + 1 + end) / 2;
+			rank[(uint32_t)key[j]] = i + end - n;
 	}
 }
 
-/* NaN where either is constant. */
-static double correlation(const float *x, const float *y, int n)
+/* Exact: |rank| < n, so that sums of n products fit 64 bits up to n = 2^20; NaN where either
+ * is constant. */
+static double correlation(const int32_t *x, const int32_t *y, int n)
 {
-	double mean = (n + 1) / 2.0, xx = 0, yy = 0, xy = 0;
+	int64_t xx = 0, yy = 0, xy = 0;
 	for (int i = 0; i < n; i++) {
-		double a = (double)x[i] - mean, b = (double)y[i] - mean;
-		xx += a * a;
-		yy += b * b;
-		xy += a * b;
+		xx += (int64_t)x[i] * x[i];
+		yy += (int64_t)y[i] * y[i];
+		xy += (int64_t)x[i] * y[i];
 	}
-	return xx > 0 && yy > 0 ? fmax(-1, fmin(1, xy / sqrt(xx * yy))) : NAN;
+	return xx > 0 && yy > 0 ? fmax(-1, fmin(1, (double)xy / sqrt((double)xx * (double)yy))) : NAN;
 }
 
 /* ---- the border of the best keys -------------------------------------------- */
 
+/* Least and largest score of the keys that are in `set` (NULL: all) but not in `less` (NULL:
+ * none); +inf and NaN where there are none. */
+static void extremes(const am_ranking *r, int n, const uint64_t *set, const uint64_t *less, float *least, float *most)
+{
+	*least = INFINITY;
+	*most = NAN;
+	for (int w = 0; 64 * w < n; w++) {
+		uint64_t bits = (set ? set[w] : n - 64 * w < 64 ? ((uint64_t)1 << (n - 64 * w)) - 1 : ~(uint64_t)0);
+		for (bits &= less ? ~less[w] : bits; bits; bits &= bits - 1) {
+			float x = r->score[64 * w + __builtin_ctzll(bits)];
+			*least = x < *least ? x : *least;
+			*most = x <= *most ? *most : x;
+		}
+	}
+}
+
 /* Least score within and largest beyond, under each budget; NaN beyond where there is none. */
 static void borders(const am_ranking *r, int n, int n_k, float *within, float *beyond)
 {
-	float least[AM_SELECT_BUDGETS + 1], most[AM_SELECT_BUDGETS + 1]; /* of a level */
-	for (int l = 0; l <= n_k; l++) {
-		least[l] = INFINITY;
-		most[l] = NAN;
-	}
-	for (int j = 0; j < n; j++) {
-		float x = r->score[j];
-		int l = r->level[j];
-		least[l] = x < least[l] ? x : least[l];
-		most[l] = x <= most[l] ? most[l] : x;
-	}
+	float least[AM_SELECT_BUDGETS + 1], most[AM_SELECT_BUDGETS + 1]; /* of what a budget adds */
+	size_t words = AM_SET_WORDS(n);
+	for (int l = 0; l <= n_k; l++)
+		extremes(r, n, l < n_k ? r->set + (size_t)l * words : NULL, l ? r->set + (size_t)(l - 1) * words : NULL, &least[l],
+		         &most[l]);
 	for (int b = 0; b < n_k; b++)
 		within[b] = b && within[b - 1] < least[b] ? within[b - 1] : least[b];
 	for (int b = n_k - 1; b >= 0; b--) {
@@ -85,10 +96,12 @@ static void borders(const am_ranking *r, int n, int n_k, float *within, float *b
 static void put_gap(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
                     int second, int ranking, double heads)
 {
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	int n_k = am_shadow_budgets(s);
 	float beyond[AM_SELECT_BUDGETS];
 	double gap[AM_SELECT_BUDGETS];
 	borders(&w->ranking[ranking], row->n, n_k, w->ranking[ranking].border, beyond);
+	for (int b = 0; b < n_k; b++)
+		w->ranking[ranking].tied[b] = w->ranking[ranking].border[b] == beyond[b];
 	for (int b = 0; b < n_k; b++) /* -inf against -inf has no gap either */
 		gap[b] = w->ranking[ranking].border[b] == beyond[b]
 			? 0 : ((double)w->ranking[ranking].border[b] - (double)beyond[b]) / heads;
@@ -116,22 +129,30 @@ void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_sel
 
 /* ---- recall with ties ------------------------------------------------------- */
 
-static bool holds(const am_key_sets *set, int key, int b)
-{
-	return set->level ? set->level[key] <= b : set->member[key] >> b & 1;
-}
-
 /* Any keys equal to the last one within may stand for it. */
-static double tied(const am_key_sets *set, const am_ranking *r, int n, int b, int k)
+static double tied(const uint64_t *set, const am_ranking *r, int n, int b, int k)
 {
 	int above = 0, found = 0, equal = 0;
 	for (int j = 0; j < n; j++) {
-		bool in = holds(set, j, b);
+		bool in = am_set_holds(set, n, b, j);
 		above += r->score[j] > r->border[b];
 		found += in && r->score[j] > r->border[b];
 		equal += in && r->score[j] == r->border[b];
 	}
 	return (double)(found + (equal < k - above ? equal : k - above)) / k;
+}
+
+/* Adds a set's shares over `count`. Where no key beyond the border equals the last one within,
+ * it is plain recall. */
+static void add_tied(am_shadow *s, am_shadow_scratch *w, const uint64_t *set, const am_ranking *r, int n, int count,
+                     double *out)
+{
+	int32_t common[AM_SELECT_BUDGETS];
+	s->c->kernels->set_counts(set, r->set, n, am_shadow_budgets(s), common);
+	for (int b = 0; b < am_shadow_budgets(s); b++) {
+		int k = w->budgets.k[b] < n ? w->budgets.k[b] : n;
+		out[b] += (r->tied[b] ? tied(set, r, n, b, k) : (double)common[b] / k) / count;
+	}
 }
 
 /* ---- a selector -------------------------------------------------------------- */
@@ -148,21 +169,19 @@ static const float *scores_of(am_shadow *s, am_shadow_scratch *w, int worker, co
 
 /* ---- sets against each other ------------------------------------------------ */
 
-/* Mean over the pairs of sets of the share of the smaller that is in both; union of the
- * sets of a key/value head. From the masks kept of the row. */
-static void put_pairs(am_shadow *s, const am_select_row *row, int slot, int selector)
+/* Mean over the pairs of sets of the share of the smaller that is in both. */
+static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
 {
 	const am_shadowed *a = &s->item[selector];
-	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
-	const uint32_t *mask = k->mask + (size_t)a->first_set * (size_t)k->n;
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
+	const am_kernels *kernels = s->c->kernels;
+	int n_k = am_shadow_budgets(s), n = row->n;
 	int32_t in_x[AM_SELECT_BUDGETS], in_y[AM_SELECT_BUDGETS], both[AM_SELECT_BUDGETS];
 	double sum[AM_SELECT_BUDGETS] = {0}, pairs = a->sets * (a->sets - 1) / 2.0;
 	for (int x = 0; x < a->sets; x++) {
-		am_mask_counts(mask + (size_t)x * (size_t)k->n, NULL, k->n, n_k, in_x);
+		kernels->set_counts(w->set[x], w->set[x], n, n_k, in_x);
 		for (int y = 0; y < x; y++) {
-			am_mask_counts(mask + (size_t)y * (size_t)k->n, NULL, k->n, n_k, in_y);
-			am_mask_counts(mask + (size_t)x * (size_t)k->n, mask + (size_t)y * (size_t)k->n, k->n, n_k, both);
+			kernels->set_counts(w->set[y], w->set[y], n, n_k, in_y);
+			kernels->set_counts(w->set[x], w->set[y], n, n_k, both);
 			for (int b = 0; b < n_k; b++) {
 				int least = in_x[b] < in_y[b] ? in_x[b] : in_y[b];
 				sum[b] += least ? (double)both[b] / least / pairs : 0;
@@ -172,28 +191,27 @@ static void put_pairs(am_shadow *s, const am_select_row *row, int slot, int sele
 	for (int b = 0; b < n_k && a->sets == 1; b++)
 		sum[b] = 1;
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, 1, 0, slot), NULL, sum);
+	              am_shadow_at(s, row->block->layer, 1, 0, slot), &w->budgets, sum);
 }
 
+/* Keys in the sets of any query head of a key/value head. */
 static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
 {
-	const am_kept_row *k = &s->kept.row[s->kept_at[row->row]];
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio, group = s->heads / s->kv_heads;
-	uint32_t *joined = (uint32_t *)(void *)w->sort;
+	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads;
+	size_t words = (size_t)n_k * AM_SET_WORDS(row->n);
+	uint64_t *joined = w->sets + (size_t)(s->rankings + s->most_sets) * (size_t)n_k * AM_SET_WORDS(s->c->sequences->longest);
 	for (int g = 0; g < s->kv_heads; g++) {
 		int32_t count[AM_SELECT_BUDGETS];
 		double value[AM_SELECT_BUDGETS];
-		memset(joined, 0, (size_t)k->n * sizeof *joined);
-		for (int i = 0; i < group; i++) {
-			const uint32_t *mask = k->mask + (size_t)(s->item[selector].first_set + g * group + i) * (size_t)k->n;
-			for (int j = 0; j < k->n; j++)
-				joined[j] |= mask[j];
-		}
-		am_mask_counts(joined, NULL, k->n, n_k, count);
+		memset(joined, 0, words * sizeof *joined);
+		for (int i = 0; i < group; i++)
+			for (size_t j = 0; j < words; j++)
+				joined[j] |= w->set[g * group + i][j];
+		s->c->kernels->set_counts(joined, joined, row->n, n_k, count);
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
-		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), NULL, value);
+		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), &w->budgets, value);
 	}
 }
 
@@ -209,18 +227,14 @@ static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_ranking *to = &w->ranking[ranking];
-	int n_k = s->c->axes.n_k + s->c->axes.n_ratio;
 	size_t at = am_shadow_at(s, row->block->layer, width, second, slot);
 	double value[AM_SELECT_BUDGETS] = {0}, rho = 0;
 	float *out = s->field[am_shadow_field(selector, AM_SHADOW_RANK_CORRELATION, r, false) - AM_FIELD_COUNT];
 	for (int i = first; i < first + count; i++) {
-		for (int b = 0; b < n_k; b++) {
-			int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-			value[b] += tied(&w->set[i], to, row->n, b, k) / count;
-		}
+		add_tied(s, w, w->set[i], to, row->n, count, value);
 		if (!out)
 			continue;
-		float *own = w->rank + (size_t)s->rankings * s->stride;
+		int32_t *own = w->rank + (size_t)s->rankings * s->stride;
 		/* Of a layer's one set the ranks are those of the ranking before. */
 		if (a->sets > 1 || ranking == first_ranking(s))
 			mid_ranks(scores_of(s, w, worker, row, a, i), row->n, w->sort, w->sort + s->stride, own);
@@ -239,7 +253,7 @@ void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, c
 	if (a->sets == s->heads && a->about.sets == AM_AXIS_HEAD)
 		put_unions(s, w, row, slot, selector);
 	if (a->about.sets != AM_AXIS_LAYER)
-		put_pairs(s, row, slot, selector);
+		put_pairs(s, w, row, slot, selector);
 	for (int i = 0; i < s->c->axes.n_head; i++)
 		put_against(s, w, worker, row, slot, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
 		            am_set_of_head(s, a, s->c->heads[i]), 1);

@@ -25,7 +25,48 @@ static inline vf vf_min(vf a, vf b)
 #include "kernels/generic/prefix.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
-#include "kernels/generic/levels.h"
+
+/* Comparisons to bits (generic/bits.h): 16-bit lanes narrow to bytes, whose signs are the
+ * bits; packing goes by halves of a register. */
+#define AM_BITS
+static inline uint64_t bits_of_pairs(__m256i a, __m256i b)
+{
+	__m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xd8);
+	return (uint32_t)_mm256_movemask_epi8(bytes);
+}
+
+static inline __m256i bits_lanes(const uint16_t *at)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)at);
+}
+
+static inline __m256i bits_at_least(__m256i x, __m256i v)
+{
+	return _mm256_cmpeq_epi16(_mm256_max_epu16(x, v), x);
+}
+
+static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
+{
+	const __m256i v = _mm256_set1_epi16((short)least);
+	uint64_t low = bits_of_pairs(bits_at_least(bits_lanes(at), v), bits_at_least(bits_lanes(at + 16), v));
+	return low | bits_of_pairs(bits_at_least(bits_lanes(at + 32), v), bits_at_least(bits_lanes(at + 48), v)) << 32;
+}
+
+static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
+{
+	const __m256i v = _mm256_set1_epi16((short)value);
+	uint64_t low = bits_of_pairs(_mm256_cmpeq_epi16(bits_lanes(at), v), _mm256_cmpeq_epi16(bits_lanes(at + 16), v));
+	return low | bits_of_pairs(_mm256_cmpeq_epi16(bits_lanes(at + 32), v), _mm256_cmpeq_epi16(bits_lanes(at + 48), v)) << 32;
+}
+
+static inline vf bits_add(vf sum, uint32_t bits, vf x)
+{
+	const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+	__m256i in = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), lane), lane);
+	return sum + (vf)_mm256_and_ps((__m256)in, (__m256)x);
+}
+
+#include "kernels/generic/sets.h"
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"

@@ -1,5 +1,5 @@
 /* AVX-512: the common bodies at 16 floats a vector, and in intrinsics mass_gather of
- * generic/mass.h and passes of nested sets (generic/levels.h, generic/member.h). */
+ * generic/mass.h and passes of nested sets (generic/bits.h, generic/member.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
@@ -85,28 +85,30 @@ static int mass_gather(const float *x, int n, const tally_form *t, const uint32_
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
 
-/* Sums over nested sets (generic/levels.h): additions under a mask. */
-#define LEVEL_GROUP 12
-#define AM_LEVEL_LANES
-static void level_lanes(const uint8_t *level, const float *w, int n, int first, vf *sum)
+/* Comparisons give bits, additions take them (generic/bits.h). */
+#define AM_BITS
+#define SET_GROUP 9
+static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
-	__m512 in[LEVEL_GROUP];
-	__m512i last[LEVEL_GROUP];
-	for (int i = 0; i < LEVEL_GROUP; i++) {
-		in[i] = _mm512_setzero_ps();
-		last[i] = _mm512_set1_epi32(first + i);
-	}
-	for (int j = 0; j + LANES <= n; j += LANES) {
-		__m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(level + j)));
-		__m512 v = _mm512_loadu_ps(w + j);
-#pragma GCC unroll 12
-		for (int i = 0; i < LEVEL_GROUP; i++)
-			in[i] = _mm512_mask_add_ps(in[i], _mm512_cmple_epi32_mask(x, last[i]), in[i], v);
-	}
-	memcpy(sum, in, sizeof in);
+	const __m512i v = _mm512_set1_epi16((short)least);
+	return _mm512_kunpackd(_mm512_cmpge_epu16_mask(_mm512_loadu_si512(at + 32), v),
+	                       _mm512_cmpge_epu16_mask(_mm512_loadu_si512(at), v));
 }
 
-#include "kernels/generic/levels.h"
+static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
+{
+	const __m512i v = _mm512_set1_epi16((short)value);
+	return _mm512_kunpackd(_mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at + 32), v),
+	                       _mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at), v));
+}
+
+static inline vf bits_add(vf sum, uint32_t bits, vf x)
+{
+	return (vf)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)x);
+}
+
+#include "kernels/generic/sets.h"
+
 /* Compressed in a register: a compressing store is slow on some processors. */
 static int member_reach(const float *score, int n, float bound, int32_t *index)
 {

@@ -32,10 +32,10 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.tally_mass = tally_mass,       \
 		.prefix = prefix,               \
 		.row_topk = row_topk,           \
-		.row_levels = row_levels,       \
-		.mask_levels = mask_levels,     \
-		.level_counts = level_counts,   \
-		.level_sums = level_sums,       \
+		.row_sets = row_sets,           \
+		.member_sets = member_sets,     \
+		.set_counts = set_counts,       \
+		.set_sums = set_sums,           \
 		.row_shares = row_shares,       \
 		.row_member = row_member,       \
 		.combine_rows = combine_rows,   \

@@ -77,8 +77,8 @@ void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, do
 		att[j] = (float)((double)out[j] / z);
 }
 
-static am_attn_row row_of(const am_session *s, int layer, int row, int head, int lo, const float *score,
-                          const float *weight, const am_row_sums *sums)
+am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int lo, const float *score,
+                        const float *weight, const am_row_sums *sums)
 {
 	const am_config *c = &s->model->config;
 	int g = head / (c->heads / c->kv_heads);
@@ -93,7 +93,7 @@ static am_attn_row row_of(const am_session *s, int layer, int row, int head, int
 void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
                   const float *score, const float *weight, const am_row_sums *sums, int worker)
 {
-	am_attn_row r = row_of(s, layer, row, head, lo, score, weight, sums);
+	am_attn_row r = am_row_view(s, layer, row, head, lo, score, weight, sums);
 	r.output = s->att + ((size_t)row * (size_t)s->model->config.heads + (size_t)head) * (size_t)r.head_dim;
 	tap->observe(tap->ctx, worker, &r);
 }
@@ -107,8 +107,8 @@ typedef struct tile_row {
 
 static void hand_over_early(const am_attention_step *a, const am_tile *t, const tile_row *r, unsigned wanted)
 {
-	am_attn_row row = row_of(a->s, a->layer, t->first + r->index / t->group, am_tile_head(t, r->index), r->lo,
-	                         wanted & AM_TAP_SCORES ? r->score : NULL, r->weight, r->sums);
+	am_attn_row row = am_row_view(a->s, a->layer, t->first + r->index / t->group, am_tile_head(t, r->index), r->lo,
+	                              wanted & AM_TAP_SCORES ? r->score : NULL, r->weight, r->sums);
 	row.tally = wanted & AM_TAP_MASSES ? t->scratch->tally : NULL;
 	a->tap->observe(a->tap->ctx, t->worker, &row);
 }

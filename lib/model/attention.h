@@ -42,6 +42,10 @@ void am_attention_task(void *step, int task, int worker);
 /* att of one tile row <- out / z. */
 void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, double z);
 
+/* One row as the tap sees it, without output and tally: keys lo .. position of the row's query,
+ * `row` its index in the block; score may be NULL. */
+am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int lo, const float *score,
+                        const float *weight, const am_row_sums *sums);
 /* Hands one row to the tap: keys lo .. position of the row's query, `row` its index in
  * the block; score may be NULL. */
 void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,

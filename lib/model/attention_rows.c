@@ -124,17 +124,31 @@ static void score_group(const rows_tile *t, int g)
 	              t->w->score + row_at(t, g * t->group, 0), (int)t->stride);
 }
 
-/* Reduces one row to weights and sums and clears what it does not see. */
+/* A row of the tile to the tap, while it is in the cache. */
+static void hand_over_early(const rows_tile *t, int head, int i, int lo, const float *score, const float *weight)
+{
+	unsigned wanted = t->w->row_wants[i * t->s->model->config.heads + head];
+	am_attn_row row = am_row_view(t->s, t->a->layer, t->w->rows[i], head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight,
+	                              &t->w->row_sums[i * t->s->model->config.heads + head]);
+	row.tally = wanted & AM_TAP_MASSES ? t->w->tally : NULL;
+	t->a->tap->observe(t->a->tap->ctx, t->worker, &row);
+}
+
+/* Reduces one row to weights and sums and clears what it does not see. A wanted row goes to the
+ * tap at once unless that asks for its output. */
 static void reduce_row(const rows_tile *t, int head, int i)
 {
 	am_session *s = t->s;
 	int lo, n, heads = s->model->config.heads;
 	visible(t, i, &lo, &n);
 	int skip = lo - t->key0;
+	unsigned wanted = t->w->row_wants[i * heads + head];
 	float *score = t->w->score + row_at(t, head, i) + skip, *weight = t->w->weight + row_at(t, head, i);
 	am_row_sums *sums = &t->w->row_sums[i * heads + head];
 	am_soft_cap(s, t->a->layer, score, n);
-	if (t->joint && t->w->row_wants[i * heads + head])
+	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
+		s->kernels->row_tally(score, n, weight + skip, sums, t->w->tally);
+	else if (wanted)
 		s->kernels->row_stats(score, n, weight + skip, sums);
 	else
 		s->kernels->row_softmax(score, n, weight + skip, sums);
@@ -142,6 +156,8 @@ static void reduce_row(const rows_tile *t, int head, int i)
 	memset(weight + skip + n, 0, (size_t)(t->keys - skip - n) * sizeof *weight);
 	if (!(sums->z > 0))
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
+	else if (wanted && !(wanted & AM_TAP_OUTPUT))
+		hand_over_early(t, head, i, lo, score, weight + skip);
 }
 
 /* out_tile = weights of a group's rows times its values. */
@@ -161,7 +177,7 @@ static void put_output(const rows_tile *t, int head, int i, double z)
 		att[j] = (float)((double)out[j] / z);
 }
 
-/* The dense output of a group, and its rows to the tap. */
+/* The dense output of a group, and to the tap the rows that it wants with theirs. */
 static void dense_group(const rows_tile *t, int g)
 {
 	int heads = t->s->model->config.heads;
@@ -175,7 +191,7 @@ static void dense_group(const rows_tile *t, int g)
 			int lo, n;
 			visible(t, i, &lo, &n);
 			size_t at = row_at(t, h, i) + (size_t)(lo - t->key0);
-			if (wanted)
+			if (wanted & AM_TAP_OUTPUT)
 				am_hand_over(t->s, t->a->tap, t->a->layer, t->w->rows[i], h, lo,
 				             wanted & AM_TAP_SCORES ? t->w->score + at : NULL, t->w->weight + at,
 				             &t->w->row_sums[i * heads + h], t->worker);
@@ -263,7 +279,7 @@ static bool score_rows(const rows_tile *t)
 	for (int i = 0; i < t->count; i++)
 		for (int h = 0; h < c->heads; h++) {
 			t->w->row_wants[i * c->heads + h] = t->joint ? head_wanted(t->a, t->w->rows[i], h) : 0;
-			dense |= t->w->row_wants[i * c->heads + h] != 0;
+			dense |= t->w->row_wants[i * c->heads + h] & AM_TAP_OUTPUT;
 		}
 	for (int g = 0; g < c->kv_heads; g++) {
 		score_group(t, g);

@@ -50,7 +50,7 @@ typedef struct am_run_contents {
 	bool no_topk;      /* the rank axis is for the sets of selectors alone */
 	int n_selectors;   /* shadowed ones, at most AM_RUN_SELECTORS */
 	const am_run_selector *selector; /* used during open */
-	int deflate;       /* 0..9; 4 by default in am_run */
+	int deflate;       /* 0..9; 1 in am_run */
 	double flush_seconds; /* least time between two flushes; 0: 1 s, < 0: no least time */
 	int threads;       /* of the writer, which compress in the background; 0 or 1: within the calls */
 } am_run_contents;

@@ -20,6 +20,8 @@ typedef struct bench {
 	float *cache; /* [BENCH_N / HEADS][HEAD_SIZE] keys or values */
 	int32_t *index;
 	uint32_t *member;
+	uint64_t *set;
+	int set_n; /* length of the row they are of */
 	uint16_t *half;
 	void *scratch;
 	double sink; /* keeps results alive */
@@ -77,6 +79,54 @@ static void row_member(const am_kernels *k, bench *b)
 	b->sink += b->member[0];
 }
 
+enum { SETS = 11, SET_ROWS = 9 };
+
+/* 8 counts and about 1 %, 5 % and 10 %. */
+static void set_budgets(const bench *b, int *k)
+{
+	const int at[SETS] = {1, 4, 16, b->n / 100, 64, b->n / 20, 128, 256, b->n / 10, 512, 1024};
+	for (int i = 0, j; i < SETS; i++) {
+		for (j = i; j > 0 && k[j - 1] > at[i]; j--)
+			k[j] = k[j - 1];
+		k[j] = at[i] < 1 ? 1 : at[i];
+	}
+}
+
+static void row_sets(const am_kernels *k, bench *b)
+{
+	int ks[SETS];
+	set_budgets(b, ks);
+	b->sink += k->row_sets(b->score, b->n, ks, SETS, b->set, b->scratch);
+	b->set_n = b->n;
+}
+
+/* Sets of the row's length; the first call of a batch makes them. */
+static void make_sets(const am_kernels *k, bench *b)
+{
+	if (b->set_n != b->n)
+		row_sets(k, b);
+}
+
+static void set_counts(const am_kernels *k, bench *b)
+{
+	int32_t count[SETS];
+	make_sets(k, b);
+	k->set_counts(b->set, b->set, b->n, SETS, count);
+	b->sink += count[0];
+}
+
+/* As many rows as there are heads; time is that of all of them. */
+static void set_sums(const am_kernels *k, bench *b)
+{
+	double sums[SETS * SET_ROWS];
+	const float *row[SET_ROWS];
+	for (int h = 0; h < SET_ROWS; h++)
+		row[h] = b->weight;
+	make_sets(k, b);
+	k->set_sums(b->set, b->n, SETS, row, SET_ROWS, sums);
+	b->sink += sums[0];
+}
+
 /* As many rows as a low-rank key has numbers. */
 static void combine_rows(const am_kernels *k, bench *b)
 {
@@ -123,6 +173,9 @@ static const struct {
 	{"row_mass", row_mass},
 	{"row_topk", row_topk},
 	{"row_member", row_member},
+	{"row_sets", row_sets},
+	{"set_counts", set_counts},
+	{"set_sums x9", set_sums},
 	{"combine_rows", combine_rows},
 	{"decode_scores", decode_scores},
 	{"decode_values", decode_values},
@@ -175,9 +228,10 @@ static void bench_open(bench *b)
 	b->cache = calloc(BENCH_N / HEADS * HEAD_SIZE, sizeof *b->cache);
 	b->index = calloc(TOP_K, sizeof *b->index);
 	b->member = calloc(BENCH_N, sizeof *b->member);
+	b->set = calloc(SETS * AM_SET_WORDS(BENCH_N), sizeof *b->set);
 	b->half = calloc(BENCH_N, sizeof *b->half);
 	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
-	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->member || !b->half || !b->scratch)
+	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->member || !b->set || !b->half || !b->scratch)
 		abort();
 	input_gaussian(b->score, BENCH_N, 2.2, &r);
 	input_gaussian(b->cache, BENCH_N / HEADS * HEAD_SIZE, 1, &r);
@@ -190,6 +244,7 @@ static void bench_close(bench *b)
 {
 	free(b->scratch);
 	free(b->half);
+	free(b->set);
 	free(b->member);
 	free(b->index);
 	free(b->cache);
@@ -200,14 +255,14 @@ static void bench_close(bench *b)
 
 void bench_kernels(const am_kernels *only, int json)
 {
-	static const int lengths[] = {256, 4096, BENCH_N};
+	static const int lengths[] = {256, 2048, 4096, BENCH_N};
 	bench b = {0};
 	int usable, first = 1;
 	bench_open(&b);
 	printf(json ? "[" : "isa      kernel             n  ns/score tsc/score\n");
 	for (int i = 0; am_kernels_at(i, &usable); i++)
 		for (int s = 0; s < N_SUBJECTS; s++)
-			for (int l = 0; l < 3; l++) {
+			for (int l = 0; l < 4; l++) {
 				const am_kernels *k = am_kernels_at(i, NULL);
 				double seconds, cycles;
 				if (!usable || (only && only != k))

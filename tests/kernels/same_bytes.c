@@ -21,7 +21,7 @@ typedef struct result {
 	float mass[N_K];
 	am_row_sums stats, softmax;
 	double total, inside[N_K], prefix[N_AT];
-	uint8_t *level;
+	uint64_t *set;
 	void *scratch;
 } result;
 
@@ -34,17 +34,17 @@ static void result_open(result *x)
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
-	x->level = calloc(INPUT_MAX_N, 1);
+	x->set = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->set);
 	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->level || !x->member || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->set || !x->member || !x->scratch)
 		abort();
 }
 
 static void result_close(result *x)
 {
 	free(x->scratch);
-	free(x->level);
+	free(x->set);
 	free(x->member);
 	free(x->index);
 	free(x->half);
@@ -73,8 +73,8 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	if (has_nan)
 		return;
 	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
-	k->row_levels(score, n, ks, N_K, x->level, x->scratch);
-	k->level_sums(x->level, weight, n, N_K, x->inside);
+	k->row_sets(score, n, ks, N_K, x->set, x->scratch);
+	k->set_sums(x->set, n, N_K, &weight, 1, x->inside);
 	memset(x->member, 0, (size_t)n * sizeof *x->member);
 	k->row_member(score, n, ks, N_K, x->member, x->scratch);
 }
@@ -112,7 +112,8 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
-	check_ok(!memcmp(a->level, b->level, (size_t)n) && !memcmp(a->inside, b->inside, sizeof a->inside), "levels differ");
+	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");
+	check_ok(!memcmp(a->inside, b->inside, sizeof a->inside), "sums over sets differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
 	check_ok(!memcmp(a->member, b->member, (size_t)n * sizeof *a->member), "members differ");
 	check_ok(same_float(a->combined, b->combined, COMBINED), "combined rows differ");

@@ -1,0 +1,52 @@
+/* Comparisons of 64 small numbers at a time as the bits of a word, and additions under a
+ * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
+ * and defines AM_BITS. */
+#ifndef AM_BITS
+typedef uint16_t vs __attribute__((vector_size(16)));
+
+/* Bit i: lane i of `mask` (0 or -1). */
+static inline uint32_t bits_of_lanes(vs mask)
+{
+	const vs bit = {1, 2, 4, 8, 16, 32, 64, 128};
+	uint64_t half[2];
+	mask &= bit;
+	memcpy(half, &mask, sizeof half);
+	half[0] |= half[1];
+	half[0] |= half[0] >> 32;
+	return (uint32_t)((half[0] | half[0] >> 16) & 0xff);
+}
+
+/* Bit i: at[i] >= least. */
+static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
+{
+	uint64_t bits = 0;
+	for (int i = 0; i < 64; i += 8) {
+		vs x;
+		memcpy(&x, at + i, sizeof x);
+		bits |= (uint64_t)bits_of_lanes((vs)(x >= least)) << i;
+	}
+	return bits;
+}
+
+/* Bit i: at[i] == value. */
+static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
+{
+	uint64_t bits = 0;
+	for (int i = 0; i < 64; i += 8) {
+		vs x;
+		memcpy(&x, at + i, sizeof x);
+		bits |= (uint64_t)bits_of_lanes((vs)(x == value)) << i;
+	}
+	return bits;
+}
+
+/* sum + x in the lanes whose bit is set. */
+static inline vf bits_add(vf sum, uint32_t bits, vf x)
+{
+	static const int32_t bit[LANES] = {1, 2, 4, 8, 16, 32, 64, 128};
+	vi lane;
+	memcpy(&lane, bit, sizeof lane);
+	vi in = (((vi){0} + (int32_t)bits) & lane) != 0;
+	return sum + (vf)(in & (vi)x);
+}
+#endif

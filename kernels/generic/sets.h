@@ -1,0 +1,535 @@
+/* Nested top-k sets of a row under several budgets, one bit a key and budget, and what is
+ * counted and added up over sets; included by <isa>/row.c after generic/topk.h and what
+ * generic/bits.h asks for.
+ *
+ * Scores fall into buckets by a map that never decreases in the score, so walking the
+ * buckets down finds the one where each set ends. A key is in a set when its bucket is that
+ * one or a higher; only the keys of buckets that a set cuts are put in order, and those
+ * beyond the cut taken out again. */
+#include "kernels/generic/bits.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SET_BUCKETS = 2048, SET_OCTAVES = 14 };
+
+typedef uint16_t vs_half __attribute__((vector_size(2 * AM_VW)));
+
+/* y = clamp(x - low, 0, top), then linear in y, or in its bits down to top 2^-14. */
+typedef struct set_map {
+	float low, top, scale;
+	int32_t floor;
+	int shift, n; /* buckets 0 .. n - 1 */
+	bool log;
+} set_map;
+
+typedef struct set_row {
+	const float *score;
+	const int *k; /* those below the length */
+	int n, n_k, words;
+	set_map map;
+	float high;      /* largest score */
+	uint32_t *count; /* [1 + SET_BUCKETS]; of a cut bucket the place of its next key */
+	uint16_t *at;    /* [64 * words] 1 + bucket of each score, 0 behind the last */
+	uint64_t *key;   /* [n] candidates of the cut buckets, one after another */
+	int end[AM_SET_BUDGETS];   /* 1 + bucket where the set ends */
+	int need[AM_SET_BUDGETS];  /* keys it takes from there */
+	int start[AM_SET_BUDGETS]; /* where the keys of that bucket begin in key[] */
+	bool cut[AM_SET_BUDGETS];  /* not all of them */
+	uint64_t *set;
+} set_row;
+
+/* Least, largest and sum of the finite scores, for rows that hold -inf. */
+static void set_range_of_finite(const float *x, int n, float *low, float *high, double *sum)
+{
+	*low = INFINITY;
+	*high = -INFINITY;
+	*sum = 0;
+	for (int j = 0; j < n; j++) {
+		if (!(x[j] > -INFINITY))
+			continue;
+		*low = x[j] < *low ? x[j] : *low;
+		*high = x[j] > *high ? x[j] : *high;
+		*sum += (double)x[j];
+	}
+}
+
+static void set_range(const float *x, int n, float *low, float *high, double *sum)
+{
+	vf least[CHAINS], most[CHAINS], total[CHAINS];
+	for (int u = 0; u < CHAINS; u++) {
+		least[u] = vf_set(INFINITY);
+		most[u] = vf_set(-INFINITY);
+		total[u] = vf_set(0);
+	}
+	int j = 0;
+	for (; j + 4 * LANES <= n; j += 4 * LANES)
+		for (int u = 0; u < CHAINS; u++) {
+			vf v = vf_load(x + j + u * AM_VW);
+			least[u] = vf_min(v, least[u]);
+			most[u] = vf_max(v, most[u]);
+			total[u] += v;
+		}
+	for (int u = 1; u < CHAINS; u++) {
+		least[0] = vf_min(least[u], least[0]);
+		most[0] = vf_max(most[u], most[0]);
+		total[0] += total[u];
+	}
+	*low = INFINITY;
+	*high = -INFINITY;
+	*sum = 0;
+	for (int i = 0; i < AM_VW; i++) {
+		*low = least[0][i] < *low ? least[0][i] : *low;
+		*high = most[0][i] > *high ? most[0][i] : *high;
+		*sum += (double)total[0][i];
+	}
+	for (; j < n; j++) {
+		*low = x[j] < *low ? x[j] : *low;
+		*high = x[j] > *high ? x[j] : *high;
+		*sum += (double)x[j];
+	}
+	if (!(*low > -INFINITY))
+		set_range_of_finite(x, n, low, high, sum);
+}
+
+static int32_t set_bits(float x)
+{
+	int32_t u;
+	memcpy(&u, &x, sizeof u);
+	return u;
+}
+
+/* False where no map is any use: all equal, or a range beyond float32. */
+static bool set_map_for(const float *x, int n, set_map *m, float *high)
+{
+	double sum;
+	set_range(x, n, &m->low, high, &sum);
+	m->top = *high - m->low;
+	if (!(m->top >= 0x1p-100f && m->top < 0x1p100f))
+		return false;
+	m->n = n < 128 ? 64 : n < 512 ? 256 : n < 8192 ? 1024 : SET_BUCKETS;
+	m->scale = (float)(m->n - 1) / m->top;
+	/* A few keys that tower above all others would leave one bucket to the rest. */
+	m->log = sum / n - (double)m->low < (double)m->top / 32;
+	m->floor = set_bits(m->top) - (SET_OCTAVES << 23);
+	m->shift = 0;
+	while ((SET_OCTAVES << 23) >> m->shift >= m->n)
+		m->shift++;
+	return true;
+}
+
+/* Buckets of 16 scores, counted from 1. */
+static inline void set_buckets(const set_map *m, const float *x, uint16_t *at)
+{
+	for (int u = 0; u < UNROLL; u++) {
+		vf y = vf_load(x + u * AM_VW) - m->low;
+		y = vf_max(y, vf_set(0));
+		vi b;
+		if (m->log) {
+			b = (vi)y - m->floor;
+			b = (b & (b > 0)) >> m->shift;
+		} else {
+			b = __builtin_convertvector(y * m->scale, vi);
+		}
+		vs_half h = __builtin_convertvector(b + 1, vs_half);
+		memcpy(at + u * AM_VW, &h, sizeof h);
+	}
+}
+
+/* Buckets of all scores, and how many each holds. They are read back when they have long
+ * been stored. */
+static void set_fill(set_row *r)
+{
+	enum { PIECE = 256 };
+	memset(r->count, 0, ((size_t)r->map.n + 1) * sizeof *r->count);
+	memset(r->at + r->n, 0, (size_t)(64 * r->words - r->n) * sizeof *r->at);
+	int whole = r->n / LANES * LANES;
+	for (int from = 0; from < whole; from += PIECE) {
+		int to = whole - from < PIECE ? whole : from + PIECE;
+		for (int j = from; j < to; j += LANES)
+			set_buckets(&r->map, r->score + j, r->at + j);
+		for (int j = from; j < to; j += LANES)
+#pragma GCC unroll 16
+			for (int i = 0; i < LANES; i++)
+				r->count[r->at[j + i]]++;
+	}
+	float tail[LANES] = {0};
+	uint16_t at[LANES];
+	memcpy(tail, r->score + whole, (size_t)(r->n - whole) * sizeof *tail);
+	set_buckets(&r->map, tail, at);
+	for (int j = whole; j < r->n; j++)
+		r->count[r->at[j] = at[j - whole]]++;
+}
+
+/* Goes down over whole groups of buckets that end no set. */
+static int set_skip(const set_row *r, int bucket, int next, int *passed)
+{
+	while ((bucket & 15) == 15 && bucket > 15) {
+		uint32_t sum = 0;
+		for (int i = 0; i < 16; i++)
+			sum += r->count[bucket - i];
+		if (*passed + (int)sum >= next)
+			break;
+		*passed += (int)sum;
+		bucket -= 16;
+	}
+	return bucket;
+}
+
+/* Finds where each set ends. */
+static void set_walk(set_row *r)
+{
+	int passed = 0, room = 0;
+	for (int b = 0, bucket = r->map.n; b < r->n_k; bucket--) {
+		bucket = set_skip(r, bucket, r->k[b], &passed);
+		int c = (int)r->count[bucket], first = b;
+		bool cut = false;
+		for (; b < r->n_k && r->k[b] <= passed + c; b++) {
+			r->end[b] = bucket;
+			r->need[b] = r->k[b] - passed;
+			cut = cut || r->need[b] < c;
+		}
+		for (int i = first; i < b; i++) {
+			r->cut[i] = cut;
+			r->start[i] = room;
+		}
+		room += cut ? c : 0;
+		passed += c;
+	}
+}
+
+/* Sets with all keys of the bucket where they end. */
+static void set_reach(const set_row *r)
+{
+	for (int b = 0; b < r->n_k; b++) {
+		uint64_t *set = r->set + (size_t)b * AM_SET_WORDS(r->n);
+		for (int w = 0; w < r->words; w++)
+			set[w] = bits_reach(r->at + 64 * w, (uint16_t)r->end[b]);
+	}
+}
+
+/* The keys of a bucket, by rising index. */
+static void set_gather(const set_row *r, int bucket, uint64_t *key)
+{
+	int n = (int)r->count[bucket], found = 0;
+	for (int w = 0; found < n; w++) {
+		uint64_t bits = bits_equal(r->at + 64 * w, (uint16_t)bucket);
+		for (; bits; bits &= bits - 1) {
+			int j = 64 * w + __builtin_ctzll(bits);
+			key[found++] = topk_candidate(r->score[j], j);
+		}
+	}
+}
+
+/* Takes keys out of sets first .. last. */
+static void set_clear(const set_row *r, const uint64_t *key, int n, int first, int last)
+{
+	for (int i = 0; i < n; i++) {
+		uint32_t j = 0xffffffffu - (uint32_t)key[i];
+		for (int b = first; b <= last; b++)
+			r->set[(size_t)b * AM_SET_WORDS(r->n) + (j >> 6)] &= ~((uint64_t)1 << (j & 63));
+	}
+}
+
+/* Sets first .. last - 1 end among these n keys, all of which they hold so far. */
+static void set_cut(const set_row *r, uint64_t *key, int n, int first, int last)
+{
+	/* Equal scores were gathered by rising index: best first already. */
+	bool equal = true;
+	for (int i = 1; i < n && equal; i++)
+		equal = key[i] >> 32 == key[0] >> 32;
+	for (int b = last - 1; b >= first; b--) {
+		int m = r->need[b];
+		if (!equal && m < n)
+			select_first(key, n, m, sort_depth(n));
+		set_clear(r, key + m, n - m, first, b);
+		n = m;
+	}
+}
+
+static void set_whole(uint64_t *set, int n)
+{
+	size_t words = (size_t)n / 64;
+	memset(set, 0xff, words * sizeof *set);
+	if (n & 63)
+		set[words] = ((uint64_t)1 << (n & 63)) - 1;
+}
+
+/* Every score a candidate: short rows, and those no map spreads. */
+static void set_directly(set_row *r)
+{
+	for (int j = 0; j < r->n; j++)
+		r->key[j] = topk_candidate(r->score[j], j);
+	for (int b = 0; b < r->n_k; b++) {
+		r->need[b] = r->k[b];
+		set_whole(r->set + (size_t)b * AM_SET_WORDS(r->n), r->n);
+	}
+	set_cut(r, r->key, r->n, 0, r->n_k);
+}
+
+/* The first of the largest. */
+static int set_best(const float *x, int n, float most)
+{
+	int j = 0;
+	for (; j + 4 * LANES <= n; j += 4 * LANES) {
+		vi found = {0};
+		for (int u = 0; u < 4 * UNROLL; u++)
+			found |= vf_load(x + j + u * AM_VW) == most;
+		uint64_t word[sizeof found / 8], any = 0;
+		memcpy(word, &found, sizeof found);
+		for (size_t i = 0; i < sizeof found / 8; i++)
+			any |= word[i];
+		if (any)
+			break;
+	}
+	while (j < n - 1 && !(x[j] == most))
+		j++;
+	return j;
+}
+
+static int row_sets(const float *score, int n, const int *k, int n_k, uint64_t *set, void *scratch)
+{
+	set_row r = {.score = score, .k = k, .n = n, .n_k = n_k, .words = (n + 63) / 64, .set = set};
+	size_t words = AM_SET_WORDS(n);
+	if (n < 1)
+		return -1;
+	for (int b = 0; b < n_k; b++)
+		memset(set + (size_t)b * words + n / 64, 0, (words - (size_t)(n / 64)) * sizeof *set);
+	while (r.n_k && k[r.n_k - 1] >= n)
+		set_whole(set + (size_t)--r.n_k * words, n);
+	r.key = scratch;
+	r.count = (uint32_t *)(r.key + n);
+	r.at = (uint16_t *)(r.count + SET_BUCKETS + 16);
+	bool mapped = set_map_for(score, n, &r.map, &r.high);
+	if (r.n_k && (n < 48 || !mapped)) {
+		set_directly(&r);
+	} else if (r.n_k) {
+		set_fill(&r);
+		set_walk(&r);
+		set_reach(&r);
+		for (int b = 0, last; b < r.n_k; b = last) {
+			for (last = b + 1; last < r.n_k && r.end[last] == r.end[b];)
+				last++;
+			if (!r.cut[b])
+				continue;
+			set_gather(&r, r.end[b], r.key + r.start[b]);
+			set_cut(&r, r.key + r.start[b], (int)r.count[r.end[b]], b, last);
+		}
+	}
+	if (r.n_k && k[0] == 1) /* its one key */
+		for (size_t w = 0; w < words; w++)
+			if (set[w])
+				return (int)(64 * w) + __builtin_ctzll(set[w]);
+	return set_best(score, n, r.high);
+}
+
+/* Bits of keys under one budget after the other. */
+static void member_sets(const uint32_t *member, int n, int n_k, uint64_t *set)
+{
+	size_t words = AM_SET_WORDS(n);
+	for (int b = 0; b < n_k; b++)
+		memset(set + (size_t)b * words, 0, words * sizeof *set);
+	for (int j = 0; j < n; j++)
+		for (uint32_t m = member[j]; m; m &= m - 1)
+			set[(size_t)__builtin_ctz(m) * words + (size_t)j / 64] |= (uint64_t)1 << (j & 63);
+}
+
+static int set_count(const uint64_t *a, const uint64_t *b, size_t words)
+{
+	int c[4] = {0};
+	for (size_t w = 0; w < words; w += 4)
+		for (size_t i = 0; i < 4; i++)
+			c[i] += __builtin_popcountll(a[w + i] & b[w + i]);
+	return (c[0] + c[1]) + (c[2] + c[3]);
+}
+
+static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count)
+{
+	size_t words = AM_SET_WORDS(n);
+	for (int i = 0; i < n_k; i++)
+		count[i] = set_count(a + (size_t)i * words, b + (size_t)i * words, words);
+}
+
+/* ---- sums over sets --------------------------------------------------------- */
+
+#ifndef SET_GROUP
+#define SET_GROUP 3 /* sets that a pass adds up at a time, a multiple of 3 */
+#endif
+enum { SET_ROWS = 3, SET_PIECE = 512, SET_FEW = 16 };
+
+/* The sums of a pass, a lane each. */
+typedef struct set_lanes {
+	double sum[SET_ROWS][SET_GROUP][LANES];
+} set_lanes;
+
+static inline void set_add_lanes(vf x, double *to)
+{
+	float lane[AM_VW];
+	memcpy(lane, &x, sizeof lane);
+	for (int i = 0; i < AM_VW; i++)
+		to[i] += (double)lane[i];
+}
+
+/* Adds n weights, a multiple of 16 and at most SET_PIECE, from key `from` of the sets and
+ * from the start of the rows: float32 in the lanes, float64 across pieces. */
+INLINE void set_add_piece(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int from,
+                          int n, set_lanes *to)
+{
+	for (int u = 0; u < UNROLL; u++) {
+		vf sum[SET_ROWS][SET_GROUP];
+#pragma GCC unroll 4
+		for (int h = 0; h < rows; h++)
+#pragma GCC unroll 9
+			for (int i = 0; i < sets; i++)
+				sum[h][i] = vf_set(0);
+		for (int j = 0; j < n; j += LANES) {
+			vf x[SET_ROWS];
+#pragma GCC unroll 4
+			for (int h = 0; h < rows; h++)
+				x[h] = vf_load(row[h] + j + u * AM_VW);
+#pragma GCC unroll 9
+			for (int i = 0; i < sets; i++) {
+				uint16_t bits;
+				memcpy(&bits, (const char *)set[i] + (from + j) / 8, sizeof bits);
+#pragma GCC unroll 4
+				for (int h = 0; h < rows; h++)
+					sum[h][i] = bits_add(sum[h][i], (uint32_t)bits >> (u * AM_VW), x[h]);
+			}
+		}
+#pragma GCC unroll 4
+		for (int h = 0; h < rows; h++)
+#pragma GCC unroll 9
+			for (int i = 0; i < sets; i++)
+				set_add_lanes(sum[h][i], to->sum[h][i] + u * AM_VW);
+	}
+}
+
+INLINE void set_add(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
+                    set_lanes *to)
+{
+	int whole = n / LANES * LANES, rest = n - whole;
+	const float *at[SET_ROWS];
+	float tail[SET_ROWS][LANES] = {0};
+	memset(to, 0, (size_t)rows * sizeof to->sum[0]);
+	for (int j = 0; j < whole; j += SET_PIECE) {
+		for (int h = 0; h < rows; h++)
+			at[h] = row[h] + j;
+		set_add_piece(rows, sets, set, at, j, whole - j < SET_PIECE ? whole - j : SET_PIECE, to);
+	}
+	for (int h = 0; h < rows; h++) {
+		memcpy(tail[h], row[h] + whole, (size_t)rest * sizeof *tail[h]);
+		at[h] = tail[h];
+	}
+	if (rest)
+		set_add_piece(rows, sets, set, at, whole, LANES, to);
+}
+
+typedef struct set_sums_step {
+	const uint64_t *set;
+	size_t words;
+	const float *const *row;
+	int n, n_k, rows;
+	double *sum;
+} set_sums_step;
+
+/* A set of few keys: one by one. */
+static void set_sum_few(const set_sums_step *s, int which, int count)
+{
+	const uint64_t *set = s->set + (size_t)which * s->words;
+	int at[SET_FEW];
+	for (int i = 0, w = 0; i < count; w++)
+		for (uint64_t bits = set[w]; bits; bits &= bits - 1)
+			at[i++] = 64 * w + __builtin_ctzll(bits);
+	for (int h = 0; h < s->rows; h++) {
+		double sum = 0;
+		for (int i = 0; i < count; i++)
+			sum += (double)s->row[h][at[i]];
+		s->sum[h * s->n_k + which] = sum;
+	}
+}
+
+/* Up to SET_GROUP sets, of indices which[m], for every row. */
+static void set_sum_group(const set_sums_step *s, const int *which, int m)
+{
+	enum { THIRD = SET_GROUP / 3 };
+	const uint64_t *set[SET_GROUP];
+	set_lanes lanes;
+	for (int i = 0; i < SET_GROUP; i++)
+		set[i] = s->set + (size_t)which[i < m ? i : 0] * s->words;
+	for (int first = 0, rows; first < s->rows; first += rows) {
+		const float *const *row = s->row + first;
+		rows = s->rows - first < SET_ROWS ? 1 : SET_ROWS;
+		if (rows == 1 && m <= THIRD)
+			set_add(1, THIRD, set, row, s->n, &lanes);
+		else if (rows == 1 && m <= 2 * THIRD)
+			set_add(1, 2 * THIRD, set, row, s->n, &lanes);
+		else if (rows == 1)
+			set_add(1, SET_GROUP, set, row, s->n, &lanes);
+		else if (m <= THIRD)
+			set_add(SET_ROWS, THIRD, set, row, s->n, &lanes);
+		else if (m <= 2 * THIRD)
+			set_add(SET_ROWS, 2 * THIRD, set, row, s->n, &lanes);
+		else
+			set_add(SET_ROWS, SET_GROUP, set, row, s->n, &lanes);
+		for (int h = 0; h < rows; h++)
+			for (int i = 0; i < m; i++)
+				s->sum[(first + h) * s->n_k + which[i]] = sum_lanes(lanes.sum[h][i]);
+	}
+}
+
+static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
+{
+	set_sums_step s = {set, AM_SET_WORDS(n), row, n, n_k, rows, sum};
+	int which[SET_GROUP], m = 0, whole = -1;
+	for (int b = 0; b < n_k; b++) {
+		const uint64_t *one = set + (size_t)b * s.words;
+		int count = set_count(one, one, s.words);
+		if (count <= SET_FEW)
+			set_sum_few(&s, b, count);
+		else if (count < n || whole < 0)
+			which[m++] = b;
+		whole = count == n && whole < 0 && count > SET_FEW ? b : whole;
+		if (m == SET_GROUP || (b == n_k - 1 && m)) {
+			set_sum_group(&s, which, m);
+			m = 0;
+		}
+	}
+	for (int b = whole + 1; b < n_k && whole >= 0; b++) { /* the whole row again */
+		const uint64_t *one = set + (size_t)b * s.words;
+		for (int h = 0; h < rows && set_count(one, one, s.words) == n; h++)
+			sum[h * n_k + b] = sum[h * n_k + whole];
+	}
+}
+
+static void row_shares(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
+                       float *of_group, int64_t group_stride, float *sum, float *largest)
+{
+	for (int j = 0; j < n; j++)
+		sum[j] = largest[j] = 0;
+	for (int first = 0; first < heads; first += group) {
+		float *g = of_group + first / group * group_stride;
+		int j = 0;
+		for (; j + AM_VW <= n; j += AM_VW) {
+			vf s = vf_load(sum + j), m = vf_load(largest + j), part = vf_set(0);
+			for (int h = first; h < first + group; h++) {
+				vf p = vf_load(weight + h * stride + j) * inv_z[h];
+				part += p;
+				s += p;
+				m = vf_pick(p > m, p, m);
+			}
+			vf_store(g + j, part);
+			vf_store(sum + j, s);
+			vf_store(largest + j, m);
+		}
+		for (; j < n; j++) {
+			g[j] = 0;
+			for (int h = first; h < first + group; h++) {
+				float p = weight[h * stride + j] * inv_z[h];
+				g[j] += p;
+				sum[j] += p;
+				largest[j] = p > largest[j] ? p : largest[j];
+			}
+		}
+	}
+}

@@ -1,0 +1,249 @@
+/* Sets of keys: row_sets against a full sort, what is counted and added up over sets against
+ * plain loops, every result the same for every table (see same_bytes.c). */
+#include "check.h"
+#include "guard.h"
+#include "inputs.h"
+#include "tests.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BUDGETS = AM_SET_BUDGETS, HEADS = 6, GROUP = 3 };
+
+typedef struct set_case {
+	int n, n_k;
+	int k[MOST_BUDGETS];
+	float *score;
+	int32_t *order;
+	uint8_t *want; /* the first budget whose set holds the key */
+	uint64_t *set, *other;
+	guard in, out, scratch;
+} set_case;
+
+static const float *sorted_by;
+
+static int by_score(const void *a, const void *b)
+{
+	int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+	if (sorted_by[i] != sorted_by[j])
+		return sorted_by[i] > sorted_by[j] ? -1 : 1;
+	return i < j ? -1 : i > j;
+}
+
+static void oracle(set_case *c)
+{
+	for (int i = 0; i < c->n; i++)
+		c->order[i] = i;
+	sorted_by = c->score;
+	qsort(c->order, (size_t)c->n, sizeof *c->order, by_score);
+	for (int rank = 0; rank < c->n; rank++) {
+		int level = 0;
+		while (level < c->n_k && c->k[level] <= rank)
+			level++;
+		c->want[c->order[rank]] = (uint8_t)level;
+	}
+}
+
+static bool is_in(const uint64_t *set, int n, int i, int j)
+{
+	return set[(size_t)i * AM_SET_WORDS(n) + (size_t)j / 64] >> (j & 63) & 1;
+}
+
+/* Bits from n on. */
+static bool is_padded(const uint64_t *set, int n, int n_k)
+{
+	for (int i = 0; i < n_k; i++)
+		for (int j = n; j < 64 * (int)AM_SET_WORDS(n); j++)
+			if (is_in(set, n, i, j))
+				return false;
+	return true;
+}
+
+static void sets_case(const am_kernels *k, set_case *c, place at)
+{
+	size_t bytes = (size_t)c->n_k * AM_SET_WORDS(c->n) * sizeof(uint64_t);
+	float *x = guard_place(&c->in, (size_t)c->n * sizeof *x, sizeof *x, at);
+	uint64_t *set = guard_place_aligned(&c->out, bytes);
+	void *scratch = guard_place_aligned(&c->scratch, AM_SELECT_SCRATCH(c->n));
+	memcpy(x, c->score, (size_t)c->n * sizeof *x);
+	memset(set, 0xa5, bytes);
+	int best = k->row_sets(x, c->n, c->k, c->n_k, set, scratch), wrong = -1;
+	check_ok(best == (c->n ? c->order[0] : -1), "best = %d", best);
+	for (int j = 0; j < c->n * c->n_k && wrong < 0; j++)
+		wrong = is_in(set, c->n, j / c->n, j % c->n) == (c->want[j % c->n] <= j / c->n) ? -1 : j;
+	check_ok(wrong < 0, "set %d of %d: key %d is%s in it", wrong / (c->n + !c->n), c->n_k, wrong % (c->n + !c->n),
+	         wrong >= 0 && is_in(set, c->n, wrong / c->n, wrong % c->n) ? "" : " not");
+	check_ok(c->n == 0 || is_padded(set, c->n, c->n_k), "bits behind the last key");
+	check_ok(guard_intact(&c->out, set, bytes) && guard_intact(&c->scratch, scratch, AM_SELECT_SCRATCH(c->n)) &&
+	         !memcmp(x, c->score, (size_t)c->n * sizeof *x), "wrote beside its results");
+}
+
+/* Ascending, some equal, some past the end. */
+static void random_budgets(set_case *c, am_rng *r, int most)
+{
+	c->n_k = (int)am_rng_below(r, (uint64_t)most + 1);
+	for (int i = 0; i < c->n_k; i++) {
+		int k = 1 + (int)am_rng_below(r, am_rng_below(r, 2) ? (uint64_t)c->n + 2 : (uint64_t)c->n / 16 + 2), j = i;
+		for (; j > 0 && c->k[j - 1] > k; j--)
+			c->k[j] = c->k[j - 1];
+		c->k[j] = k;
+	}
+}
+
+/* Any sets, nested or not: the k-th of them about as large as the budget. */
+static void random_sets(set_case *c, uint64_t *set, am_rng *r)
+{
+	memset(set, 0, (size_t)c->n_k * AM_SET_WORDS(c->n) * sizeof *set);
+	for (int i = 0; i < c->n_k; i++)
+		for (int j = 0; j < c->n; j++)
+			if (am_rng_below(r, (uint64_t)c->n) < (uint64_t)c->k[i])
+				set[(size_t)i * AM_SET_WORDS(c->n) + (size_t)j / 64] |= (uint64_t)1 << (j & 63);
+}
+
+/* Three rows of different weights, so that a table that takes rows together has a rest. */
+static void sums_case(const am_kernels *k, set_case *c, am_rng *r)
+{
+	enum { ROWS = 4 };
+	int n = c->n, n_k = c->n_k;
+	double sum[ROWS * MOST_BUDGETS + 1], worst = 0;
+	guard rows;
+	guard_open(&rows, ROWS * ((size_t)n + 1) * sizeof(float));
+	float *x = guard_place(&rows, ROWS * (size_t)n * sizeof *x, sizeof *x, PLACE_END);
+	const float *row[ROWS];
+	for (int h = 0; h < ROWS; h++) {
+		row[h] = x + h * n;
+		for (int j = 0; j < n; j++) /* masses as after a softmax */
+			x[h * n + j] = (float)exp(fmin(0, (double)c->score[(j + 7 * h) % n] - 3));
+	}
+	int count = 1 + (int)am_rng_below(r, ROWS);
+	sum[count * n_k] = -7;
+	k->set_sums(c->other, n, n_k, row, count, sum);
+	check_ok(sum[count * n_k] == -7.0, "wrote past the sums");
+	for (int i = 0; i < count * n_k; i++) {
+		double mass = 0;
+		for (int j = 0; j < n; j++)
+			mass += is_in(c->other, n, i % n_k, j) ? (double)row[i / n_k][j] : 0;
+		worst = fmax(worst, fabs(sum[i] - mass) - mass * 40 * 0x1p-24);
+	}
+	check_ok(worst <= 0, "a sum is off by %g more than 40 roundings in 512", worst);
+	guard_close(&rows);
+}
+
+static void counts_case(const am_kernels *k, set_case *c, am_rng *r)
+{
+	int32_t count[MOST_BUDGETS + 1];
+	int n = c->n, n_k = c->n_k;
+	random_sets(c, c->set, r);
+	random_sets(c, c->other, r);
+	count[n_k] = -7;
+	k->set_counts(c->set, c->other, n, n_k, count);
+	check_ok(count[n_k] == -7, "wrote past the counts");
+	for (int i = 0; i < n_k; i++) {
+		int want = 0;
+		for (int j = 0; j < n; j++)
+			want += is_in(c->set, n, i, j) && is_in(c->other, n, i, j);
+		check_ok(count[i] == want, "count[%d] is %d, expected %d", i, (int)count[i], want);
+	}
+	if (n)
+		sums_case(k, c, r);
+}
+
+static void member_case(const am_kernels *k, set_case *c, am_rng *r)
+{
+	uint32_t *member = malloc(((size_t)c->n + 1) * sizeof *member);
+	int n_k = c->n_k < 32 ? c->n_k : 32, wrong = 0;
+	if (!member)
+		abort();
+	for (int j = 0; j < c->n; j++)
+		member[j] = (uint32_t)(am_rng_below(r, (uint64_t)1 << 32) & (((uint64_t)1 << n_k) - 1));
+	memset(c->set, 0xa5, (size_t)n_k * AM_SET_WORDS(c->n) * sizeof *c->set);
+	k->member_sets(member, c->n, n_k, c->set);
+	for (int j = 0; j < c->n; j++)
+		for (int i = 0; i < n_k; i++)
+			wrong += is_in(c->set, c->n, i, j) != (member[j] >> i & 1);
+	check_ok(wrong == 0 && is_padded(c->set, c->n, n_k), "%d bits differ from the members", wrong);
+	free(member);
+}
+
+static void shares_case(const am_kernels *k, int n, am_rng *r)
+{
+	size_t stride = (size_t)n + 5;
+	float *w = malloc(stride * HEADS * sizeof *w), *out = malloc(stride * 4 * sizeof *out), inv[HEADS];
+	if (!w || !out)
+		abort();
+	for (size_t i = 0; i < stride * HEADS; i++)
+		w[i] = (float)am_rng_uniform(r);
+	for (int h = 0; h < HEADS; h++)
+		inv[h] = (float)(0.1 + am_rng_uniform(r));
+	k->row_shares(w, (int64_t)stride, HEADS, GROUP, inv, n, out, (int64_t)stride, out + 2 * stride, out + 3 * stride);
+	int wrong = 0;
+	for (int j = 0; j < n; j++) {
+		float part[HEADS / GROUP] = {0}, sum = 0, most = 0;
+		for (int h = 0; h < HEADS; h++) {
+			volatile float p = w[(size_t)h * stride + (size_t)j] * inv[h];
+			part[h / GROUP] += p;
+			sum += p;
+			most = p > most ? p : most;
+		}
+		wrong += !(out[j] == part[0] && out[stride + (size_t)j] == part[1] &&
+		           out[2 * stride + (size_t)j] == sum && out[3 * stride + (size_t)j] == most);
+	}
+	check_ok(wrong == 0, "%d sums of shares differ", wrong);
+	free(w);
+	free(out);
+}
+
+static void one_case(const am_kernels *k, set_case *c, am_rng *r, int most)
+{
+	random_budgets(c, r, most);
+	oracle(c);
+	sets_case(k, c, (place)am_rng_below(r, PLACE_COUNT));
+	counts_case(k, c, r);
+	member_case(k, c, r);
+}
+
+/* What indexers give: many exact zeros, of both signs; and one key far above. */
+static void fill_plateau(float *x, int n, am_rng *r)
+{
+	for (int j = 0; j < n; j++)
+		x[j] = am_rng_below(r, 3) ? (am_rng_below(r, 2) ? -0.0f : 0.0f) : (float)input_normal(r);
+	if (n && am_rng_below(r, 2))
+		x[am_rng_below(r, (uint64_t)n)] = 1e4f;
+}
+
+int test_sets(const am_kernels *k, const test_options *o)
+{
+	am_rng r = {o->seed};
+	size_t words = AM_SET_WORDS(INPUT_MAX_N) * MOST_BUDGETS;
+	set_case c = {.score = malloc(INPUT_MAX_N * sizeof *c.score), .order = malloc(INPUT_MAX_N * sizeof *c.order),
+	              .want = malloc(INPUT_MAX_N), .set = malloc(words * sizeof *c.set), .other = malloc(words * sizeof *c.other)};
+	if (!c.score || !c.order || !c.want || !c.set || !c.other)
+		abort();
+	guard_open(&c.in, ((size_t)input_longest() + 3) * sizeof(float));
+	guard_open(&c.out, AM_SET_WORDS(input_longest()) * MOST_BUDGETS * sizeof(uint64_t));
+	guard_open(&c.scratch, AM_SELECT_SCRATCH(input_longest()));
+	check_group(k->name, "sets");
+	for (int i = 0; i < input_count(); i++) {
+		const input *in = input_at(i);
+		if (in->poisoned)
+			continue;
+		for (int l = 0; (c.n = input_length(l)) >= 0 && c.n <= input_longest(); l++) {
+			check_case(in->name, c.n);
+			in->fill(c.score, c.n, &r);
+			one_case(k, &c, &r, c.n > 5000 ? 12 : 40);
+		}
+	}
+	for (int i = 0; i < o->rounds; i++) {
+		c.n = input_random_length(&r);
+		check_case("plateau", c.n);
+		fill_plateau(c.score, c.n, &r);
+		one_case(k, &c, &r, MOST_BUDGETS);
+		shares_case(k, c.n, &r);
+	}
+	guard_close(&c.scratch);
+	guard_close(&c.out);
+	guard_close(&c.in);
+	free(c.score), free(c.order), free(c.want), free(c.set), free(c.other);
+	return check_group_end();
+}
