@@ -12,10 +12,11 @@ bool am_pair_scratch_init(am_pair_scratch *w, int capacity)
 	size_t n = (size_t)capacity;
 	*w = (am_pair_scratch){
 		.p = am_alloc(n, sizeof *w->p), .q = am_alloc(n, sizeof *w->q), .score = am_alloc(n, sizeof *w->score),
-		.place = am_alloc(n, sizeof *w->place), .level = am_alloc(n, 1), .a = am_alloc(n, 1), .b = am_alloc(n, 1),
+		.a = am_alloc(AM_SET_BUDGETS * AM_SET_WORDS(n), sizeof *w->a),
+		.b = am_alloc(AM_SET_BUDGETS * AM_SET_WORDS(n), sizeof *w->b),
 		.select = am_alloc(AM_SELECT_SCRATCH(n), 1),
 	};
-	bool ok = w->p && w->q && w->score && w->place && w->level && w->a && w->b && w->select;
+	bool ok = w->p && w->q && w->score && w->a && w->b && w->select;
 	if (!ok)
 		am_pair_scratch_fini(w);
 	return ok;
@@ -23,7 +24,7 @@ bool am_pair_scratch_init(am_pair_scratch *w, int capacity)
 
 void am_pair_scratch_fini(am_pair_scratch *w)
 {
-	void *own[] = {w->p, w->q, w->score, w->place, w->level, w->a, w->b, w->select};
+	void *own[] = {w->p, w->q, w->score, w->a, w->b, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 	*w = (am_pair_scratch){0};
@@ -31,8 +32,9 @@ void am_pair_scratch_fini(am_pair_scratch *w)
 
 size_t am_pair_scratch_bytes(int capacity)
 {
-	return (size_t)capacity * (2 * sizeof(double) + sizeof(float) + sizeof(int32_t) + 3) +
-	       AM_SELECT_SCRATCH((size_t)capacity);
+	size_t n = (size_t)capacity;
+	return n * (2 * sizeof(double) + sizeof(float)) + 2 * AM_SET_BUDGETS * AM_SET_WORDS(n) * sizeof(uint64_t) +
+	       AM_SELECT_SCRATCH(n);
 }
 
 static bool keeps(const am_rescored *r, int j)
@@ -105,25 +107,21 @@ void am_pair_distances(const am_rescored *a, const am_rescored *b, am_pair_scrat
 	};
 }
 
-/* Levels of the row's keys, `skip` places from the start of `level`, which has n; a key that is
- * not kept is beyond all sets. Returns how many are kept. */
-static int find_levels(const am_kernels *kernels, const am_rescored *r, int skip, const int *k, int n_k,
-                       am_pair_scratch *w, uint8_t *level)
+/* Sets of the row's best kept keys among n places, its keys from place `skip` on. Returns how
+ * many are kept. */
+static int find_sets(const am_kernels *kernels, const am_rescored *r, int skip, int n, const int *k, int n_k,
+                     am_pair_scratch *w, uint64_t *set)
 {
-	int kept = 0;
-	memset(level, n_k, (size_t)(r->kept ? skip + r->n : skip));
-	if (!r->kept) {
-		kernels->row_levels(r->score, r->n, k, n_k, level + skip, w->select);
-		return r->n;
+	int kept = 0, at_most[AM_SET_BUDGETS];
+	for (int j = 0; j < n; j++) {
+		bool there = j >= skip && j < skip + r->n && (!r->kept || r->kept[j - skip]);
+		w->score[j] = there ? r->score[j - skip] : -INFINITY;
+		kept += there;
 	}
-	for (int j = 0; j < r->n; j++)
-		if (r->kept[j]) {
-			w->score[kept] = r->score[j];
-			w->place[kept++] = skip + j;
-		}
-	kernels->row_levels(w->score, kept, k, n_k, w->level, w->select);
-	for (int i = 0; i < kept; i++)
-		level[w->place[i]] = w->level[i];
+	/* So that none of the others is taken. */
+	for (int i = 0; i < n_k; i++)
+		at_most[i] = k[i] < kept ? k[i] : kept;
+	kernels->row_sets(w->score, n, at_most, n_k, set, w->select);
 	return kept;
 }
 
@@ -131,13 +129,13 @@ void am_pair_overlaps(const am_kernels *kernels, const am_rescored *a, const am_
                       am_pair_scratch *w, float *out)
 {
 	int first = a->first_key < b->first_key ? a->first_key : b->first_key, n = a->n > b->n ? a->n : b->n;
-	int32_t common[AM_LEVEL_BUDGETS];
+	int32_t common[AM_SET_BUDGETS];
 	for (int at = 0, m; at < n_k; at += m) {
-		m = n_k - at < AM_LEVEL_BUDGETS ? n_k - at : AM_LEVEL_BUDGETS;
-		int kept_a = find_levels(kernels, a, a->first_key - first, k + at, m, w, w->a);
-		int kept_b = find_levels(kernels, b, b->first_key - first, k + at, m, w, w->b);
+		m = n_k - at < AM_SET_BUDGETS ? n_k - at : AM_SET_BUDGETS;
+		int kept_a = find_sets(kernels, a, a->first_key - first, n, k + at, m, w, w->a);
+		int kept_b = find_sets(kernels, b, b->first_key - first, n, k + at, m, w, w->b);
 		int most = kept_a > kept_b ? kept_a : kept_b;
-		kernels->level_counts(w->a, w->b, n, m, common);
+		kernels->set_counts(w->a, w->b, n, m, common);
 		for (int i = 0; i < m; i++)
 			out[at + i] = (float)common[i] / (float)(k[at + i] < most ? k[at + i] : most);
 	}

@@ -20,9 +20,8 @@ typedef struct am_pair_values {
 /* Room of one worker for rows of up to `capacity` keys. */
 typedef struct am_pair_scratch {
 	double *p, *q;         /* [capacity] */
-	float *score;          /* [capacity] scores of kept keys */
-	int32_t *place;        /* [capacity] where those are */
-	uint8_t *level, *a, *b; /* [capacity] levels of kept keys, of all keys in A and in B */
+	float *score;          /* [capacity], -inf where a key is not kept */
+	uint64_t *a, *b;       /* [AM_SET_BUDGETS][AM_SET_WORDS(capacity)] sets of the best keys in A and in B */
 	void *select;          /* AM_SELECT_SCRATCH(capacity) */
 } am_pair_scratch;
 
