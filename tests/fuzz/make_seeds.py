@@ -1,4 +1,4 @@
-"""make_seeds.py: writes seeds/NAME/*.bin, where the fuzz targets start from. Everything is made here or taken from tests/golden,
+"""make_seeds.py: writes seeds/NAME/*.bin, where the fuzz targets start from, and words/NAME.dict. Everything is made here or taken from tests/golden,
 whose files are of this project; a second run gives the same bytes."""
 import base64
 import glob
@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+import re
 import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -182,5 +183,21 @@ def make_edits():
                 put(target, f"edit-{what}-{thing}", table + bytes([what, thing, thing + 1, 1, 2, 3, 0, 4, 0xFF, 0xFF, 0x7F, 0x7F]))
 
 
-for make in (make_safetensors, make_config, make_tokenizer, make_tasks, make_indices, make_indexer, make_texts, make_edits):
+def make_words():
+    """Dictionaries: the words that the readers' sources compare with."""
+    os.makedirs(os.path.join(HERE, "words"), exist_ok=True)
+    sources = {"config": "lib/model/config*.c", "tokenizer": "lib/model/*tok*.c lib/model/bpe*.c lib/model/normalize.c lib/model/postprocess.c",
+               "tasks": "lib/task/read_*.c lib/task/formats.c", "spec": "lib/select/*.c", "indexer": "lib/select/indexer_*.c",
+               "safetensors": "lib/store/safetensors.c lib/store/dtype.c", "indices": "lib/store/index_dump.c"}
+    for target, patterns in sources.items():
+        words = set()
+        for path in (p for pattern in patterns.split() for p in glob.glob(os.path.join(HERE, "..", "..", pattern))):
+            with open(path, encoding="utf-8") as f:
+                words |= set(re.findall(r'"([A-Za-z][A-Za-z0-9_.-]{1,39})"', f.read()))
+        with open(os.path.join(HERE, "words", target + ".dict"), "w", encoding="utf-8") as f:
+            f.writelines(f'"{w}"\n' for w in sorted(words))
+
+
+for make in (make_safetensors, make_config, make_tokenizer, make_tasks, make_indices, make_indexer, make_texts, make_edits,
+             make_words):
     make()
