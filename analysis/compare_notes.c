@@ -59,21 +59,33 @@ am_status am_compare_differences(const am_compare_job *j, am_table *out, am_erro
 
 /* --- visible keys --------------------------------------------------------- */
 
+/* Rows at a time, of all layers, as the chunks of the file have them. */
+#define VISIBLE_ROWS 16384
+
+/* Visible keys of rows from `first` on: x[layer][*n]. */
+static am_status read_visible(const am_aggregate *a, am_run *run, int64_t first, int64_t *n, int32_t *x, am_error *err)
+{
+	*n = a->n_rows - first < VISIBLE_ROWS ? a->n_rows - first : VISIBLE_ROWS;
+	int64_t start[] = {0, first}, count[] = {a->n_layer, *n};
+	return am_run_stream_i32(run, AM_FIELD_ROW_VISIBLE, start, count, x, err);
+}
+
 am_status am_compare_warn_visible(am_compare_job *j, am_error *err)
 {
-	int64_t n = j->a.n_rows, differ = 0;
+	const am_aggregate *a = &j->a;
+	size_t size = (size_t)a->n_layer * VISIBLE_ROWS;
+	int64_t n = 0, differ = 0;
 	if (!am_run_has(j->run[0], AM_FIELD_ROW_VISIBLE) || !am_run_has(j->run[1], AM_FIELD_ROW_VISIBLE))
 		return AM_OK;
-	int32_t *x = am_alloc(2 * (size_t)n, sizeof *x);
+	int32_t *x = am_alloc(2 * size, sizeof *x);
 	if (!x)
 		return am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(j->run[0]));
 	am_status s = AM_OK;
-	for (int l = 0; l < j->a.n_layer && !s; l++) {
-		int64_t start[] = {l, 0}, count[] = {1, n};
+	for (int64_t first = 0; first < a->n_rows && !s; first += n) {
 		for (int r = 0; r < 2 && !s; r++)
-			s = am_run_read_i32(j->run[r], AM_FIELD_ROW_VISIBLE, start, count, x + r * n, err);
-		for (int64_t i = 0; i < n && !s; i++)
-			differ += j->a.row_sequence[i] >= 0 && x[i] != x[n + i];
+			s = read_visible(a, j->run[r], first, &n, x + (size_t)r * size, err);
+		for (int64_t i = 0; i < a->n_layer * n && !s; i++)
+			differ += a->row_sequence[first + i % n] >= 0 && x[i] != x[size + (size_t)i];
 	}
 	am_free(x);
 	if (!s && differ)
@@ -86,15 +98,15 @@ am_status am_compare_warn_visible(am_compare_job *j, am_error *err)
 /* Rows of the layers of one run, and how many of them see at most k keys. */
 static am_status count_trivial(const am_aggregate *a, double k, int64_t *trivial, int64_t *all, am_error *err)
 {
-	int64_t n = a->n_rows;
-	int32_t *x = am_alloc((size_t)n, sizeof *x);
+	int64_t n = 0;
+	int32_t *x = am_alloc((size_t)a->n_layer * VISIBLE_ROWS, sizeof *x);
 	am_status s = x ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory", am_run_path(a->run));
-	for (int l = 0; l < a->n_layer && !s; l++) {
-		int64_t start[] = {l, 0}, count[] = {1, n};
-		s = am_run_stream_i32(a->run, AM_FIELD_ROW_VISIBLE, start, count, x, err);
-		for (int64_t i = 0; i < n && !s; i++) {
-			*all += a->row_sequence[i] >= 0;
-			*trivial += a->row_sequence[i] >= 0 && x[i] <= k;
+	for (int64_t first = 0; first < a->n_rows && !s; first += n) {
+		s = read_visible(a, a->run, first, &n, x, err);
+		for (int64_t i = 0; i < a->n_layer * n && !s; i++) {
+			bool used = a->row_sequence[first + i % n] >= 0;
+			*all += used;
+			*trivial += used && x[i] <= k;
 		}
 	}
 	am_free(x);

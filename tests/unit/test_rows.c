@@ -1,4 +1,4 @@
-/* Blocks of rows: whatever their size, kept or read again, the same numbers. */
+/* Bands of rows: whatever their size, kept or read again, and whatever the threads, the same numbers. */
 #include "analysis/aggregate.h"
 #include "analysis/rows.h"
 #include "runfile_data.h"
@@ -14,11 +14,15 @@
 
 static sample the_sample;
 static am_run *run;
+static am_threads *pool[4]; /* by number of threads; 0: none */
 
 static int setup(void **state)
 {
 	(void)state;
 	the_sample = sample_new(2, 3, 150, 4);
+	for (int n = 1; n < 4; n++)
+		if (am_threads_new(n, &pool[n], NULL))
+			return 1;
 	return sample_write(&the_sample, PATH, 100, NULL) || am_run_open(PATH, &run, NULL);
 }
 
@@ -26,6 +30,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	am_run_close(run);
+	for (int n = 1; n < 4; n++)
+		am_threads_free(pool[n]);
 	return 0;
 }
 
@@ -98,10 +104,12 @@ static void test_same_numbers(void **state)
 	for (int f = 0; f < 2; f++) {
 		int n = aggregate(fields[f], 0, want);
 		assert_true(n <= 1024);
-		for (int w = 1; w < N_WAYS; w++) {
-			assert_int_equal(aggregate(fields[f], w, got), n);
+		for (int w = 0; w < 4 * N_WAYS; w++) {
+			am_run_use_threads(run, pool[w / N_WAYS]);
+			assert_int_equal(aggregate(fields[f], w % N_WAYS, got), n);
 			assert_memory_equal(got, want, (size_t)n * sizeof *got);
 		}
+		am_run_use_threads(run, NULL);
 	}
 }
 
