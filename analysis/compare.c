@@ -75,7 +75,7 @@ static am_status compare_runs(am_compare_job *j, am_comparison *c, am_error *err
 		s = compare_controls(j->run[0], j->run[1], j->o, &c->controls, j->warnings, err);
 	if (!s && c->paired)
 		s = am_compare_warn_visible(j, err);
-	if (!s)
+	if (!s && !j->o->trivial_told)
 		s = am_compare_warn_trivial(j, c->paired, err);
 	if (!s && c->paired)
 		s = am_compare_accuracy(j, &c->accuracy, err);

@@ -32,6 +32,7 @@ typedef struct am_compare_options {
 	double margin; /* > 0: tests against it, in the metric's unit or as a share of mean_a */
 	bool margin_relative;
 	am_aggregate_level pair_level; /* of the pair table */
+	bool trivial_told; /* rows with n <= k are told elsewhere, not in the warnings */
 } am_compare_options;
 
 /* Share of sequences with a score of 1 (every output found). */

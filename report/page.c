@@ -37,6 +37,7 @@ static am_page *page_new(am_run *const *run, int n, am_run *control, const am_pa
 	p->o = o;
 	p->compare = o->compare;
 	p->compare.aggregate.level = AM_LEVEL_HEAD;
+	p->compare.trivial_told = true;
 	p->compare.aggregate.position_bins = 0;
 	p->compare.by_task = false;
 	p->control = control;

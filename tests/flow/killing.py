@@ -20,7 +20,7 @@ def clear(path):
 
 def row_axis(name, x, whole):
     """Which axis of a dataset holds the rows; None where none does. Axes before it are layers and heads, which are fewer."""
-    if name.startswith(("topk/", "stat/", "row", "selector/", "reference/")) and name != "row_edge":
+    if name.startswith(("topk/", "stat/", "row", "selector/", "reference/")) and name != "row_edge" and not name.endswith("/head"):
         rows = [a for a, n in enumerate(whole[name].shape) if n == len(whole["row"])]
         assert len(rows) == 1, (name, whole[name].shape)
         return rows[0]

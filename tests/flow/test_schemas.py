@@ -49,10 +49,11 @@ check("run-dry-run", "run", *text, "--dry-run", "-o", path("none.h5"))
 check("run", "run", *text, "--output-error", "-o", a)
 check("run", "run", *text, "--output-error", "--attention", "topk:8", "-o", b)
 check("run", "run", *text, "--rows", "every:5", "--dist", "full", "--shadow", "exact-sum", "--shadow", "random,store=index", "-o", shadowed)
+check("run", "run", *text, "--pair", runs.BASE, "--pair-attention", "topk:8", "-k", "4,16", "-o", path("pair.h5"))
 lines = path("tasks.jsonl")
 runs.attnmeter("tasks", "niah_single", "--length", 256, "-n", 6, "-o", lines)
 check("run", "run", "--tasks", lines, "-o", tasks)
-run = {"a": a, "shadowed": shadowed, "tasks": tasks}
+run = {"a": a, "shadowed": shadowed, "tasks": tasks, "pair": path("pair.h5")}
 for name in run.values():
     check("show", "show", name)
     check("show-check", "show", name, "--check")
@@ -78,6 +79,7 @@ for options in ([], ["--by", "head"], ["--by", "task"], ["--by", "position"], ["
                 ["--control", a, "--interval", "percentile"], ["--metric", "nll,mass@16,mass@5%,keys@0.9,error@16"]):
     check("compare", "compare", a, b, *options, "--resamples", 100)
 check("compare", "compare", few, few)
+assert check("compare", "compare", path("pair.h5"), b, "--resamples", 100)["pair"]["table"]
 check("compare", "compare", tasks, tasks, "--by", "task", "--resamples", 100)
 
 # Tasks, dumps of indices, the machine.
@@ -88,6 +90,7 @@ check("bench", "bench", "--only", "write", "--seconds", 0.01, "--scratch", where
 check("bench", "bench", "--only", "attention", "-c", 256, "--seconds", 0.01)
 check("info", "info")
 check("doctor", "doctor")
+check("plot", "plot", "--list")
 for name in ("one", "other"):
     np.save(path(f"{name}.npy"), np.array([[rng.permutation(t + 1)[:4]] if t > 3 else [[0, -1, -1, -1]] for t in range(20)], np.int32))
 check("overlap", "overlap", path("one.npy"), path("other.npy"))

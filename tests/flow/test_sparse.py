@@ -76,7 +76,7 @@ def check_own_budgets():
         path = os.path.join(WORK, f"own{i}.h5")
         r = subprocess.run([os.environ["ATTNMETER"], "run", *map(str, text), "--attention", spec, "-o", path], capture_output=True, text=True)
         assert r.returncode == 0, r.stderr
-        assert ("--attention recent:2+6,k=3: the sets of recent do not depend on a budget" in r.stderr) == (i == 3), r.stderr
+        assert ("recent:2+6,k=3: the sets of recent do not depend on a budget" in r.stderr) == (i == 3), r.stderr
         nll[spec] = datasets(path)["row_nll"][:-1]
     assert np.abs(nll["exact,k=4"] - nll["topp:1,k=4"]).max() <= 2e-4
     assert np.array_equal(nll["recent:2+6"], nll["recent:2+6,k=3"])
