@@ -275,7 +275,7 @@ def check_chosen(work, heads_of_group):
     every = capture(os.path.join(work, "every.h5"), *text)
     some = capture(os.path.join(work, "some.h5"), *text, "--layers", "2,4", "--heads", "3,4", "--rows", "last:5")
     for name in some:
-        if not name.startswith(("selector", "reference")) or "overlap_layer" in name or np.isnan(every[name]).any():
+        if not name.startswith(("selector", "reference")) or "overlap_layer" in name or name.endswith("/head") or np.isnan(every[name]).any():
             continue
         want = every[name][[2, 4]]
         if some[name].ndim == 4 or name.endswith("rank_correlation"):
