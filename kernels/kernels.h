@@ -107,6 +107,9 @@ typedef struct am_kernels {
 	void (*decode_scores)(const float *q, int heads, int d, const float *k, int n, float *score, int stride);
 	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
 
+	/* gate[i] = SiLU(gate[i]) up[i], SiLU(x) = x / (1 + e^-x), within 4 ulp. */
+	void (*silu_gate)(float *gate, const float *up, size_t n);
+
 	/* 16-bit to float32. */
 	void (*bf16_to_f32)(const uint16_t *x, size_t n, float *y);
 	void (*f16_to_f32)(const uint16_t *x, size_t n, float *y);

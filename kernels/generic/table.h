@@ -2,6 +2,7 @@
  * defines AM_ISA_TABLE, AM_ISA_NAME and AM_ISA_PRODUCTS (initialisers of the products
  * it has, or nothing). */
 #include "base/half.h"
+#include "kernels/generic/gate.h"
 
 static void bf16_to_f32(const uint16_t *x, size_t n, float *y)
 {
@@ -41,6 +42,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.combine_rows = combine_rows,   \
 		.decode_scores = decode_scores, \
 		.decode_values = decode_values, \
+		.silu_gate = silu_gate,         \
 		.bf16_to_f32 = bf16_to_f32,     \
 		.f16_to_f32 = f16_to_f32,       \
 		.f32_to_bf16 = f32_to_bf16,     \

@@ -61,8 +61,7 @@ static void silu_row(void *ctx, int r, int worker)
 	size_t n = (size_t)s->model->config.intermediate;
 	float *gate = s->gate + (size_t)r * n;
 	const float *up = s->up + (size_t)r * n;
-	for (size_t i = 0; i < n; i++)
-		gate[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+	s->kernels->silu_gate(gate, up, n);
 }
 
 static bool finite_rows(const float *x, size_t n)
