@@ -155,7 +155,7 @@ am_status am_plot_change_scatter(const am_plot_job *job, am_error *err)
 	am_picture_init(&p, "change-scatter");
 	put_points(c, job->control ? &sharpened : NULL, &p);
 	snprintf(title, sizeof title, "Heads before and after: %s", c->metric->name);
-	am_changes_put_words(c, &p, title, job->control ? "Filled: b; hollow: control; dashed: no change"
+	am_changes_put_words(c, &p, title, job->control ? "Filled: b; rings: control; dashed: no change"
 	                                                : "A point a head; dashed: no change");
 	put_layers(c, &p);
 	am_picture_word(&p, "control", "%d", job->control != NULL);
