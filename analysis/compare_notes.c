@@ -113,22 +113,45 @@ static am_status count_trivial(const am_aggregate *a, double k, int64_t *trivial
 	return s;
 }
 
+/* One note of all metrics that are fixed at the same value: names and counts in the order of the metrics. */
+static void note_trivial(am_compare_job *j, int n, double k, int fixed, int64_t all, am_text *names, am_text *counts)
+{
+	if (n == 1)
+		am_text_printf(j->warnings,
+		               "%s: %s of %" PRId64 " rows see no more than %.0f keys (n <= k), where it is %d whatever attention "
+		               "does; --min-position %.0f leaves them out\n", am_text_str(names), am_text_str(counts), all, k, fixed, k);
+	else if (n)
+		am_text_printf(j->warnings,
+		               "%s: %s of %" PRId64 " rows see no more than k keys (n <= k), where they are %d whatever attention "
+		               "does; --min-position leaves early rows out\n", am_text_str(names), am_text_str(counts), all, fixed);
+	am_text_free(names);
+	am_text_free(counts);
+}
+
 am_status am_compare_warn_trivial(am_compare_job *j, bool paired, am_error *err)
 {
 	am_status s = AM_OK;
-	for (int i = 0; i < j->o->n_metric && !s; i++) {
-		const am_metric *m = &j->o->metric[i];
-		int64_t trivial = 0, all = 0;
-		if (m->axis != AM_AXIS_K || (m->field != AM_FIELD_MASS_AT_K && m->field != AM_FIELD_OUTPUT_ERROR))
-			continue;
-		for (int r = 0; r < (paired ? 1 : 2) && !s; r++)
-			if (am_run_has(j->run[r], AM_FIELD_ROW_VISIBLE))
-				s = count_trivial(r ? &j->b : &j->a, m->at, &trivial, &all, err);
-		if (!s && trivial)
-			am_text_printf(j->warnings,
-			               "%s: %" PRId64 " of %" PRId64 " rows see no more than %.0f keys (n <= k), where it is %d whatever "
-			               "attention does; --min-position %.0f leaves them out\n", m->name, trivial, all, m->at,
-			               m->field == AM_FIELD_MASS_AT_K, m->at);
+	for (int fixed = 1; fixed >= 0; fixed--) { /* masses, then errors */
+		am_text names = {0}, counts = {0};
+		int64_t rows = 0;
+		double k = 0;
+		int n = 0;
+		for (int i = 0; i < j->o->n_metric && !s; i++) {
+			const am_metric *m = &j->o->metric[i];
+			int64_t trivial = 0, all = 0;
+			if (m->axis != AM_AXIS_K || m->field != (fixed ? AM_FIELD_MASS_AT_K : AM_FIELD_OUTPUT_ERROR))
+				continue;
+			for (int r = 0; r < (paired ? 1 : 2) && !s; r++)
+				if (am_run_has(j->run[r], AM_FIELD_ROW_VISIBLE))
+					s = count_trivial(r ? &j->b : &j->a, m->at, &trivial, &all, err);
+			if (s || !trivial)
+				continue;
+			am_text_printf(&names, "%s%s", n ? ", " : "", m->name);
+			am_text_printf(&counts, "%s%" PRId64, n++ ? ", " : "", trivial);
+			rows = all;
+			k = m->at;
+		}
+		note_trivial(j, s ? 0 : n, k, fixed, rows, &names, &counts);
 	}
 	return s;
 }

@@ -106,8 +106,8 @@ am_status am_metric_find(am_metric *m, const am_run *run, am_error *err)
 		           : am_fail(err, AM_ERR_FORMAT, "%s: holds neither %s nor %s", am_run_path(run),
 		                     am_fields[AM_FIELD_SEQUENCE_NLL].path, am_fields[AM_FIELD_ROW_NLL].path);
 	if (!am_run_has(run, m->field))
-		return am_fail(err, AM_ERR_FORMAT, "%s: has no %s, which %s needs", am_run_path(run),
-		               am_fields[m->field].path, m->name);
+		return am_fail(err, AM_ERR_FORMAT, "%s: has no %s, which %s needs%s", am_run_path(run), am_fields[m->field].path,
+		               m->name, m->field == AM_FIELD_OUTPUT_ERROR ? "; capture again with --output-error" : "");
 	if (m->at == 0)
 		return AM_OK;
 	const double *v = am_run_axis_values(run, m->axis);

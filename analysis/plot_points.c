@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define MOST_LABELS 6 /* heads named in a volcano */
+#define LINE 11.0     /* units between lines of their names, as in the template */
 
 /* Ticks of a colour bar of layers. */
 static void put_layers(const am_changes *c, am_picture *p)
@@ -28,18 +29,28 @@ static bool is_named(const am_changes *c, int row)
 	return larger < MOST_LABELS;
 }
 
-/* How many named points of the same height stand close before this one, whose names would
- * run into each other. */
-static int crowd(const am_changes *c, int row)
+/* Row r stands right of row by less than `near`, at the same height. */
+static bool is_right(const am_changes *c, int row, int r, double near)
 {
-	double near = (c->job->page->narrow ? 0.6 : 0.25) * am_changes_widest(c);
+	double far = am_changes_value(c, r, "change") - am_changes_value(c, row, "change");
+	return (far > 0 || (far == 0 && r > row)) && far < near && am_changes_is_shown(c, r) &&
+	       fabs(log10(am_changes_value(c, r, "q_bh") / am_changes_value(c, row, "q_bh"))) < 0.1;
+}
+
+/* Lines that the name of a row is set higher: above those of named points close to its left, and
+ * above points that it would lie on. At most MOST_LABELS rows are named, which bounds the depth. */
+static int lines_up(const am_changes *c, int row)
+{
+	bool narrow = c->job->page->narrow;
+	double widest = am_changes_widest(c), near = (narrow ? 0.6 : 0.25) * widest, wide = (narrow ? 0.4 : 0.17) * widest;
 	int n = 0;
 	for (int r = 0; r < c->n_cell; r++) {
-		double far = am_changes_value(c, row, "change") - am_changes_value(c, r, "change");
-		bool before = far > 0 || (far == 0 && r < row);
-		if (am_changes_is_shown(c, r) && is_named(c, r) && before && far < near &&
-		    fabs(log10(am_changes_value(c, r, "q_bh") / am_changes_value(c, row, "q_bh"))) < 0.1)
-			n++;
+		if (is_right(c, row, r, wide) && n < 1)
+			n = 1;
+		if (is_right(c, r, row, near) && is_named(c, r)) {
+			int above = lines_up(c, r) + 1;
+			n = above > n ? above : n;
+		}
 	}
 	return n;
 }
@@ -73,7 +84,7 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 		return s;
 	am_picture p;
 	char title[128];
-	double top = 2, most = am_changes_widest(c);
+	double top = 2, highest = 0, most = am_changes_widest(c), height = job->page->narrow ? 180 : 304;
 	bool any_named = false; /* gnuplot 5.4 crashes on labels that are all undefined */
 	am_picture_init(&p, "change-volcano");
 	am_text_puts(&p.data, "layer_index\thead_index\tlayer\thead\tchange\tminus_log10_q_bh\tname\tnamed\tlines_up\n");
@@ -87,7 +98,9 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 		am_picture_cell(&p, y);
 		am_text_printf(&p.data, "\tL%" PRId64 " H%" PRId64, am_changes_whole(c, r, "layer"), am_changes_whole(c, r, "head"));
 		am_picture_cell(&p, is_named(c, r));
-		am_picture_cell(&p, is_named(c, r) ? crowd(c, r) : 0);
+		int up = is_named(c, r) ? lines_up(c, r) : 0;
+		am_picture_cell(&p, up);
+		highest = fmax(highest, y / (1 - LINE * (up + 1) / height)); /* room for the name above it */
 		any_named = any_named || is_named(c, r);
 		am_picture_end_row(&p);
 	}
@@ -97,11 +110,11 @@ am_status am_plot_change_volcano(const am_plot_job *job, am_error *err)
 	put_q_ticks(&p, top);
 	am_picture_word(&p, "x_range", "%.6g:%.6g", -(job->page->narrow ? 1.35 : 1.15) * most, (job->page->narrow ? 1.35 : 1.15) * most);
 	am_picture_word(&p, "x_step", "%.6g", round_step(most));
-	am_picture_word(&p, "y_high", "%.6g", (job->page->narrow ? 1.25 : 1.12) * top);
+	am_picture_word(&p, "y_high", "%.6g", fmax(highest, (job->page->narrow ? 1.25 : 1.12) * top));
 	am_picture_word(&p, "any_named", "%d", any_named);
 	am_picture_word(&p, "threshold", "%.6g", -log10(0.05));
 	am_picture_string(&p, "x_label", "change of %s (%s)", c->metric->name, c->metric->unit);
-	am_picture_size(&p, job->page->narrow ? 180 : 304, "Named: the heads that change most. With few sequences q has a least value, where points line up.");
+	am_picture_size(&p, height, "Named: the heads that change most. With few sequences q has a least value, where points line up.");
 	s = am_picture_draw(&p, job, "volcano", err);
 	am_picture_fini(&p);
 	return s;
@@ -142,7 +155,7 @@ am_status am_plot_change_scatter(const am_plot_job *job, am_error *err)
 	am_picture_init(&p, "change-scatter");
 	put_points(c, job->control ? &sharpened : NULL, &p);
 	snprintf(title, sizeof title, "Heads before and after: %s", c->metric->name);
-	am_changes_put_words(c, &p, title, job->control ? "Filled: b; hollow: control; dashed: no change"
+	am_changes_put_words(c, &p, title, job->control ? "Filled: b; rings: control; dashed: no change"
 	                                                : "A point a head; dashed: no change");
 	put_layers(c, &p);
 	am_picture_word(&p, "control", "%d", job->control != NULL);

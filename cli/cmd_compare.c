@@ -197,6 +197,8 @@ static am_status write_targets(const request *q, am_run *const *run, am_error *e
 	am_status s = am_compare_targets(run[0], run[1], &q->compare, &t, err);
 	if (!s)
 		s = am_outfile_put(q->temperatures, q->table.force, &t, err);
+	if (!s && !q->table.quiet)
+		am_report_files(q->temperatures);
 	am_text_free(&t);
 	return s;
 }
