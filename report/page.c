@@ -63,6 +63,7 @@ static void page_free(am_page *p)
 		table_free(&r->entropy);
 		table_free(&r->coverage);
 		table_free(&r->recall);
+		table_free(&r->apart);
 		am_sequence_list_fini(&r->sequences);
 		am_pictures_fini(&r->entropy_pictures);
 		am_pictures_fini(&r->coverage_pictures);

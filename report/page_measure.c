@@ -1,6 +1,7 @@
 /* What a page tells is computed by the tables of analysis; this calls them. */
 #include "analysis/coverage.h"
 #include "analysis/entropy.h"
+#include "analysis/pair_table.h"
 #include "analysis/recall.h"
 #include "report/page_parts.h"
 
@@ -25,6 +26,8 @@ am_status am_page_measure(const am_page *p, am_page_run *r, am_error *err)
 		s = am_coverage_table(r->run, o, &r->coverage, err);
 	if (!s && am_run_selector_count(r->run))
 		s = am_recall_table(r->run, &recall, &r->recall, err);
+	if (!s && am_pair_table_has(r->run))
+		s = am_pair_table(r->run, o, &r->apart, err);
 	if (!s && !r->entropy.columns && !r->coverage.columns)
 		s = am_fail(err, AM_ERR_FORMAT, "%s: holds neither entropy nor masses to report", am_run_path(r->run));
 	return s;

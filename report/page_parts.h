@@ -11,7 +11,7 @@ typedef struct am_page_run {
 	am_run *run;
 	char label[8]; /* "a", "b", ... */
 	/* Without columns where the run does not hold what they need. */
-	am_table entropy, coverage, recall;
+	am_table entropy, coverage, recall, apart; /* apart: from the model of --pair */
 	am_sequence_list sequences;
 	am_page_pictures entropy_pictures, coverage_pictures, recall_pictures;
 } am_page_run;

@@ -223,6 +223,27 @@ static void put_recall(const am_page_run *r, am_text *t)
 	am_page_put_pictures(&r->recall_pictures, r->run, t);
 }
 
+static void put_apart(const am_page_run *r, am_text *t)
+{
+	const char *model = "another model", *attention = "dense";
+	if (!r->apart.columns)
+		return;
+	(void)am_run_attr_str(r->run, "pair_model", &model);
+	(void)am_run_attr_str(r->run, "pair_attention", &attention);
+	am_text_puts(t, "<h3>Rows of two models</h3>\n<p>This run's attention rows (P) beside those of ");
+	am_html_element(t, "code", model);
+	am_text_puts(t, " under ");
+	am_html_element(t, "code", attention);
+	am_text_puts(t, " attention (Q), over the same tokens. <i>kl</i> is KL(P||Q) and <i>kl_reverse</i> KL(Q||P) in nat, over the rows "
+	                "where they are finite (the others, <i>n_infinite</i>, hold a key the other row lacks); <i>js</i> the Jensen-Shannon "
+	                "divergence in nat, <i>tv</i> total variation, <i>lost</i> and <i>gained</i> the mass on keys that Q, or P, lacks; "
+	                "<i>topk_overlap</i> the share of their k best keys in common, beside chance.</p>\n");
+	am_html_put_table(t, &(am_html_table){.table = &r->apart, .caption = "Distances by layer", .null_keys = KEYS,
+	                                      .keep = am_html_is_above_heads});
+	am_html_put_table(t, &(am_html_table){.table = &r->apart, .caption = "Distances by head", .keep = am_html_is_head,
+	                                      .folded = true});
+}
+
 void am_page_put_run(const am_page *p, const am_page_run *r, am_text *t)
 {
 	const am_table *any = r->entropy.columns ? &r->entropy : &r->coverage;
@@ -241,5 +262,6 @@ void am_page_put_run(const am_page *p, const am_page_run *r, am_text *t)
 	put_entropy(r, t);
 	put_coverage(r, t);
 	put_recall(r, t);
+	put_apart(r, t);
 	am_text_puts(t, "</section>\n");
 }

@@ -116,6 +116,15 @@ def check_numbers():
     compare_rows(rows, recall, {"k": 0, "recall": 4, "chance": 4, "recall_corrected": 4, "retained_mass": 4})
 
 
+    capture("paired.h5", "--pair-attention", "topk:4")
+    found, said = report("paired", "paired.h5", "--no-pictures")
+    apart = table("show", "paired.h5")["pair"]["table"]
+    digits = {"k": 0, "mean": 4, "ci_low": 4, "chance": 4, "n_rows": 0, "n_infinite": 0, "n_rows_trivial": 0}
+    compare_rows(found.rows("Distances by head"), [r for r in apart if r["head"] is not None], {"layer": 0, "head": 0, **digits})
+    compare_rows(found.rows("Distances by layer"), [r for r in apart if r["head"] is None], digits)
+    assert "topk:4" in found.text and "models/base" in found.text
+
+
 def compare_rows(rows, want, digits):
     assert len(rows) == len(want) > 0, (len(rows), len(want))
     for row, w in zip(rows, want):
