@@ -1,9 +1,10 @@
 """Bold headings and coloured messages on a terminal; none with NO_COLOR, TERM=dumb or without TERM, in
 pipes, in files and in machine output. The words are the same everywhere."""
 import os
-import pty
 import re
 import subprocess
+
+import terminal
 
 SOURCE = os.environ["AM_SOURCE_DIR"]
 DIR = os.path.join(os.environ["AM_BINARY_DIR"], "tests", "tmp", "color")
@@ -17,21 +18,7 @@ for path, ctx in ((RUN, "40"), (OTHER, "50")):
 
 def on_terminal(*words, **environment):
     """What a command writes to a terminal, on both streams."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen([os.environ["ATTNMETER"], *words], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
-                               env=BASE | environment)
-    os.close(slave)
-    said = b""
-    while True:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # the other side has closed
-            piece = b""
-        if not piece:
-            break
-        said += piece
-    os.close(master)
-    process.wait()
+    said, _ = terminal.on_terminal([os.environ["ATTNMETER"], *words], BASE | environment)
     return said.decode().replace("\r\n", "\n")
 
 

@@ -1,7 +1,8 @@
 """The progress bar of run: drawn and erased on a terminal, silent elsewhere."""
 import os
-import pty
 import subprocess
+
+import terminal
 
 OUT = os.path.join(os.environ["AM_BINARY_DIR"], "tests", "tmp", "progress.h5")
 COMMAND = [os.environ["ATTNMETER"], "run", "-p", "It was the best of times, it was the worst of times.", "-o", OUT, "--force"]
@@ -9,21 +10,8 @@ COMMAND = [os.environ["ATTNMETER"], "run", "-p", "It was the best of times, it w
 
 def on_terminal(command):
     """What the command writes to a terminal as its standard error."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
-                               env=os.environ | {"TERM": "xterm"})
-    os.close(slave)
-    said = b""
-    while True:
-        try:
-            piece = os.read(master, 4096)
-        except OSError:  # the other side has closed
-            piece = b""
-        if not piece:
-            break
-        said += piece
-    os.close(master)
-    assert process.wait() == 0, said
+    said, code = terminal.on_terminal(command, os.environ | {"TERM": "xterm"}, both=False)
+    assert code == 0, said
     return said
 
 
