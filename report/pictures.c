@@ -1,44 +1,17 @@
-#define _XOPEN_SOURCE 700 /* mkdtemp */
 #include "report/pictures.h"
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "report/svg.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LARGEST ((size_t)256 << 20) /* bytes of a picture */
 
 static const char *const themes[AM_PICTURE_THEMES] = {"light", "dark"};
-
-/* --- the folder ----------------------------------------------------------- */
-
-static am_status make_folder(char *dir, size_t room, am_error *err)
-{
-	const char *tmp = getenv("TMPDIR");
-	if ((size_t)snprintf(dir, room, "%s/attnmeter-XXXXXX", tmp && *tmp ? tmp : "/tmp") < room && mkdtemp(dir))
-		return AM_OK;
-	return am_fail(err, AM_ERR_IO, "%s: cannot make a temporary folder: %s", dir, strerror(errno));
-}
-
-static void remove_folder(const char *dir)
-{
-	DIR *d = opendir(dir);
-	for (struct dirent *e; d && (e = readdir(d));) {
-		char *path = am_path_join(dir, e->d_name);
-		if (path && strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			unlink(path);
-		am_free(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
 
 /* --- pictures ------------------------------------------------------------- */
 
@@ -113,7 +86,7 @@ static am_status add_theme(am_page_pictures *p, const am_pictures_options *o, in
 {
 	char dir[4096];
 	am_text files = {0};
-	am_status s = make_folder(dir, sizeof dir, err);
+	am_status s = am_folder_temporary(dir, sizeof dir, err);
 	if (s)
 		return s;
 	q->dir = dir;
@@ -121,7 +94,7 @@ static am_status add_theme(am_page_pictures *p, const am_pictures_options *o, in
 	s = am_plot_draw_set(set, q, err);
 	s = s ? explain(s, err) : take_all(p, o, theme, &files, err);
 	am_text_free(&files);
-	remove_folder(dir);
+	am_folder_remove(dir);
 	return s;
 }
 
