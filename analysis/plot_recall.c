@@ -229,7 +229,16 @@ static void put_budgets(series *s, const am_table *t, bool larger)
 	}
 }
 
-am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err)
+/* A picture of those points: columns x and y of the data. */
+typedef struct budget_picture {
+	const char *name, *title, *before, *after, *caption, *x_label, *y_label;
+	const char *axes;     /* NULL: k against a share */
+	const char *backdrop; /* of the plot command, or "" */
+	bool larger;
+	int x, y;
+} budget_picture;
+
+static am_status draw_budgets(const am_plot_job *job, const budget_picture *b, am_error *err)
 {
 	am_table t;
 	am_status status = table_of(job, NULL, AM_RUN_HEAD, AM_LEVEL_OVERALL, 0, &t, err);
@@ -237,41 +246,43 @@ am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err)
 		return status;
 	series s = {0};
 	am_picture *p = &s.picture;
-	am_picture_init(p, "recall-selectors");
-	put_budgets(&s, &t, true);
-	put_k_axes(p, job->run);
-	am_picture_word(p, "summary", "Recall of selectors at equal budget");
-	am_picture_string(p, "title", "Recall of selectors at equal budget");
-	am_picture_string(p, "subtitle", "Share of %s that are kept, all layers", describe(AM_RUN_HEAD));
-	am_picture_size(p, height(job), "Rows with at most k visible keys are left out. Selectors with a size of their own keep that, whatever k.");
-	am_picture_string(p, "x_label", "k (keys kept, log scale)");
-	am_picture_string(p, "y_label", "mean recall");
-	status = draw_series(&s, job, "", 2, 3, err);
+	am_picture_init(p, b->name);
+	put_budgets(&s, &t, b->larger);
+	if (b->axes)
+		am_picture_word(p, "axes", "%s", b->axes);
+	else
+		put_k_axes(p, job->run);
+	am_picture_word(p, "summary", "%s", b->title);
+	am_picture_string(p, "title", "%s", b->title);
+	am_picture_string(p, "subtitle", "%s%s%s", b->before, describe(AM_RUN_HEAD), b->after);
+	am_picture_size(p, height(job), b->caption);
+	am_picture_string(p, "x_label", "%s", b->x_label);
+	am_picture_string(p, "y_label", "%s", b->y_label);
+	status = draw_series(&s, job, b->backdrop, b->x, b->y, err);
 	am_table_fini(&t);
 	return status;
 }
 
+am_status am_plot_recall_selectors(const am_plot_job *job, am_error *err)
+{
+	return draw_budgets(job, &(budget_picture){
+		.name = "recall-selectors", .title = "Recall of selectors at equal budget",
+		.before = "Share of ", .after = " that are kept, all layers",
+		.caption = "Rows with at most k visible keys are left out. Selectors with a size of their own keep that, whatever k.",
+		.x_label = "k (keys kept, log scale)", .y_label = "mean recall", .backdrop = "", .larger = true, .x = 2, .y = 3,
+	}, err);
+}
+
 am_status am_plot_recall_mass(const am_plot_job *job, am_error *err)
 {
-	am_table t;
-	am_status status = table_of(job, NULL, AM_RUN_HEAD, AM_LEVEL_OVERALL, 0, &t, err);
-	if (status)
-		return status;
-	series s = {0};
-	am_picture *p = &s.picture;
-	am_picture_init(p, "recall-mass");
-	put_budgets(&s, &t, false);
-	am_picture_word(p, "axes", "%s",
-	                "set xrange [0:1.02]\nset xtics 0, 0.2, 1\nset yrange [0:1.02]\nset ytics 0, 0.2, 1");
-	am_picture_word(p, "summary", "Mass recall against set recall");
-	am_picture_string(p, "title", "Mass recall against set recall");
-	am_picture_string(p, "subtitle", "A point a k, from small to large along a line; against %s", describe(AM_RUN_HEAD));
-	am_picture_size(p, height(job), "Above the dashed line what is missed weighs less than its share. Sets of more than k keys are left out.");
-	am_picture_string(p, "x_label", "mean recall of the best keys");
-	am_picture_string(p, "y_label", "mean recall of their mass");
-	status = draw_series(&s, job, "x linecolor rgb muted linewidth 1.2 dashtype (6, 4) title 'equal',", 3, 5, err);
-	am_table_fini(&t);
-	return status;
+	return draw_budgets(job, &(budget_picture){
+		.name = "recall-mass", .title = "Mass recall against set recall",
+		.before = "A point a k, from small to large along a line; against ", .after = "",
+		.caption = "Above the dashed line what is missed weighs less than its share. Sets of more than k keys are left out.",
+		.x_label = "mean recall of the best keys", .y_label = "mean recall of their mass",
+		.axes = "set xrange [0:1.02]\nset xtics 0, 0.2, 1\nset yrange [0:1.02]\nset ytics 0, 0.2, 1",
+		.backdrop = "x linecolor rgb muted linewidth 1.2 dashtype (6, 4) title 'equal',", .x = 3, .y = 5,
+	}, err);
 }
 
 /* The k asked for, else the one that most rows leave a choice in: the largest up to an eighth
