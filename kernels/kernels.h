@@ -58,11 +58,10 @@ typedef struct am_kernels {
 	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; Z = their sum.
 	 *   mass[i]   = (sum of the k[i] largest) / Z; exactly 1 when k[i] >= n
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
-	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1]. z need only be near
-	 * their sum: it places buckets.
+	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
-	void (*row_mass)(const float *weight, int n, double z, const int *k, int n_k, const double *tau,
-	                 int n_tau, float *mass, int32_t *count, void *scratch);
+	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,
+	                 int32_t *count, void *scratch);
 	/* The same of a row that row_tally has weighed; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
 	                   int n_tau, float *mass, int32_t *count, void *scratch);

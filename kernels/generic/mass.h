@@ -371,10 +371,9 @@ static void tally_mass(const float *weight, int n, void *tallied, const int *k, 
 	}
 }
 
-static void row_mass(const float *weight, int n, double z, const int *k, int n_k, const double *tau, int n_tau,
-                     float *mass, int32_t *count, void *scratch)
+static void row_mass(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,
+                     int32_t *count, void *scratch)
 {
-	(void)z;
 	tally *t = scratch;
 	tally_weights(t, weight, n);
 	tally_mass(weight, n, t, k, n_k, tau, n_tau, mass, count, (char *)scratch + AM_TALLY);

@@ -67,7 +67,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (z > 0)
-		k->row_mass(weight, n, z, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
+		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
 	if (n >= COMBINED)
 		k->combine_rows(score, 7, score, (n - COMBINED) / 7, COMBINED, false, x->combined);
 	if (has_nan)
