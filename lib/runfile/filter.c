@@ -1,6 +1,7 @@
 #include "runfile/filter.h"
 
 #include "base/mem.h"
+#include "runfile/planes.h"
 
 #include <libdeflate.h>
 #include <string.h>
@@ -20,11 +21,24 @@ void am_filter_fini(am_filter *f)
 	*f = (am_filter){0};
 }
 
-/* Byte b of every element goes to plane b: like bytes lie together. */
+/* Byte b of every element goes to plane b: like bytes lie together. Elements of 4 bytes, nearly
+ * all there are, go 16 at a time. */
+typedef uint32_t words16 __attribute__((vector_size(64)));
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
 static void shuffle(const unsigned char *in, size_t n, size_t size, unsigned char *out)
 {
+	size_t done = size == 4 ? n / 16 * 16 : 0;
+	for (size_t i = 0; i < done; i += 16) {
+		words16 x;
+		memcpy(&x, in + 4 * i, sizeof x);
+		for (size_t b = 0; b < 4; b++) {
+			bytes16 plane = __builtin_convertvector(x >> (uint32_t)(8 * b), bytes16);
+			memcpy(out + b * n + i, &plane, sizeof plane);
+		}
+	}
 	for (size_t b = 0; b < size; b++)
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = done; i < n; i++)
 			out[b * n + i] = in[i * size + b];
 }
 
@@ -45,73 +59,27 @@ static am_status reserve(am_filter *f, size_t bytes, am_error *err)
 	return f->room ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
 }
 
-/* ---- planes of noise ---------------------------------------------------------
- *
- * The low bytes of most floats are noise: looking for repetitions among them takes most of
- * the time and finds none. Such planes, which come first, go into stored blocks of the zlib
- * stream (RFC 1950, 1951); what follows begins at a byte and is a deflate stream of its own. */
-
-enum { TRIAL = 8192, STORED_MOST = 65535, STORED_HEADER = 5 };
-
-/* Leading planes, n bytes each, of which a piece from the middle does not shrink by 3 %. */
-static size_t planes_of_noise(const am_filter *f, size_t n, size_t size, unsigned char *room)
+/* A zlib stream of the shuffled bytes; 0 where it is not smaller than they are. */
+static size_t pack(const am_filter *f, size_t n, size_t size, const size_t *inner, unsigned char *out)
 {
-	size_t piece = n < TRIAL ? n : TRIAL, planes = 0;
-	while (n >= TRIAL && planes < size / 2 &&
-	       !libdeflate_deflate_compress(f->deflate, f->shuffled + planes * n + (n - piece) / 2, piece, room,
-	                                    piece - piece / 32))
-		planes++;
-	return planes;
+	enum { FEW = 4096 };
+	size_t bytes = n * size;
+	if (f->level > 1 || n < FEW)
+		return libdeflate_zlib_compress(f->deflate, f->shuffled, bytes, out, bytes);
+	return am_planes_pack(f->shuffled, n, size, (size_t[AM_PLANES_DISTANCES]){1, inner[0], inner[1]}, out, bytes,
+	                      f->shuffled + bytes);
 }
 
-/* Blocks that are not the last; returns their bytes. */
-static size_t store_blocks(const unsigned char *in, size_t n, unsigned char *out)
-{
-	unsigned char *to = out;
-	for (size_t m; n; in += m, n -= m) {
-		m = n < STORED_MOST ? n : STORED_MOST;
-		const unsigned char header[STORED_HEADER] = {0, (unsigned char)m, (unsigned char)(m >> 8),
-		                                             (unsigned char)~m, (unsigned char)(~m >> 8)};
-		memcpy(to, header, sizeof header);
-		memcpy(to + sizeof header, in, m);
-		to += sizeof header + m;
-	}
-	return (size_t)(to - out);
-}
-
-/* The shuffled bytes as a zlib stream whose first `noise` bytes are stored; 0 where it has no
- * room in out[bytes]. */
-static size_t pack_beside_noise(const am_filter *f, size_t noise, size_t bytes, unsigned char *out)
-{
-	enum { HEADER = 2, TRAILER = 4 };
-	size_t stored = noise + (noise + STORED_MOST - 1) / STORED_MOST * STORED_HEADER;
-	if (stored + HEADER + TRAILER >= bytes)
-		return 0;
-	out[0] = 0x78; /* deflate, window of 32 KiB */
-	out[1] = 0x01; /* fastest; makes the two a multiple of 31 */
-	store_blocks(f->shuffled, noise, out + HEADER);
-	size_t n = libdeflate_deflate_compress(f->deflate, f->shuffled + noise, bytes - noise, out + HEADER + stored,
-	                                       bytes - stored - HEADER - TRAILER);
-	uint32_t sum = libdeflate_adler32(1, f->shuffled, bytes);
-	unsigned char *end = out + HEADER + stored + n;
-	for (int i = 0; i < TRAILER; i++)
-		end[i] = (unsigned char)(sum >> (24 - 8 * i));
-	return n ? HEADER + stored + n + TRAILER : 0;
-}
-
-am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, size_t *out_size, uint32_t *mask,
-                          am_error *err)
+am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, const size_t inner[2], size_t *out_size,
+                          uint32_t *mask, am_error *err)
 {
 	size_t bytes = n * size, packed = 0;
 	if (f->level) {
-		am_status s = reserve(f, bytes, err);
+		am_status s = reserve(f, bytes + AM_PLANES_SCRATCH(n), err);
 		if (s)
 			return s;
 		shuffle(data, n, size, f->shuffled);
-		/* Room for the plain bytes only: 0 means no gain. */
-		size_t noise = n * planes_of_noise(f, n, size, data);
-		packed = noise ? pack_beside_noise(f, noise, bytes, data)
-		               : libdeflate_zlib_compress(f->deflate, f->shuffled, bytes, data, bytes);
+		packed = pack(f, n, size, inner, data);
 		if (!packed)
 			unshuffle(f->shuffled, n, size, data);
 	}

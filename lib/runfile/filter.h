@@ -11,10 +11,10 @@
 struct libdeflate_compressor;
 
 typedef struct am_filter {
-	int level; /* deflate level; 0: chunks are stored as they are */
+	int level; /* of deflate; 0: chunks are stored as they are; 1: planes.h, 2 to 9: libdeflate's */
 	struct libdeflate_compressor *deflate;
 	unsigned char *shuffled;
-	size_t room; /* bytes of `shuffled` */
+	size_t room; /* bytes of `shuffled`, with what planes.h needs behind */
 } am_filter;
 
 /* Skipping both filters of a chunk, as HDF5's filter mask says it. */
@@ -25,9 +25,10 @@ am_status am_filter_init(am_filter *f, int level, am_error *err) AM_MUST_CHECK;
 void am_filter_fini(am_filter *f);
 
 /* Filters n elements of `size` bytes in place: *out_size bytes are left. Where
- * filtering does not make them smaller they are as before. *mask is the chunk's
- * filter mask. On failure the elements are untouched. */
-am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, size_t *out_size, uint32_t *mask,
-                          am_error *err) AM_MUST_CHECK;
+ * filtering does not make them smaller they are as before. inner[] are the elements along the last
+ * axis and along the last two. *mask is the chunk's filter mask. On failure the elements are
+ * untouched. */
+am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, const size_t inner[2], size_t *out_size,
+                          uint32_t *mask, am_error *err) AM_MUST_CHECK;
 
 #endif

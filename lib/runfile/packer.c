@@ -37,7 +37,7 @@ struct am_packer {
 static am_status filter_chunk(am_filter *f, const am_stored *d, unsigned char *data, am_chunk *c, am_error *err)
 {
 	size_t size;
-	am_status s = am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), &size, &c->mask, err);
+	am_status s = am_stored_filter(d, f, data, &size, &c->mask, err);
 	if (!s)
 		c->size = (uint32_t)size;
 	return s;

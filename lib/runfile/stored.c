@@ -65,6 +65,13 @@ am_status am_stored_place(am_stored *d, am_space *s, am_chunk *c, const void *da
 	return status;
 }
 
+am_status am_stored_filter(const am_stored *d, am_filter *f, void *data, size_t *size, uint32_t *mask, am_error *err)
+{
+	size_t last = d->rank > 0 ? (size_t)d->chunk[d->rank - 1] : 1, before = d->rank > 1 ? (size_t)d->chunk[d->rank - 2] : 1;
+	return am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), (size_t[]){last, last * before}, size,
+	                       mask, err);
+}
+
 int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *data)
 {
 	size_t n = am_stored_chunk_elements(d), element = am_stored_element(d), size = 0;
@@ -72,7 +79,7 @@ int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *da
 	void *copy = am_alloc(n, element);
 	if (copy) {
 		memcpy(copy, data, n * element);
-		if (am_filter_chunk(f, copy, n, element, &size, &mask, NULL))
+		if (am_stored_filter(d, f, copy, &size, &mask, NULL))
 			size = 0;
 	}
 	am_free(copy);
