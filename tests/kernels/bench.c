@@ -61,7 +61,7 @@ static void row_mass(const am_kernels *k, bench *b)
 	static const double tau[N_TAU] = {0.5, 0.8, 0.9, 0.95, 0.99, 0.999};
 	float mass[N_K];
 	int32_t count[N_TAU];
-	k->row_mass(b->weight, b->n, ks, N_K, tau, N_TAU, mass, count, b->scratch);
+	k->row_mass(b->weight, b->n, ks, N_K, tau, N_TAU, mass, NULL, count, b->scratch);
 	b->sink += (double)mass[0] + count[0];
 }
 

@@ -18,7 +18,7 @@ typedef struct result {
 	int32_t *index, count[N_TAU];
 	uint32_t *member;
 	float combined[COMBINED];
-	float mass[N_K];
+	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
 	double total, inside[N_K], prefix[N_AT];
 	uint64_t *set;
@@ -67,7 +67,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (z > 0)
-		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
+		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->bound, x->count, x->scratch);
 	if (n >= COMBINED)
 		k->combine_rows(score, 7, score, (n - COMBINED) / 7, COMBINED, false, x->combined);
 	if (has_nan)
@@ -111,6 +111,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(same_float(a->bf16, b->bf16, n), "conversions of bf16 differ");
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
+	check_ok(same_float(a->bound, b->bound, N_K), "bounds differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
 	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");
 	check_ok(!memcmp(a->inside, b->inside, sizeof a->inside), "sums over sets differ");
