@@ -80,7 +80,10 @@ typedef struct am_kernels {
 	 * k[n_k] ascending, >= 1, at most AM_SET_BUDGETS. Returns the index of the best score, -1
 	 * for n = 0. No NaN, no +inf; scratch as above. */
 	int (*row_sets)(const float *score, int n, const int *k, int n_k, uint64_t *set, void *scratch);
-	/* The same bits the other way round: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
+	/* Set i holds the keys of weight >= bound[i], in whatever order bounds come: none for NaN,
+	 * and a weight of NaN is in none. */
+	void (*reach_sets)(const float *weight, int n, const float *bound, int n_k, uint64_t *set);
+	/* Sets whose bits come key by key: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
 	void (*member_sets)(const uint32_t *member, int n, int n_k, uint64_t *set);
 	/* count[i] = keys that set i of both families holds. */
 	void (*set_counts)(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count);

@@ -100,6 +100,16 @@ static void row_sets(const am_kernels *k, bench *b)
 	b->set_n = b->n;
 }
 
+/* Bounds of about those sets: weights of Gaussian scores. */
+static void reach_sets(const am_kernels *k, bench *b)
+{
+	float bound[SETS];
+	for (int i = 0; i < SETS; i++)
+		bound[i] = b->weight[i * 5];
+	k->reach_sets(b->weight, b->n, bound, SETS, b->set);
+	b->set_n = 0;
+}
+
 /* Sets of the row's length; the first call of a batch makes them. */
 static void make_sets(const am_kernels *k, bench *b)
 {
@@ -174,6 +184,7 @@ static const struct {
 	{"row_topk", row_topk},
 	{"row_member", row_member},
 	{"row_sets", row_sets},
+	{"reach_sets", reach_sets},
 	{"set_counts", set_counts},
 	{"set_sums x9", set_sums},
 	{"combine_rows", combine_rows},
