@@ -57,14 +57,16 @@ typedef struct am_kernels {
 	/* Mass of the k largest weights and smallest count reaching a mass, without
 	 * sorting the row. weight[n] in [0, 1] (not NaN), not all 0; Z = their sum.
 	 *   mass[i]   = (sum of the k[i] largest) / Z; exactly 1 when k[i] >= n
+	 *   bound[i]  = a number that exactly k[i] of the weights are >=; NaN where equal weights
+	 *               leave none, 0 when k[i] >= n. bound may be NULL.
 	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
 	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
 	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,
-	                 int32_t *count, void *scratch);
+	                 float *bound, int32_t *count, void *scratch);
 	/* The same of a row that row_tally has weighed; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
-	                   int n_tau, float *mass, int32_t *count, void *scratch);
+	                   int n_tau, float *mass, float *bound, int32_t *count, void *scratch);
 	/* sum[i] = sum of x[0 .. at[i]) in float64; at[n_at] ascending in 0 .. n. */
 	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
 
@@ -80,7 +82,10 @@ typedef struct am_kernels {
 	 * k[n_k] ascending, >= 1, at most AM_SET_BUDGETS. Returns the index of the best score, -1
 	 * for n = 0. No NaN, no +inf; scratch as above. */
 	int (*row_sets)(const float *score, int n, const int *k, int n_k, uint64_t *set, void *scratch);
-	/* The same bits the other way round: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
+	/* Set i holds the keys of weight >= bound[i], in whatever order bounds come: none for NaN,
+	 * and a weight of NaN is in none. */
+	void (*reach_sets)(const float *weight, int n, const float *bound, int n_k, uint64_t *set);
+	/* Sets whose bits come key by key: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
 	void (*member_sets)(const uint32_t *member, int n, int n_k, uint64_t *set);
 	/* count[i] = keys that set i of both families holds. */
 	void (*set_counts)(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count);

@@ -37,7 +37,7 @@ static void mass(void *arg)
 	static const int k[N_K] = {1, 4, 16, 64, 128, 256, 512, 1024};
 	static const double tau[N_TAU] = {0.5, 0.9, 0.95, 0.99};
 	row_work *w = arg;
-	w->k->row_mass(w->weight, w->n, k, N_K, tau, N_TAU, w->mass, w->count, w->scratch);
+	w->k->row_mass(w->weight, w->n, k, N_K, tau, N_TAU, w->mass, NULL, w->count, w->scratch);
 }
 
 static void topk(void *arg)

@@ -85,10 +85,10 @@ static void masses(am_capture *c, am_budgets *b, const am_attn_row *row, size_t 
 	am_budgets_set(c, b, row->n);
 	if (row->tally)
 		c->kernels->tally_mass(row->weight, row->n, row->tally, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                       b->count, scratch);
+		                       NULL, b->count, scratch);
 	else
 		c->kernels->row_mass(row->weight, row->n, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                     b->count, scratch);
+		                     NULL, b->count, scratch);
 	for (int i = 0; i < n_budgets(c); i++) {
 		int from = b->origin[i];
 		if (from < a->n_k)

@@ -59,6 +59,20 @@ static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
 	return low | bits_of_pairs(_mm256_cmpeq_epi16(bits_lanes(at + 32), v), _mm256_cmpeq_epi16(bits_lanes(at + 48), v)) << 32;
 }
 
+/* Packing by halves of a register: the order of the dwords mends both steps. */
+static inline uint64_t bits_not_below(const vf *x, vf bound)
+{
+	const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+	uint64_t bits = 0;
+	for (int h = 0; h < 2; h++, x += 4) {
+		__m256i a = _mm256_packs_epi32((__m256i)(x[0] >= bound), (__m256i)(x[1] >= bound));
+		__m256i b = _mm256_packs_epi32((__m256i)(x[2] >= bound), (__m256i)(x[3] >= bound));
+		__m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(a, b), order);
+		bits |= (uint64_t)(uint32_t)_mm256_movemask_epi8(bytes) << (32 * h);
+	}
+	return bits;
+}
+
 static inline vf bits_add(vf sum, uint32_t bits, vf x)
 {
 	const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
@@ -67,6 +81,7 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 }
 
 #include "kernels/generic/sets.h"
+#include "kernels/generic/set_sums.h"
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"

@@ -85,29 +85,9 @@ static int mass_gather(const float *x, int n, const tally_form *t, const uint32_
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
 
-/* Comparisons give bits, additions take them (generic/bits.h). */
-#define AM_BITS
-#define SET_GROUP 9
-static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
-{
-	const __m512i v = _mm512_set1_epi16((short)least);
-	return _mm512_kunpackd(_mm512_cmpge_epu16_mask(_mm512_loadu_si512(at + 32), v),
-	                       _mm512_cmpge_epu16_mask(_mm512_loadu_si512(at), v));
-}
-
-static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
-{
-	const __m512i v = _mm512_set1_epi16((short)value);
-	return _mm512_kunpackd(_mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at + 32), v),
-	                       _mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at), v));
-}
-
-static inline vf bits_add(vf sum, uint32_t bits, vf x)
-{
-	return (vf)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)x);
-}
-
+#include "kernels/avx512/sets.h"
 #include "kernels/generic/sets.h"
+#include "kernels/generic/set_sums.h"
 
 /* Compressed in a register: a compressing store is slow on some processors. */
 static int member_reach(const float *score, int n, float bound, int32_t *index)

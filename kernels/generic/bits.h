@@ -2,6 +2,7 @@
  * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
  * and defines AM_BITS. */
 #ifndef AM_BITS
+#define AM_BITS
 typedef uint16_t vs __attribute__((vector_size(16)));
 
 /* Bit i: lane i of `mask` (0 or -1). */
@@ -38,6 +39,26 @@ static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
 		bits |= (uint64_t)bits_of_lanes((vs)(x == value)) << i;
 	}
 	return bits;
+}
+
+/* Bit i: lane i of x, 64 floats, >= bound. */
+static inline uint64_t bits_not_below(const vf *x, vf bound)
+{
+	enum { HALF = 32 / AM_VW };
+	int32_t bit[32];
+	uint64_t half[2] = {0};
+	for (int i = 0; i < 32; i++)
+		bit[i] = (int32_t)((uint32_t)1 << i);
+	for (int h = 0; h < 2; h++) {
+		vi any = {0}, lane;
+		for (int u = 0; u < HALF; u++) {
+			memcpy(&lane, bit + u * AM_VW, sizeof lane);
+			any |= (x[h * HALF + u] >= bound) & lane;
+		}
+		for (int i = 0; i < AM_VW; i++)
+			half[h] |= (uint32_t)any[i];
+	}
+	return half[0] | half[1] << 32;
 }
 
 /* sum + x in the lanes whose bit is set. */

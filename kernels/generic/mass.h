@@ -51,6 +51,7 @@ typedef struct mass_want {
 	double sum;
 	int slot, size, start, settled;
 	uint64_t bucket;
+	float bound; /* of a settled k: so many weights reach it and no more; NaN: equal ones do */
 } mass_want;
 
 enum { MASS_WANTS = 64 };
@@ -104,6 +105,7 @@ static void mass_take(mass_want *w, const tally *t, int octave, int slot)
 	w->size = tally_count(&t->form, w->bucket);
 	/* Is what is wanted at its end? Of a tau only a sole weight tells. */
 	w->settled = w->size == 1 || w->passed + w->size == w->k;
+	w->bound = tally_start(&t->form, slot);
 	w->sum += w->settled ? tally_sum(&t->form, octave, w->bucket) : 0;
 	w->passed += w->settled ? w->size : 0;
 }
@@ -236,6 +238,17 @@ static double mass_ranked_sum(const mass_ranks *r, int rank)
 	return sum * r->unit;
 }
 
+/* What the first ranks reach and no other; NaN where the next is equal. */
+static float mass_ranked_bound(const mass_ranks *r, int rank)
+{
+	int32_t last = 0, next = 0;
+	for (int j = 0; j < r->n; j++) {
+		last |= r->rank[j] == rank ? tally_key(r->of[j]) : 0;
+		next |= r->rank[j] == rank + 1 ? tally_key(r->of[j]) : 0;
+	}
+	return rank < r->n && last == next ? NAN : tally_weight(last);
+}
+
 /* How many of the first ranks add up to a sum; all where a rounding leaves them short of it. */
 static int mass_ranked_count(const mass_ranks *r, double sum)
 {
@@ -248,10 +261,12 @@ static int mass_ranked_count(const mass_ranks *r, double sum)
 
 static void mass_settle_ranked(mass_want *w, const mass_ranks *r)
 {
-	if (w->k < INT_MAX)
+	if (w->k < INT_MAX) {
+		w->bound = mass_ranked_bound(r, w->k - w->passed);
 		w->sum += mass_ranked_sum(r, w->k - w->passed);
-	else
+	} else {
 		w->passed += mass_ranked_count(r, w->next - w->sum);
+	}
 	w->settled = 1;
 }
 
@@ -270,6 +285,7 @@ static void mass_settle_equal(mass_want *w, int n, double each)
 	}
 	w->passed += m;
 	w->sum += m * each;
+	w->bound = m < n ? NAN : (float)each;
 	w->settled = 1;
 }
 
@@ -346,11 +362,21 @@ static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, in
 	}
 }
 
-static void tally_mass(const float *weight, int n, void *tallied, const int *k, int n_k, const double *tau, int n_tau,
-                       float *mass, int32_t *count, void *scratch)
+/* k[n_k] without those that are the whole row; returns how many. */
+static int mass_whole(int n, const int *k, int n_k, float *mass, float *bound)
 {
-	while (n_k && k[n_k - 1] >= n)
-		mass[--n_k] = 1; /* the whole row: exactly 1 */
+	while (n_k && k[n_k - 1] >= n) {
+		mass[--n_k] = 1; /* exactly */
+		if (bound)
+			bound[n_k] = 0;
+	}
+	return n_k;
+}
+
+static void tally_mass(const float *weight, int n, void *tallied, const int *k, int n_k, const double *tau, int n_tau,
+                       float *mass, float *bound, int32_t *count, void *scratch)
+{
+	n_k = mass_whole(n, k, n_k, mass, bound);
 	mass_level *l = scratch;
 	double total = mass_open_level(l, tallied, 0, 0);
 	mass_want w[MASS_WANTS];
@@ -365,16 +391,18 @@ static void tally_mass(const float *weight, int n, void *tallied, const int *k, 
 		for (int i = done; i < done + m; i++) {
 			if (i < n_k)
 				mass[i] = (float)(w[i - done].sum / total);
-			else
+			if (i < n_k && bound)
+				bound[i] = w[i - done].bound;
+			if (i >= n_k)
 				count[i - n_k] = w[i - done].passed;
 		}
 	}
 }
 
 static void row_mass(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,
-                     int32_t *count, void *scratch)
+                     float *bound, int32_t *count, void *scratch)
 {
 	tally *t = scratch;
 	tally_weights(t, weight, n);
-	tally_mass(weight, n, t, k, n_k, tau, n_tau, mass, count, (char *)scratch + AM_TALLY);
+	tally_mass(weight, n, t, k, n_k, tau, n_tau, mass, bound, count, (char *)scratch + AM_TALLY);
 }

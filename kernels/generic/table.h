@@ -34,6 +34,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.prefix = prefix,               \
 		.row_topk = row_topk,           \
 		.row_sets = row_sets,           \
+		.reach_sets = reach_sets,       \
 		.member_sets = member_sets,     \
 		.set_counts = set_counts,       \
 		.set_sums = set_sums,           \

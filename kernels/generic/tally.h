@@ -80,6 +80,19 @@ static inline uint32_t tally_place(const tally_form *t, int32_t key)
 	return fine < octave ? fine : octave;
 }
 
+static inline float tally_weight(int32_t key)
+{
+	float x;
+	memcpy(&x, &key, sizeof x);
+	return x;
+}
+
+/* The least weight that a place may hold. */
+static inline float tally_start(const tally_form *t, int place)
+{
+	return tally_weight(place < t->fine ? t->first + (place << t->shift) : (place - t->fine) << 23);
+}
+
 static inline uint64_t tally_addend(const tally_form *t, int32_t key)
 {
 	return ((uint64_t)1 << t->bits) + ((uint64_t)(t->plain ? key : key & 0x7fffff) >> t->drop);

@@ -52,7 +52,7 @@ static void topp_select(am_selector *s, int worker, const am_select_row *row, in
 	am_forced forced = am_selector_forced(s, row);
 	(void)k;
 	memcpy(w->score, row->score + set * row->stride, (size_t)n * sizeof *w->score);
-	kernels->row_mass(row->weight + set * row->stride, n, NULL, 0, &p->mass, 1, NULL, &count,
+	kernels->row_mass(row->weight + set * row->stride, n, NULL, 0, &p->mass, 1, NULL, NULL, &count,
 	                  w->select);
 	count = joined(w->score, n, count, forced, (uint32_t *)w->place, kernels, w->select);
 	for (int b = 0; b < n_k; b++)

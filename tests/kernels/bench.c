@@ -61,7 +61,7 @@ static void row_mass(const am_kernels *k, bench *b)
 	static const double tau[N_TAU] = {0.5, 0.8, 0.9, 0.95, 0.99, 0.999};
 	float mass[N_K];
 	int32_t count[N_TAU];
-	k->row_mass(b->weight, b->n, ks, N_K, tau, N_TAU, mass, count, b->scratch);
+	k->row_mass(b->weight, b->n, ks, N_K, tau, N_TAU, mass, NULL, count, b->scratch);
 	b->sink += (double)mass[0] + count[0];
 }
 
@@ -98,6 +98,16 @@ static void row_sets(const am_kernels *k, bench *b)
 	set_budgets(b, ks);
 	b->sink += k->row_sets(b->score, b->n, ks, SETS, b->set, b->scratch);
 	b->set_n = b->n;
+}
+
+/* Bounds of about those sets: weights of Gaussian scores. */
+static void reach_sets(const am_kernels *k, bench *b)
+{
+	float bound[SETS];
+	for (int i = 0; i < SETS; i++)
+		bound[i] = b->weight[i * 5];
+	k->reach_sets(b->weight, b->n, bound, SETS, b->set);
+	b->set_n = 0;
 }
 
 /* Sets of the row's length; the first call of a batch makes them. */
@@ -174,6 +184,7 @@ static const struct {
 	{"row_topk", row_topk},
 	{"row_member", row_member},
 	{"row_sets", row_sets},
+	{"reach_sets", reach_sets},
 	{"set_counts", set_counts},
 	{"set_sums x9", set_sums},
 	{"combine_rows", combine_rows},

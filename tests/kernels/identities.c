@@ -87,7 +87,7 @@ static void curve(const am_kernels *k, int n)
 	int c = n < CURVE ? n : CURVE;
 	for (int i = 0; i < c; i++)
 		m.k[i] = i + 1;
-	k->row_mass(m.weight, n, m.k, c, all_tau, N_TAU, m.mass, m.count, m.scratch);
+	k->row_mass(m.weight, n, m.k, c, all_tau, N_TAU, m.mass, NULL, m.count, m.scratch);
 	int falls = 0, convex = 0;
 	for (int i = 1; i < c; i++) {
 		double before = i > 1 ? (double)m.mass[i - 2] : 0, at = (double)m.mass[i - 1];
@@ -152,7 +152,7 @@ static void permutation(const am_kernels *k, const measured *r, int n, am_rng *r
 	check_near(p.h, r->h, 2 * r->h_error, "permuted H");
 	check_near(p.s.z2, r->s.z2, 2 * r->want.z2.bound, "permuted z2");
 	check_ok(p.s.max == r->s.max, "permuted max");
-	k->row_mass(m.weight, n, all_k, N_K, NULL, 0, mass, NULL, m.scratch);
+	k->row_mass(m.weight, n, all_k, N_K, NULL, 0, mass, NULL, NULL, m.scratch);
 	check_ok(!memcmp(mass, m.mass, sizeof mass), "permuted masses");
 }
 
@@ -163,7 +163,7 @@ static void random_row(const am_kernels *k, am_rng *r)
 	check_case("gaussian", n);
 	input_gaussian(m.score, n, sigma, r);
 	measured row = measure(k, m.score, n);
-	k->row_mass(m.weight, n, all_k, N_K, NULL, 0, m.mass, NULL, m.scratch);
+	k->row_mass(m.weight, n, all_k, N_K, NULL, 0, m.mass, NULL, NULL, m.scratch);
 	orders(&row, n);
 	permutation(k, &row, n, r);
 	check_near(k->sum(m.weight, n), row.s.z, 2 * row.want.z.bound, "sum of the weights");
@@ -225,7 +225,7 @@ static void gaussian_oracle(const am_kernels *k, am_rng *r)
 		for (int row = 0; row < 64; row++) {
 			input_gaussian(m.score, N, s, r);
 			measured x = measure(k, m.score, N);
-			k->row_mass(m.weight, N, &top, 1, NULL, 0, m.mass, NULL, m.scratch);
+			k->row_mass(m.weight, N, &top, 1, NULL, 0, m.mass, NULL, NULL, m.scratch);
 			add(&h, x.h);
 			add(&mass, (double)m.mass[0]);
 			add(&pr, x.s.z * x.s.z / x.s.z2 / N);

@@ -134,6 +134,14 @@ oracle_sum oracle_mass(const long double *prefix, int n, int k)
 	return (oracle_sum){m, m * EPS + mass_resolution(n) + TINY};
 }
 
+int oracle_bound_ok(const float *weight, int n, const int32_t *order, int k, float bound)
+{
+	if (k >= n)
+		return weight[order[n - 1]] >= bound;
+	float last = weight[order[k - 1]], next = weight[order[k]];
+	return last == next ? isnan(bound) : last >= bound && next < bound;
+}
+
 int oracle_count_ok(const long double *prefix, int n, double tau, int count)
 {
 	if (!(count >= 1 && count <= n))

@@ -55,6 +55,9 @@ void oracle_order(const float *x, int n, int32_t *order);
 void oracle_prefix(const float *weight, int n, const int32_t *order, long double *prefix);
 /* Mass of the k largest, k >= 1. */
 oracle_sum oracle_mass(const long double *prefix, int n, int k);
+/* Whether exactly k weights, all for k >= n, are >= bound, or bound is NaN and equal weights
+ * leave no such number. */
+int oracle_bound_ok(const float *weight, int n, const int32_t *order, int k, float bound);
 /* Whether `count` is the smallest k with mass >= tau - 1e-12, up to the error of the
  * sums. */
 int oracle_count_ok(const long double *prefix, int n, double tau, int count);

@@ -18,10 +18,10 @@ typedef struct result {
 	int32_t *index, count[N_TAU];
 	uint32_t *member;
 	float combined[COMBINED];
-	float mass[N_K];
+	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
 	double total, inside[N_K], prefix[N_AT];
-	uint64_t *set;
+	uint64_t *set, *reached;
 	void *scratch;
 } result;
 
@@ -35,15 +35,18 @@ static void result_open(result *x)
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
 	x->set = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->set);
+	x->reached = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->reached);
 	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->set || !x->member || !x->scratch)
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->set || !x->reached ||
+	    !x->member || !x->scratch)
 		abort();
 }
 
 static void result_close(result *x)
 {
 	free(x->scratch);
+	free(x->reached);
 	free(x->set);
 	free(x->member);
 	free(x->index);
@@ -67,9 +70,11 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (z > 0)
-		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->count, x->scratch);
+		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->bound, x->count, x->scratch);
 	if (n >= COMBINED)
 		k->combine_rows(score, 7, score, (n - COMBINED) / 7, COMBINED, false, x->combined);
+	const float bound[N_K] = {0, n ? score[0] : 0, n ? score[n / 2] : 0, -INFINITY, 1, -1};
+	k->reach_sets(score, n, bound, N_K, x->reached);
 	if (has_nan)
 		return;
 	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
@@ -111,7 +116,9 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(same_float(a->bf16, b->bf16, n), "conversions of bf16 differ");
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
+	check_ok(same_float(a->bound, b->bound, N_K), "bounds differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
+	check_ok(!memcmp(a->reached, b->reached, N_K * AM_SET_WORDS(n) * sizeof *a->reached), "sets above bounds differ");
 	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");
 	check_ok(!memcmp(a->inside, b->inside, sizeof a->inside), "sums over sets differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");

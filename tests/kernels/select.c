@@ -17,7 +17,7 @@ typedef struct select_case {
 	float *x; /* weights or scores */
 	int32_t *order;
 	long double *prefix;
-	guard x_guard, out_guard, count_guard, scratch_guard;
+	guard x_guard, out_guard, bound_guard, count_guard, scratch_guard;
 } select_case;
 
 static void case_open(select_case *c)
@@ -29,6 +29,7 @@ static void case_open(select_case *c)
 		abort();
 	guard_open(&c->x_guard, ((size_t)input_longest() + 3) * sizeof(float));
 	guard_open(&c->out_guard, ((size_t)input_longest() + 3) * sizeof(float));
+	guard_open(&c->bound_guard, MAX_K * sizeof(float));
 	guard_open(&c->count_guard, MAX_TAU * sizeof(int32_t));
 	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(input_longest()));
 }
@@ -37,6 +38,7 @@ static void case_close(select_case *c)
 {
 	guard_close(&c->scratch_guard);
 	guard_close(&c->count_guard);
+	guard_close(&c->bound_guard);
 	guard_close(&c->out_guard);
 	guard_close(&c->x_guard);
 	free(c->prefix);
@@ -68,16 +70,20 @@ static void mass_case(const am_kernels *k, select_case *c, const int *ks, int n_
 	float *mass = guard_place(&c->out_guard, mass_bytes, sizeof *mass, at);
 	int32_t *count = guard_place(&c->count_guard, count_bytes, sizeof *count, PLACE_END);
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(c->n));
-	k->row_mass(x, c->n, ks, n_k, tau, n_tau, mass, count, scratch);
+	float *bound = guard_place(&c->bound_guard, mass_bytes, sizeof *bound, PLACE_END);
+	k->row_mass(x, c->n, ks, n_k, tau, n_tau, mass, at == PLACE_START ? NULL : bound, count, scratch);
 	for (int i = 0; i < n_k; i++) {
 		oracle_sum want = oracle_mass(c->prefix, c->n, ks[i]);
 		if (!check_near((double)mass[i], want.value, want.bound, "mass"))
 			check_ok(0, "that was k = %d", ks[i]);
+		if (at != PLACE_START)
+			check_ok(oracle_bound_ok(x, c->n, c->order, ks[i], bound[i]), "bound = %.9g for k = %d", (double)bound[i], ks[i]);
 	}
 	for (int i = 0; i < n_tau; i++)
 		check_ok(oracle_count_ok(c->prefix, c->n, tau[i], count[i]), "count = %d for tau = %.15g",
 		         (int)count[i], tau[i]);
 	check_ok(guard_intact(&c->out_guard, mass, mass_bytes), "wrote beside the masses");
+	check_ok(guard_intact(&c->bound_guard, bound, mass_bytes), "wrote beside the bounds");
 	check_ok(guard_intact(&c->count_guard, count, count_bytes), "wrote beside the counts");
 	expect_untouched(c, x, scratch);
 }
@@ -169,7 +175,7 @@ static void check_tau_rule(const am_kernels *k, select_case *c, int n, float wei
 	int32_t count[4];
 	float *x = place_input(c, PLACE_END);
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
-	k->row_mass(x, n, NULL, 0, tau, 4, NULL, count, scratch);
+	k->row_mass(x, n, NULL, 0, tau, 4, NULL, NULL, count, scratch);
 	for (int i = 0; i < 4; i++)
 		check_ok(count[i] == n / 2 + (i == 3), "count = %d for tau = %d/%d %+.1e", (int)count[i], n / 2,
 		         n, tau[i] - half);

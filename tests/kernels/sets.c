@@ -1,4 +1,4 @@
-/* Sets of keys: row_sets against a full sort, what is counted and added up over sets against
+/* Sets of keys: row_sets against a full sort, reach_sets and what is counted and added up over sets against
  * plain loops, every result the same for every table (see same_bytes.c). */
 #include "check.h"
 #include "guard.h"
@@ -101,6 +101,36 @@ static void random_sets(set_case *c, uint64_t *set, am_rng *r)
 				set[(size_t)i * AM_SET_WORDS(c->n) + (size_t)j / 64] |= (uint64_t)1 << (j & 63);
 }
 
+/* Scores themselves, their neighbours and what compares oddly, in no order. */
+static float random_bound(const set_case *c, am_rng *r)
+{
+	static const float odd[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f};
+	if (c->n == 0 || am_rng_below(r, 8) == 0)
+		return odd[am_rng_below(r, sizeof odd / sizeof *odd)];
+	float x = c->score[am_rng_below(r, (uint64_t)c->n)];
+	return am_rng_below(r, 2) ? x : nextafterf(x, am_rng_below(r, 2) ? INFINITY : -INFINITY);
+}
+
+static void reach_case(const am_kernels *k, set_case *c, place at, am_rng *r)
+{
+	int n = c->n, n_k = c->n_k, wrong = 0;
+	size_t bytes = (size_t)n_k * AM_SET_WORDS(n) * sizeof(uint64_t);
+	float bound[MOST_BUDGETS], *x = guard_place(&c->in, (size_t)n * sizeof *x, sizeof *x, at);
+	uint64_t *set = guard_place_aligned(&c->out, bytes);
+	memcpy(x, c->score, (size_t)n * sizeof *x);
+	if (n && am_rng_below(r, 4) == 0)
+		x[am_rng_below(r, (uint64_t)n)] = NAN;
+	for (int i = 0; i < n_k; i++)
+		bound[i] = random_bound(c, r);
+	memset(set, 0x5a, bytes);
+	k->reach_sets(x, n, bound, n_k, set);
+	for (int i = 0; i < n_k; i++)
+		for (int j = 0; j < n; j++)
+			wrong += is_in(set, n, i, j) != (x[j] >= bound[i]);
+	check_ok(wrong == 0, "%d bits of %d sets tell another order of key and bound", wrong, n_k);
+	check_ok(is_padded(set, n, n_k) && guard_intact(&c->out, set, bytes), "bits behind the last key or set");
+}
+
 /* Three rows of different weights, so that a table that takes rows together has a rest. */
 static void sums_case(const am_kernels *k, set_case *c, am_rng *r)
 {
@@ -199,6 +229,7 @@ static void one_case(const am_kernels *k, set_case *c, am_rng *r, int most)
 	random_budgets(c, r, most);
 	oracle(c);
 	sets_case(k, c, (place)am_rng_below(r, PLACE_COUNT));
+	reach_case(k, c, (place)am_rng_below(r, PLACE_COUNT), r);
 	counts_case(k, c, r);
 	member_case(k, c, r);
 }

@@ -54,11 +54,13 @@ static void case_close(tally_case *c)
 	free(c->score);
 }
 
-static void expect_masses(tally_case *c, const float *mass, const int *ks, const int32_t *count, const double *tau)
+static void expect_masses(tally_case *c, const float *mass, const float *bound, const int *ks,
+                          const int32_t *count, const double *tau)
 {
 	for (int i = 0; i < N_K; i++) {
 		oracle_sum want = oracle_mass(c->prefix, c->n, ks[i]);
 		check_near((double)mass[i], want.value, want.bound, "mass");
+		check_ok(oracle_bound_ok(c->weight, c->n, c->order, ks[i], bound[i]), "bound = %.9g for k = %d", (double)bound[i], ks[i]);
 	}
 	for (int i = 0; i < N_TAU; i++)
 		check_ok(oracle_count_ok(c->prefix, c->n, tau[i], count[i]), "count = %d for tau = %.15g", (int)count[i], tau[i]);
@@ -79,12 +81,12 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 	k->row_tally(score, n, weight, &sums, tally);
 	check_ok(same_sums(&sums, &want) && (!(want.z > 0) || !memcmp(weight, c->weight, bytes)), "differs from row_stats");
 	if (sums.z > 0) {
-		float mass[N_K];
+		float mass[N_K], bound[N_K];
 		int32_t count[N_TAU];
 		oracle_order(c->weight, n, c->order);
 		oracle_prefix(c->weight, n, c->order, c->prefix);
-		k->tally_mass(weight, n, tally, ks, N_K, tau, N_TAU, mass, count, scratch);
-		expect_masses(c, mass, ks, count, tau);
+		k->tally_mass(weight, n, tally, ks, N_K, tau, N_TAU, mass, bound, count, scratch);
+		expect_masses(c, mass, bound, ks, count, tau);
 		check_ok(!memcmp(weight, c->weight, bytes), "changed the weights");
 	}
 	check_ok(guard_intact(&c->score_guard, score, bytes), "wrote beside the scores");

@@ -18,7 +18,7 @@ int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
 int test_tally(const am_kernels *k, const test_options *o);      /* row_tally, tally_mass */
 int test_prefix(const am_kernels *k, const test_options *o);     /* prefix */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
-int test_sets(const am_kernels *k, const test_options *o);     /* row_sets, member_sets, set_*, row_shares */
+int test_sets(const am_kernels *k, const test_options *o);     /* row_sets and its like, set_*, row_shares */
 int test_member(const am_kernels *k, const test_options *o);     /* row_member */
 int test_combine(const am_kernels *k, const test_options *o);    /* combine_rows */
 int test_decode(const am_kernels *k, const test_options *o);     /* decode_scores, decode_values */

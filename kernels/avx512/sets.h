@@ -1,0 +1,42 @@
+/* What generic/sets.h and generic/set_sums.h ask of an instruction set (generic/bits.h):
+ * comparisons give bits, additions take them. */
+#ifndef AM_KERNELS_AVX512_SETS_H
+#define AM_KERNELS_AVX512_SETS_H
+
+#ifndef AM_VW
+#define AM_VW 16
+#endif
+#include "kernels/generic/vec.h"
+
+#include <immintrin.h>
+
+#define AM_BITS
+#define SET_GROUP 9
+static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
+{
+	const __m512i v = _mm512_set1_epi16((short)least);
+	return _mm512_kunpackd(_mm512_cmpge_epu16_mask(_mm512_loadu_si512(at + 32), v),
+	                       _mm512_cmpge_epu16_mask(_mm512_loadu_si512(at), v));
+}
+
+static inline uint64_t bits_equal(const uint16_t *at, uint16_t value)
+{
+	const __m512i v = _mm512_set1_epi16((short)value);
+	return _mm512_kunpackd(_mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at + 32), v),
+	                       _mm512_cmpeq_epu16_mask(_mm512_loadu_si512(at), v));
+}
+
+static inline uint64_t bits_not_below(const vf *x, vf bound)
+{
+	__mmask16 in[4];
+	for (int i = 0; i < 4; i++)
+		in[i] = _mm512_cmp_ps_mask((__m512)x[i], (__m512)bound, _CMP_GE_OQ);
+	return _mm512_kunpackd(_mm512_kunpackw(in[3], in[2]), _mm512_kunpackw(in[1], in[0]));
+}
+
+static inline vf bits_add(vf sum, uint32_t bits, vf x)
+{
+	return (vf)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)x);
+}
+
+#endif
