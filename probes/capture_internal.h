@@ -10,6 +10,7 @@ typedef struct am_budgets {
 	int *k;       /* [n_k + n_ratio] ascending */
 	int *origin;  /* index into counts, or n_counts + index into ratios */
 	float *mass;  /* [n_k + n_ratio] results in ascending order */
+	float *bound; /* likewise: what as many weights are >=, NaN where ties leave none */
 	int32_t *count; /* [n_mass] */
 	int n;          /* keys that k and origin are for */
 } am_budgets;

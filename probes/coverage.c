@@ -2,6 +2,7 @@
  * keys themselves and the output they give. */
 #include "base/mem.h"
 #include "probes/capture_internal.h"
+#include "probes/shadow.h"
 #include "select/spec.h"
 
 #include <math.h>
@@ -42,6 +43,7 @@ bool am_coverage_new(am_capture *c)
 		s->budgets.k = am_capture_take(c, &ok, (size_t)n_budgets(c), sizeof(int));
 		s->budgets.origin = am_capture_take(c, &ok, (size_t)n_budgets(c), sizeof(int));
 		s->budgets.mass = am_capture_take(c, &ok, (size_t)n_budgets(c), sizeof(float));
+		s->budgets.bound = am_capture_take(c, &ok, (size_t)n_budgets(c), sizeof(float));
 		s->budgets.count = am_capture_take(c, &ok, (size_t)a->n_mass, sizeof(int32_t));
 		s->select = am_capture_take(c, &ok, AM_SELECT_SCRATCH(longest), 1);
 		s->index = am_capture_take(c, &ok, (size_t)c->best, sizeof *s->index);
@@ -54,8 +56,8 @@ void am_coverage_free(am_capture *c)
 {
 	for (int i = 0; c->scratch && i < c->workers; i++) {
 		am_probe_scratch *s = &c->scratch[i];
-		void *own[] = {s->budgets.k, s->budgets.origin, s->budgets.mass, s->budgets.count, s->select, s->index,
-		               s->partial};
+		void *own[] = {s->budgets.k, s->budgets.origin, s->budgets.mass, s->budgets.bound, s->budgets.count, s->select,
+		               s->index, s->partial};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}
@@ -85,10 +87,12 @@ static void masses(am_capture *c, am_budgets *b, const am_attn_row *row, size_t 
 	am_budgets_set(c, b, row->n);
 	if (row->tally)
 		c->kernels->tally_mass(row->weight, row->n, row->tally, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                       NULL, b->count, scratch);
+		                       b->bound, b->count, scratch);
 	else
 		c->kernels->row_mass(row->weight, row->n, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                     NULL, b->count, scratch);
+		                     b->bound, b->count, scratch);
+	if (c->shadow)
+		am_shadow_bounds(c->shadow, row, b);
 	for (int i = 0; i < n_budgets(c); i++) {
 		int from = b->origin[i];
 		if (from < a->n_k)

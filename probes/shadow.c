@@ -255,6 +255,9 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 	s->ended = am_capture_take(c, &ok, (size_t)c->config->layers, sizeof *s->ended);
 	s->sampled = am_capture_take(c, &ok, (size_t)c->sequences->longest + 1, 1);
 	s->kept_at = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->kept_at);
+	size_t rows = (size_t)c->block * (size_t)s->heads;
+	s->bound = am_capture_take(c, &ok, rows * 2 * (size_t)am_shadow_budgets(s), sizeof *s->bound);
+	s->bound_layer = am_capture_take(c, &ok, rows, sizeof *s->bound_layer);
 	s->kept.row = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->kept.row);
 	s->before.row = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->before.row);
 	s->carried = am_capture_take(c, &ok, (size_t)c->config->layers, sizeof *s->carried);
@@ -285,7 +288,7 @@ void am_shadow_free(am_shadow *s)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
 		am_free(s->carried[i].set);
-	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->ended, s->sampled, s->kept_at,
+	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
@@ -331,6 +334,8 @@ void am_shadow_begin(am_shadow *s, int index, int start, int n)
 	s->start = start;
 	s->rows = n;
 	s->has_before = false;
+	for (int i = 0; i < n * s->heads; i++)
+		s->bound_layer[i] = -1;
 	/* A sampled row, and the one before it. */
 	s->kept.n = 0;
 	for (int r = 0; r < n; r++) {

@@ -5,12 +5,14 @@
 
 #include "base/error.h"
 #include "model/config.h"
+#include "model/tap.h"
 #include "probes/run.h"
 #include "runfile/shadow_fields.h"
 #include "select/selector.h"
 
 typedef struct am_shadow am_shadow;
 struct am_capture;
+struct am_budgets;
 
 /* Reads the specs of o->shadows; *out NULL where there are none. AM_ERR_USAGE as
  * am_select_spec_parse, and for a spec with a budget. */
@@ -34,6 +36,9 @@ const void *const *am_shadow_fields(const am_shadow *s);
 /* The tap's. */
 am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err) AM_MUST_CHECK;
 bool am_shadow_wants(const am_shadow *s, int layer, int64_t position);
+/* Where the best keys of a head's row end (am_budgets.bound) and their mass, found before the row is
+ * observed with the others. */
+void am_shadow_bounds(am_shadow *s, const am_attn_row *row, const struct am_budgets *b);
 void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row);
 void am_shadow_layer_done(am_shadow *s, int layer);
 

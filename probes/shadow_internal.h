@@ -83,6 +83,10 @@ struct am_shadow {
 	void **field;         /* [n_fields] */
 	bool *sampled_field;  /* [n_fields] missing but on sampled rows */
 	am_shadow_scratch *scratch; /* [workers] */
+	/* Of the layer's rows, [block][heads]: its budgets' bounds, then their masses, and of
+	 * which layer they are. */
+	float *bound; /* [..][2 * budgets] */
+	int *bound_layer;
 	int *ended;           /* [layers] positions the selectors have taken in */
 
 	am_status failed;     /* starting a sequence */

@@ -42,6 +42,48 @@ static void rank(am_shadow *s, am_shadow_scratch *w, int index, const float *sco
 	s->c->kernels->set_sums(r->set, n, n_k, &weight, 1, r->mass);
 }
 
+void am_shadow_bounds(am_shadow *s, const am_attn_row *row, const am_budgets *b)
+{
+	size_t n_k = (size_t)am_shadow_budgets(s), at = (size_t)row->row * (size_t)s->heads + (size_t)row->head;
+	memcpy(s->bound + at * 2 * n_k, b->bound, n_k * sizeof *s->bound);
+	memcpy(s->bound + at * 2 * n_k + n_k, b->mass, n_k * sizeof *s->bound);
+	s->bound_layer[at] = row->layer;
+}
+
+/* The best of the smallest set. */
+static int best_of(const uint64_t *set, const float *score, int n)
+{
+	int best = -1;
+	for (int w = 0; 64 * w < n; w++)
+		for (uint64_t bits = set[w]; bits; bits &= bits - 1) {
+			int j = 64 * w + __builtin_ctzll(bits);
+			best = best < 0 || score[j] > score[best] ? j : best;
+		}
+	return best;
+}
+
+/* Sets of a head from the bounds of its weights, which order like its scores. False where ties
+ * leave no bound, or where the row was scored again by products that may round otherwise. */
+static bool rank_by_bounds(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int head)
+{
+	am_ranking *r = &w->ranking[head];
+	int n_k = am_shadow_budgets(s);
+	size_t at = (size_t)row->row * (size_t)s->heads + (size_t)head;
+	const float *bound = s->bound + at * 2 * (size_t)n_k, *mass = bound + n_k;
+	if (s->bound_layer[at] != row->block->layer || !s->c->kernels->gemm_nt)
+		return false;
+	for (int b = 0; b < n_k; b++)
+		if (!(bound[b] >= 0))
+			return false;
+	r->score = row->score + head * row->stride;
+	r->weight = row->weight + head * row->stride;
+	s->c->kernels->reach_sets(r->weight, row->n, bound, n_k, r->set);
+	r->best = best_of(r->set, r->score, row->n);
+	for (int b = 0; b < n_k; b++)
+		r->mass[b] = (double)mass[b] * row->sums[head].z;
+	return true;
+}
+
 static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row)
 {
 	int n = row->n, group = s->heads / s->kv_heads;
@@ -51,7 +93,8 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 	s->c->kernels->row_shares(row->weight, row->stride, s->heads, group, w->inv_z, n, w->shares, (int64_t)s->stride, sum,
 	                          most);
 	for (int h = 0; h < s->heads; h++)
-		rank(s, w, h, row->score + h * row->stride, row->weight + h * row->stride, n);
+		if (!rank_by_bounds(s, w, row, h))
+			rank(s, w, h, row->score + h * row->stride, row->weight + h * row->stride, n);
 	for (int i = 0; i < s->kv_heads + 2; i++) {
 		const float *score = w->shares + (size_t)i * s->stride;
 		rank(s, w, s->heads + i, score, score, n);
@@ -161,11 +204,13 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 {
 	int n_k = am_shadow_budgets(s);
 	int32_t common[AM_SELECT_BUDGETS];
-	s->c->kernels->set_counts(set, r->set, row->n, n_k, common);
+	bool itself = set == r->set;
+	if (!itself)
+		s->c->kernels->set_counts(set, r->set, row->n, n_k, common);
 	for (int b = 0; b < n_k; b++) {
 		int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-		v->recall[b] += (double)common[b] / k / count;
-		v->of_mass[b] += sum[b] / r->mass[b] / count;
+		v->recall[b] += (itself ? 1 : (double)common[b] / k) / count;
+		v->of_mass[b] += (itself ? 1 : sum[b] / r->mass[b]) / count;
 		v->hit[b] += am_set_holds(set, row->n, b, r->best) / (double)count;
 	}
 }
