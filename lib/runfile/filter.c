@@ -21,21 +21,37 @@ void am_filter_fini(am_filter *f)
 	*f = (am_filter){0};
 }
 
-/* Byte b of every element goes to plane b: like bytes lie together. Elements of 4 bytes, nearly
- * all there are, go 16 at a time. */
-typedef uint32_t words16 __attribute__((vector_size(64)));
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
+/* Every second byte of two vectors, from the first or the second on. */
+static inline bytes16 evens(bytes16 a, bytes16 b)
+{
+	return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+
+static inline bytes16 odds(bytes16 a, bytes16 b)
+{
+	return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+/* Byte b of every element goes to plane b: like bytes lie together. Elements of 4 bytes, nearly
+ * all there are, go 16 at a time. */
 static void shuffle(const unsigned char *in, size_t n, size_t size, unsigned char *out)
 {
 	size_t done = size == 4 ? n / 16 * 16 : 0;
 	for (size_t i = 0; i < done; i += 16) {
-		words16 x;
-		memcpy(&x, in + 4 * i, sizeof x);
-		for (size_t b = 0; b < 4; b++) {
-			bytes16 plane = __builtin_convertvector(x >> (uint32_t)(8 * b), bytes16);
-			memcpy(out + b * n + i, &plane, sizeof plane);
+		bytes16 x[4], even[2], odd[2], plane[4];
+		memcpy(x, in + 4 * i, sizeof x);
+		for (int h = 0; h < 2; h++) {
+			even[h] = evens(x[2 * h], x[2 * h + 1]);
+			odd[h] = odds(x[2 * h], x[2 * h + 1]);
 		}
+		plane[0] = evens(even[0], even[1]);
+		plane[1] = evens(odd[0], odd[1]);
+		plane[2] = odds(even[0], even[1]);
+		plane[3] = odds(odd[0], odd[1]);
+		for (size_t b = 0; b < 4; b++)
+			memcpy(out + b * n + i, &plane[b], sizeof plane[b]);
 	}
 	for (size_t b = 0; b < size; b++)
 		for (size_t i = done; i < n; i++)
