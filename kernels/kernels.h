@@ -111,6 +111,12 @@ typedef struct am_kernels {
 	void (*decode_scores)(const float *q, int heads, int d, const float *k, int n, float *score, int stride);
 	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
 
+	/* out[j] = scale[j] sum_h weight[h] head_scale[h] f(dot[h * stride + j]), j < n, f(z) = max(z, 0) with
+	 * `relu`, else z; never -0. Added up in the order of the heads and rounded at each step: the same
+	 * bits on every ISA. */
+	void (*index_heads)(const float *dot, int64_t stride, int heads, const float *weight, const float *head_scale,
+	                    bool relu, const float *scale, int n, float *out);
+
 	/* gate[i] = SiLU(gate[i]) up[i], SiLU(x) = x / (1 + e^-x), within 4 ulp. */
 	void (*silu_gate)(float *gate, const float *up, size_t n);
 

@@ -207,11 +207,12 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 	bool itself = set == r->set;
 	if (!itself)
 		s->c->kernels->set_counts(set, r->set, row->n, n_k, common);
+	double part = 1.0 / count; /* mostly 1 */
 	for (int b = 0; b < n_k; b++) {
 		int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-		v->recall[b] += (itself ? 1 : (double)common[b] / k) / count;
-		v->of_mass[b] += (itself ? 1 : sum[b] / r->mass[b]) / count;
-		v->hit[b] += am_set_holds(set, row->n, b, r->best) / (double)count;
+		v->recall[b] += itself ? part : (double)common[b] / k * part;
+		v->of_mass[b] += itself ? part : sum[b] / r->mass[b] * part;
+		v->hit[b] += am_set_holds(set, row->n, b, r->best) ? part : 0;
 	}
 }
 
@@ -230,7 +231,12 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), *by = w->judge;
-	memset(w->verdict, 0, (size_t)s->rankings * sizeof *w->verdict);
+	for (int r = 0; r < s->rankings; r++) {
+		am_verdict *v = &w->verdict[r];
+		double *of[] = {v->recall, v->of_mass, v->hit};
+		for (int i = 0; i < 3; i++)
+			memset(of[i], 0, (size_t)n_k * sizeof *of[i]);
+	}
 	for (int i = 0; i < a->sets; i++) {
 		int n = judges_of(s, a, i, by);
 		for (int j = 0; j < n; j++)

@@ -10,15 +10,16 @@
 /* Sorts key[n] by its upper 32 bits, 11 at a time; the result is in key. */
 static void sort_keys(uint64_t *key, uint64_t *other, int n)
 {
+	uint32_t count[3][2049] = {{0}};
+	for (int i = 0; i < n; i++)
+		for (int pass = 0; pass < 3; pass++)
+			count[pass][(key[i] >> (32 + 11 * pass) & 2047) + 1]++;
 	for (int pass = 0; pass < 3; pass++) {
-		uint32_t count[2049] = {0};
 		int shift = 32 + 11 * pass;
-		for (int i = 0; i < n; i++)
-			count[(key[i] >> shift & 2047) + 1]++;
 		for (int i = 0; i < 2048; i++)
-			count[i + 1] += count[i];
+			count[pass][i + 1] += count[pass][i];
 		for (int i = 0; i < n; i++)
-			other[count[key[i] >> shift & 2047]++] = key[i];
+			other[count[pass][key[i] >> shift & 2047]++] = key[i];
 		uint64_t *t = key;
 		key = other;
 		other = t;

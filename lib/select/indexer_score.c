@@ -20,26 +20,6 @@ void am_index_keep_keys(int dim, const float *k, int start, int rows, float *chu
 	}
 }
 
-/* The order of additions is part of the result: head by head. */
-static void add_heads(const am_index_form *f, const float *w, const float *q_scale, int heads, const float *dots,
-                      const float *k_scale, int n, float *out)
-{
-	for (int j = 0; j < n; j++)
-		out[j] = 0;
-	for (int h = 0; h < heads; h++) {
-		const float *z = dots + h * AM_INDEX_KEYS;
-		float weight = w[h] * q_scale[h];
-		if (f->relu)
-			for (int j = 0; j < n; j++)
-				out[j] += weight * (z[j] > 0 ? z[j] : 0);
-		else
-			for (int j = 0; j < n; j++)
-				out[j] += weight * z[j];
-	}
-	for (int j = 0; j < n; j++)
-		out[j] = k_scale[j] * out[j] + 0.0f;
-}
-
 void am_index_scores(const am_index_form *f, const am_kernels *kernels, const am_index_query *query, int rows,
                      int group, int groups, const float *chunks, const float *k_scale, int first, int n, float *dots,
                      float *out, size_t stride)
@@ -57,10 +37,12 @@ void am_index_scores(const am_index_form *f, const am_kernels *kernels, const am
 			kernels->gemm_nn(m, AM_INDEX_KEYS, f->dim, q, f->dim, keys, AM_INDEX_KEYS, false, dots, AM_INDEX_KEYS);
 		else
 			am_gemm_nn(m, AM_INDEX_KEYS, f->dim, 1, q, f->dim, keys, AM_INDEX_KEYS, 0, dots, AM_INDEX_KEYS);
-		for (int i = 0; i < rows * groups; i++)
-			add_heads(f, query->w + from + i * share, query->q_scale + from + i * share, share,
-			          dots + (size_t)i * (size_t)share * AM_INDEX_KEYS + skip, k_scale + at, count,
-			          out + (size_t)i * stride + (at - first));
+		for (int i = 0; i < rows * groups; i++) {
+			int head = from + i * share;
+			kernels->index_heads(dots + (size_t)i * (size_t)share * AM_INDEX_KEYS + skip, AM_INDEX_KEYS, share,
+			                     query->w + head, query->q_scale + head, f->relu, k_scale + at, count,
+			                     out + (size_t)i * stride + (at - first));
+		}
 		at += count;
 	}
 }
