@@ -128,7 +128,7 @@ typedef struct am_kernels {
 #define AM_TALLY 19520
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
-#define AM_SELECT_LEVEL 24576
+#define AM_SELECT_LEVEL 32768
 #define AM_SET_BUDGETS 64
 /* Words of a set of n keys: whole cache lines. */
 #define AM_SET_WORDS(n) (((size_t)(n) + 511) / 512 * 8)
