@@ -89,7 +89,8 @@ typedef struct am_kernels {
 	void (*member_sets)(const uint32_t *member, int n, int n_k, uint64_t *set);
 	/* count[i] = keys that set i of both families holds. */
 	void (*set_counts)(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count);
-	/* sum[h * n_k + i] = sum of row[h][j] over the keys j of set i, for rows of n weights >= 0. */
+	/* sum[h * n_k + i] = sum of row[h][j] over the keys j of set i, for rows of n weights >= 0;
+	 * n_k at most AM_SET_BUDGETS. */
 	void (*set_sums)(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
@@ -137,7 +138,7 @@ typedef struct am_kernels {
 #define AM_TALLY 19520
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice
  * the weights gathered at each. */
-#define AM_SELECT_LEVEL 24576
+#define AM_SELECT_LEVEL 32768
 #define AM_SET_BUDGETS 64
 /* Words of a set of n keys: whole cache lines. */
 #define AM_SET_WORDS(n) (((size_t)(n) + 511) / 512 * 8)

@@ -73,6 +73,18 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return bits;
 }
 
+static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
+{
+	uint32_t none = 0;
+	for (int w = 0; w < 8; w += 4) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(a + w));
+		__m256i y = _mm256_loadu_si256((const __m256i *)(const void *)(b + w));
+		__m256i zero = _mm256_cmpeq_epi64(_mm256_andnot_si256(y, x), _mm256_setzero_si256());
+		none |= (uint32_t)_mm256_movemask_pd((__m256d)zero) << w;
+	}
+	return ~none & 0xff;
+}
+
 static inline vf bits_add(vf sum, uint32_t bits, vf x)
 {
 	const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);

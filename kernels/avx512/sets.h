@@ -11,7 +11,6 @@
 #include <immintrin.h>
 
 #define AM_BITS
-#define SET_GROUP 9
 static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
 	const __m512i v = _mm512_set1_epi16((short)least);
@@ -32,6 +31,12 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	for (int i = 0; i < 4; i++)
 		in[i] = _mm512_cmp_ps_mask((__m512)x[i], (__m512)bound, _CMP_GE_OQ);
 	return _mm512_kunpackd(_mm512_kunpackw(in[3], in[2]), _mm512_kunpackw(in[1], in[0]));
+}
+
+static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
+{
+	__m512i more = _mm512_andnot_si512(_mm512_loadu_si512(b), _mm512_loadu_si512(a));
+	return _mm512_test_epi64_mask(more, more);
 }
 
 static inline vf bits_add(vf sum, uint32_t bits, vf x)

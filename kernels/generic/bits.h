@@ -61,6 +61,15 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return half[0] | half[1] << 32;
 }
 
+/* Bit w of 8: a[w] has bits that b[w] has not. */
+static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
+{
+	uint32_t some = 0;
+	for (int w = 0; w < 8; w++)
+		some |= (uint32_t)((a[w] & ~b[w]) != 0) << w;
+	return some;
+}
+
 /* sum + x in the lanes whose bit is set. */
 static inline vf bits_add(vf sum, uint32_t bits, vf x)
 {

@@ -3,29 +3,41 @@
  * before it.
  *
  * One pass tallies the weights (generic/tally.h). Every wanted k and tau falls into one
- * bucket, found by the sums of groups of buckets; only the weights of those are gathered and
- * ranked (tallied again, finer, where a bucket is large). What varies from row to row is
- * selected, not branched on: a mispredicted branch costs as much as 16 weights. */
+ * bucket, found by the sums of groups of buckets (generic/level.h); only the weights of those
+ * are gathered and put in order (generic/columns.h), or tallied again, finer, where a bucket is
+ * large. */
+#include "kernels/generic/columns.h"
+#include "kernels/generic/level.h"
 #include "kernels/generic/tally.h"
 
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
-enum { MASS_WORDS = (TALLY_FINE + TALLY_OCTAVES) / 32 };
-
-#ifndef AM_MASS_GATHER
-/* The weights of marked buckets, in order; returns how many. `to` has room for all
- * marked weights and 16 more. */
-static int mass_gather(const float *x, int n, const tally_form *t, const uint32_t *mark, float *to)
+/* Puts a weight where its bucket, a marked one, tells. */
+static inline void part_take(tally *t, uint32_t place, int32_t key, float *to)
 {
+	uint64_t at = t->bucket[place];
+	to[(uint32_t)at] = tally_weight(key);
+	t->bucket[place] = at + (at >> 32);
+}
+
+#ifdef AM_MASS_PART
+#include AM_MASS_PART
+#else
+/* Distributes the weights of marked buckets; scratch: as many and 16 more, and n / 4 bytes. */
+static void mass_part(tally *t, const uint32_t *mark, const float *x, int n, float *to, void *scratch)
+{
+	const tally_form f = t->form; /* buckets do not alias it */
+	float *found = scratch;
 	int m = 0;
 	for (int j = 0; j < n; j++) {
-		uint32_t at = tally_place(t, tally_key(x[j]));
-		to[m] = x[j];
+		uint32_t at = tally_place(&f, tally_key(x[j]));
+		found[m] = x[j];
 		m += (int)(mark[at >> 5] >> (at & 31) & 1);
 	}
-	return m;
+	for (int i = 0; i < m; i++)
+		part_take(t, tally_place(&f, tally_key(found[i])), tally_key(found[i]), to);
 }
 #endif
 
@@ -41,233 +53,22 @@ static void mass_key_range(const float *x, int n, int32_t *low, int32_t *high)
 	*high = most;
 }
 
-/* A wanted k or tau and where it falls. */
-typedef struct mass_want {
-	int k;       /* INT_MAX for a tau */
-	double next; /* sum that reaches tau; INFINITY for a k */
-	/* Number and sum of the weights above its bucket; once settled the answer: of the weights
-	 * that reach it. */
-	int passed;
-	double sum;
-	int slot, size, start, settled;
-	uint64_t bucket;
-	float bound; /* of a settled k: so many weights reach it and no more; NaN: equal ones do */
-} mass_want;
+enum { MASS_WANTS = 2 * LANES };
 
-enum { MASS_WANTS = 64 };
+/* Where gathered weights go: buckets of at most COLUMN_MOST to a column, larger ones one after
+ * another behind. */
+typedef struct mass_parts {
+	columns column[MASS_WANTS / LANES];
+	float large[];
+} mass_parts;
 
-/* A tally with what lies above each of its groups. */
-typedef struct mass_level {
-	tally *t;
-	double above_sum[TALLY_FINE / TALLY_GROUP], group_sum[TALLY_FINE / TALLY_GROUP];
-	int32_t above[TALLY_FINE / TALLY_GROUP], group_count[TALLY_FINE / TALLY_GROUP];
-	uint32_t mark[MASS_WORDS];
-} mass_level;
+/* A level, a tally and the parts in AM_SELECT_SCRATCH, with the gaps of rounding to 64 bytes. */
+_Static_assert(sizeof(mass_level) + sizeof(tally) + sizeof(mass_parts) + 256 <= AM_SELECT_LEVEL,
+               "AM_SELECT_SCRATCH is too small");
 
-/* A level and a tally in AM_SELECT_SCRATCH, with the gaps of rounding to 64 bytes. */
-_Static_assert(sizeof(mass_level) + sizeof(tally) + 192 <= AM_SELECT_LEVEL, "AM_SELECT_SCRATCH is too small");
-
-static inline int mass_octave(const tally_form *f, int group)
+static inline void *mass_align(void *p)
 {
-	return (f->first + (group * TALLY_GROUP << f->shift)) >> 23;
-}
-
-/* The groups' counts and sums, from `passed` weights of sum `sum` on; returns the sum of all. */
-static double mass_open_level(mass_level *l, tally *t, int passed, double sum)
-{
-	l->t = t;
-	memset(l->mark, 0, sizeof l->mark);
-	for (int g = t->form.fine / TALLY_GROUP - 1; g >= 0; g--) {
-		uint64_t b = 0;
-		for (int i = 0; i < TALLY_GROUP; i++)
-			b += t->bucket[g * TALLY_GROUP + i];
-		l->above[g] = passed;
-		l->above_sum[g] = sum;
-		l->group_count[g] = tally_count(&t->form, b);
-		l->group_sum[g] = tally_sum(&t->form, mass_octave(&t->form, g), b);
-		passed += l->group_count[g];
-		sum += l->group_sum[g];
-	}
-	for (int o = t->form.plain ? -1 : t->form.first >> 23; o >= 0; o--)
-		sum += tally_sum(&t->form, o, t->bucket[t->form.fine + o]);
-	return sum;
-}
-
-static inline int mass_reaches(const mass_want *w, int count, double sum)
-{
-	return w->passed + count >= w->k || w->sum + sum >= w->next;
-}
-
-static void mass_take(mass_want *w, const tally *t, int octave, int slot)
-{
-	w->slot = slot;
-	w->bucket = t->bucket[slot];
-	w->size = tally_count(&t->form, w->bucket);
-	/* Is what is wanted at its end? Of a tau only a sole weight tells. */
-	w->settled = w->size == 1 || w->passed + w->size == w->k;
-	w->bound = tally_start(&t->form, slot);
-	w->sum += w->settled ? tally_sum(&t->form, octave, w->bucket) : 0;
-	w->passed += w->settled ? w->size : 0;
-}
-
-/* The bucket of a group in which a want falls. */
-static void mass_find_bucket(mass_want *w, const mass_level *l, int g)
-{
-	const tally *t = l->t;
-	const uint64_t *b = t->bucket + g * TALLY_GROUP;
-	int octave = mass_octave(&t->form, g), at = 0;
-	uint64_t above[TALLY_GROUP];
-	above[0] = 0;
-	w->passed = l->above[g];
-	w->sum = l->above_sum[g];
-	if (w->k < INT_MAX)
-		for (int i = 0; i < TALLY_GROUP - 1; i++) {
-			above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
-			at += w->passed + tally_count(&t->form, above[i + 1]) < w->k;
-		}
-	else
-		for (int i = 0; i < TALLY_GROUP - 1; i++) {
-			above[i + 1] = above[i] + b[TALLY_GROUP - 1 - i];
-			at += w->sum + tally_sum(&t->form, octave, above[i + 1]) < w->next;
-		}
-	w->passed += tally_count(&t->form, above[at]);
-	w->sum += tally_sum(&t->form, octave, above[at]);
-	mass_take(w, t, octave, g * TALLY_GROUP + TALLY_GROUP - 1 - at);
-}
-
-/* Below the groups, an octave a bucket. */
-static void mass_find_octave(mass_want *w, const mass_level *l, int all)
-{
-	const tally *t = l->t;
-	w->passed = l->above[0] + l->group_count[0];
-	w->sum = l->above_sum[0] + l->group_sum[0];
-	for (int o = t->form.plain ? -1 : t->form.first >> 23; o >= 0; o--) {
-		uint64_t b = t->bucket[t->form.fine + o];
-		int count = tally_count(&t->form, b);
-		double sum = tally_sum(&t->form, o, b);
-		if (count && mass_reaches(w, count, sum)) {
-			mass_take(w, t, o, t->form.fine + o);
-			return;
-		}
-		w->passed += count;
-		w->sum += sum;
-	}
-	/* What the sum of a bucket reaches, its weights one by one may miss by a rounding: then
-	 * it takes all of them. */
-	w->passed = all;
-	w->settled = 1;
-}
-
-/* Where n wants fall, ks ascending, then taus ascending; `all` weights are there or above. */
-static void mass_find(mass_want *w, int n, const mass_level *l, int all)
-{
-	int top = l->t->form.fine / TALLY_GROUP - 1, g = top;
-	for (int i = 0; i < n; i++, w++) {
-		g = i && w[-1].k < INT_MAX && w->k == INT_MAX ? top : g; /* the first tau */
-		while (g >= 0 && l->above[g] + l->group_count[g] < w->k && l->above_sum[g] + l->group_sum[g] < w->next)
-			g--;
-		if (g >= 0)
-			mass_find_bucket(w, l, g);
-		else
-			mass_find_octave(w, l, all);
-	}
-}
-
-enum { MASS_RANKED = 64, MASS_RANK_BITS = 6 }; /* so that sums of significands fit 31 bits */
-
-/* Of each weight of a bucket its rank, from 1, and the sum of the significands down to it. In
- * whole blocks, so that the loops have few lengths; what fills the last ranks below all. */
-typedef struct mass_ranks {
-	const float *of;
-	int n, blocks;
-	double unit;
-	int32_t rank[MASS_RANKED], sum[MASS_RANKED];
-} mass_ranks;
-
-INLINE void mass_rank_blocks(const int blocks, const int32_t *key, const int32_t *part, mass_ranks *r)
-{
-	for (int j = 0; j < blocks * LANES; j += AM_VW) {
-		vi mine, rank = {0}, sum = {0};
-		memcpy(&mine, key + j, sizeof mine);
-#pragma GCC unroll 16
-		for (int i = 0; i < blocks * LANES; i++) {
-			vi above = (vi){0} + key[i] >= mine;
-			rank -= above;
-			sum += above & ((vi){0} + part[i]);
-		}
-		memcpy(r->rank + j, &rank, sizeof rank);
-		memcpy(r->sum + j, &sum, sizeof sum);
-	}
-}
-
-static void mass_rank(const float *x, int n, mass_ranks *r)
-{
-	static const int32_t iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-	int32_t key[MASS_RANKED], part[MASS_RANKED];
-	int octave = tally_key(x[0]) >> 23;
-	r->of = x;
-	r->n = n;
-	r->blocks = (n + LANES - 1) / LANES;
-	r->unit = tally_unit(octave ? octave : 1);
-	for (int j = 0; j < r->blocks * LANES; j += AM_VW) {
-		vi lane, bits;
-		memcpy(&lane, iota + j % LANES, sizeof lane);
-		memcpy(&bits, x + j, sizeof bits);
-		lane += j / LANES * LANES;
-		bits &= 0x7fffff;
-		/* All different, equal weights in their order. */
-		vi there = lane < n, key_j = (bits << MASS_RANK_BITS) + (MASS_RANKED - 1 - lane);
-		vi part_j = (bits + (octave ? 1 << 23 : 0)) & there;
-		key_j = (key_j & there) | ~there;
-		memcpy(key + j, &key_j, sizeof key_j);
-		memcpy(part + j, &part_j, sizeof part_j);
-	}
-	if (r->blocks == 1)
-		mass_rank_blocks(1, key, part, r);
-	else
-		mass_rank_blocks(r->blocks, key, part, r);
-}
-
-/* The sum of the weights of the first ranks. */
-static double mass_ranked_sum(const mass_ranks *r, int rank)
-{
-	int32_t sum = 0; /* one lane is not 0 */
-	for (int i = 0; i < r->blocks; i++)
-		for (int j = i * LANES; j < (i + 1) * LANES; j++)
-			sum |= r->rank[j] == rank ? r->sum[j] : 0;
-	return sum * r->unit;
-}
-
-/* What the first ranks reach and no other; NaN where the next is equal. */
-static float mass_ranked_bound(const mass_ranks *r, int rank)
-{
-	int32_t last = 0, next = 0;
-	for (int j = 0; j < r->n; j++) {
-		last |= r->rank[j] == rank ? tally_key(r->of[j]) : 0;
-		next |= r->rank[j] == rank + 1 ? tally_key(r->of[j]) : 0;
-	}
-	return rank < r->n && last == next ? NAN : tally_weight(last);
-}
-
-/* How many of the first ranks add up to a sum; all where a rounding leaves them short of it. */
-static int mass_ranked_count(const mass_ranks *r, double sum)
-{
-	int32_t count = 1, to = (int32_t)fmin(fmax(ceil(sum / r->unit), 1), INT32_MAX);
-	for (int i = 0; i < r->blocks; i++)
-		for (int j = i * LANES; j < (i + 1) * LANES; j++)
-			count += r->sum[j] < to;
-	return count < r->n ? count : r->n;
-}
-
-static void mass_settle_ranked(mass_want *w, const mass_ranks *r)
-{
-	if (w->k < INT_MAX) {
-		w->bound = mass_ranked_bound(r, w->k - w->passed);
-		w->sum += mass_ranked_sum(r, w->k - w->passed);
-	} else {
-		w->passed += mass_ranked_count(r, w->next - w->sum);
-	}
-	w->settled = 1;
+	return (void *)(((uintptr_t)p + 63) / 64 * 64);
 }
 
 /* Among n weights of the same size. */
@@ -291,16 +92,9 @@ static void mass_settle_equal(mass_want *w, int n, double each)
 
 static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, int n, void *scratch);
 
-/* Settles wants that fall among these n weights, those of one bucket, in any order. */
-static void mass_descend(mass_want *w, int n_w, const float *x, int n, mass_ranks *r, void *scratch)
+/* Settles wants that fall among these n weights, those of one large bucket, in any order. */
+static void mass_descend(mass_want *w, int n_w, const float *x, int n, void *scratch)
 {
-	if (n <= MASS_RANKED) {
-		if (r->of != x)
-			mass_rank(x, n, r);
-		for (int i = 0; i < n_w; i++)
-			mass_settle_ranked(w + i, r);
-		return;
-	}
 	int32_t low, high;
 	mass_key_range(x, n, &low, &high);
 	if (low == high) {
@@ -309,57 +103,126 @@ static void mass_descend(mass_want *w, int n_w, const float *x, int n, mass_rank
 		return;
 	}
 	mass_level *l = scratch;
-	tally *t = (tally *)(((uintptr_t)(l + 1) + 63) / 64 * 64);
+	tally *t = mass_align(l + 1);
 	tally_open(t, n, low, high);
 	tally_fill(t, x, n);
 	int passed = w->passed;
-	mass_open_level(l, t, passed, w->sum);
-	mass_find(w, n_w, l, passed + n);
-	mass_settle(w, n_w, l, x, n, t + 1);
+	level_open(l, t, passed, w->sum);
+	level_find(w, n_w, l, passed + n);
+	mass_settle(w, n_w, l, x, n, mass_align(t + 1));
 }
 
-/* Marks the buckets of what is not settled and gives their weights places one after another;
- * returns how many. */
-static int mass_mark(mass_want *w, int n_w, mass_level *l)
+/* Settles a want in a column, one of those sorted with `rows`. */
+static void mass_settle_column(mass_want *w, int rows, const float *weight, const int32_t *sum)
 {
-	int wanted = 0;
+	int octave = tally_key(weight[0]) >> 23, m = w->k - w->passed;
+	double unit = tally_unit(octave ? octave : 1);
+	w->settled = 1;
+	if (w->k < INT_MAX) {
+		float last = weight[(m - 1) * LANES];
+		w->bound = m < w->size && weight[m * LANES] == last ? NAN : last;
+		w->sum += sum[(m - 1) * LANES] * unit;
+		return;
+	}
+	/* All where a rounding leaves them short of it. */
+	int32_t count = 1, to = (int32_t)fmin(fmax(ceil((w->next - w->sum) / unit), 1), INT32_MAX);
+	for (int i = 0; i < rows; i++)
+		count += sum[i * LANES] < to;
+	w->passed += count < w->size ? count : w->size;
+}
+
+/* Wants that are not settled, and their buckets. */
+typedef struct mass_open {
+	mass_want *want[MASS_WANTS + 1];
+	int n;
+	int weights, columns, longest, large; /* weights in all; buckets that go to columns, their most weights; weights of others */
+} mass_open;
+
+static mass_open mass_unsettled(mass_want *w, int n_w)
+{
+	mass_open o;
+	o.n = o.weights = o.columns = o.longest = o.large = 0;
 	for (int i = 0; i < n_w; i++) {
-		if (w[i].settled)
-			continue;
-		uint32_t *word = &l->mark[w[i].slot >> 5], bit = (uint32_t)1 << (w[i].slot & 31);
+		o.want[o.n] = w + i;
+		o.n += !w[i].settled;
+	}
+	return o;
+}
+
+/* Marks the buckets; each gets, instead of its count and sum, where its next weight goes (a
+ * number of floats from the first column) and how far from there the one after it. */
+static void mass_mark(mass_open *o, mass_level *l)
+{
+	for (int i = 0; i < o->n; i++) {
+		mass_want *w = o->want[i];
+		uint32_t *word = &l->mark[w->slot >> 5], bit = (uint32_t)1 << (w->slot & 31);
+		uint64_t *to = &l->t->bucket[w->slot];
 		if (!(*word & bit)) {
-			l->t->bucket[w[i].slot] = (uint64_t)wanted;
-			wanted += w[i].size;
+			o->weights += w->size;
+			if (w->size <= COLUMN_MOST) {
+				*to = (uint64_t)(o->columns / LANES * COLUMN_MOST * LANES + o->columns % LANES) | (uint64_t)LANES << 32;
+				o->longest = w->size > o->longest ? w->size : o->longest;
+				o->columns++;
+			} else {
+				*to = (uint64_t)(sizeof(mass_parts) / sizeof(float) + (size_t)o->large) | (uint64_t)1 << 32;
+				o->large += w->size;
+			}
 		}
 		*word |= bit;
-		w[i].start = (int)l->t->bucket[w[i].slot];
+		w->start = (int)(uint32_t)*to;
 	}
-	return wanted;
+}
+
+/* What is left of the marked buckets is a tally again. */
+static void mass_unmark(const mass_open *o, mass_level *l)
+{
+	for (int i = 0; i < o->n; i++) {
+		l->mark[o->want[i]->slot >> 5] = 0;
+		l->t->bucket[o->want[i]->slot] = o->want[i]->bucket;
+	}
+}
+
+static void mass_settle_columns(const mass_open *o, columns *c)
+{
+	column_sums sums[MASS_WANTS / LANES];
+	int rows = columns_rows(o->longest);
+	for (int i = 0; i * LANES < o->columns; i++)
+		columns_sort(&c[i], rows, &sums[i]);
+	for (int i = 0; i < o->n; i++) {
+		mass_want *w = o->want[i];
+		if (w->size <= COLUMN_MOST)
+			mass_settle_column(w, rows, c[0].weight[0] + w->start, sums[0].sum[0] + w->start);
+	}
+}
+
+static void mass_settle_large(const mass_open *o, const float *parts, void *scratch)
+{
+	for (int i = 0, m; i < o->n; i += m) {
+		mass_want *w = o->want[i];
+		for (m = 1; i + m < o->n && o->want[i + m] == w + m && w[m].slot == w->slot;)
+			m++;
+		if (!w->settled)
+			mass_descend(w, m, parts + w->start, w->size, scratch);
+	}
 }
 
 /* Settles wants inside buckets of n weights x. */
 static void mass_settle(mass_want *w, int n_w, mass_level *l, const float *x, int n, void *scratch)
 {
-	int m = mass_mark(w, n_w, l);
-	if (!m)
+	mass_open o = mass_unsettled(w, n_w);
+	if (!o.n)
 		return;
-	float *mixed = scratch, *apart = mixed + m + 16;
-	void *deeper = (char *)scratch + ((size_t)(2 * m + 32) * sizeof *mixed + 63) / 64 * 64;
-	m = mass_gather(x, n, &l->t->form, l->mark, mixed);
-	for (int i = 0; i < m; i++)
-		apart[l->t->bucket[tally_place(&l->t->form, tally_key(mixed[i]))]++] = mixed[i];
-	mass_ranks r;
-	r.of = NULL;
-	for (int i = 0, j; i < n_w; i = j) {
-		j = i + 1;
-		if (w[i].settled)
-			continue;
-		l->mark[w[i].slot >> 5] = 0;
-		l->t->bucket[w[i].slot] = w[i].bucket;
-		while (j < n_w && !w[j].settled && w[j].slot == w[i].slot)
-			j++;
-		mass_descend(w + i, j - i, apart + w[i].start, w[i].size, &r, deeper);
-	}
+	mass_mark(&o, l);
+	mass_parts *p = scratch;
+	float *first = p->column[0].weight[0];
+	char *behind = mass_align(p->large + o.large);
+	for (int i = 0; i * LANES < o.columns; i++)
+		memset(p->column[i].weight, 0, (size_t)columns_rows(o.longest) * sizeof p->column[i].weight[0]);
+	mass_part(l->t, l->mark, x, n, first, behind);
+	mass_unmark(&o, l);
+	mass_settle_columns(&o, p->column);
+	if (o.large)
+		mass_settle_large(&o, first, behind);
 }
 
 /* k[n_k] without those that are the whole row; returns how many. */
@@ -378,7 +241,7 @@ static void tally_mass(const float *weight, int n, void *tallied, const int *k, 
 {
 	n_k = mass_whole(n, k, n_k, mass, bound);
 	mass_level *l = scratch;
-	double total = mass_open_level(l, tallied, 0, 0);
+	double total = level_open(l, tallied, 0, 0);
 	mass_want w[MASS_WANTS];
 	for (int done = 0, m; done < n_k + n_tau; done += m) {
 		for (m = 0; m < MASS_WANTS && done + m < n_k + n_tau; m++) {
@@ -386,8 +249,8 @@ static void tally_mass(const float *weight, int n, void *tallied, const int *k, 
 			w[m] = i < n_k ? (mass_want){.k = k[i], .next = INFINITY}
 			               : (mass_want){.k = INT_MAX, .next = (tau[i - n_k] - 1e-12) * total};
 		}
-		mass_find(w, m, l, n);
-		mass_settle(w, m, l, weight, n, l + 1);
+		level_find(w, m, l, n);
+		mass_settle(w, m, l, weight, n, mass_align(l + 1));
 		for (int i = done; i < done + m; i++) {
 			if (i < n_k)
 				mass[i] = (float)(w[i - done].sum / total);
@@ -404,5 +267,5 @@ static void row_mass(const float *weight, int n, const int *k, int n_k, const do
 {
 	tally *t = scratch;
 	tally_weights(t, weight, n);
-	tally_mass(weight, n, t, k, n_k, tau, n_tau, mass, bound, count, (char *)scratch + AM_TALLY);
+	tally_mass(weight, n, t, k, n_k, tau, n_tau, mass, bound, count, mass_align(t + 1));
 }

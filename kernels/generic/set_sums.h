@@ -1,6 +1,7 @@
 /* What is counted and added up over sets of keys, one bit a key; included by <isa>/row.c
  * after generic/sets.h. */
 #include "kernels/generic/bits.h"
+#include "kernels/generic/fold.h"
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -21,77 +22,12 @@ static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int
 		count[i] = set_count(a + (size_t)i * words, b + (size_t)i * words, words);
 }
 
-#ifndef SET_GROUP
-#define SET_GROUP 3 /* sets that a pass adds up at a time, a multiple of 3 */
-#endif
-enum { SET_ROWS = 3, SET_PIECE = 512, SET_FEW = 16 };
-
-/* The sums of a pass, a lane each. */
-typedef struct set_lanes {
-	double sum[SET_ROWS][SET_GROUP][LANES];
-} set_lanes;
-
-static inline void set_add_lanes(vf x, double *to)
-{
-	float lane[AM_VW];
-	memcpy(lane, &x, sizeof lane);
-	for (int i = 0; i < AM_VW; i++)
-		to[i] += (double)lane[i];
-}
-
-/* Adds n weights, a multiple of 16 and at most SET_PIECE, from key `from` of the sets and
- * from the start of the rows: float32 in the lanes, float64 across pieces. */
-INLINE void set_add_piece(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int from,
-                          int n, set_lanes *to)
-{
-	for (int u = 0; u < UNROLL; u++) {
-		vf sum[SET_ROWS][SET_GROUP];
-#pragma GCC unroll 4
-		for (int h = 0; h < rows; h++)
-#pragma GCC unroll 9
-			for (int i = 0; i < sets; i++)
-				sum[h][i] = vf_set(0);
-		for (int j = 0; j < n; j += LANES) {
-			vf x[SET_ROWS];
-#pragma GCC unroll 4
-			for (int h = 0; h < rows; h++)
-				x[h] = vf_load(row[h] + j + u * AM_VW);
-#pragma GCC unroll 9
-			for (int i = 0; i < sets; i++) {
-				uint16_t bits;
-				memcpy(&bits, (const char *)set[i] + (from + j) / 8, sizeof bits);
-#pragma GCC unroll 4
-				for (int h = 0; h < rows; h++)
-					sum[h][i] = bits_add(sum[h][i], (uint32_t)bits >> (u * AM_VW), x[h]);
-			}
-		}
-#pragma GCC unroll 4
-		for (int h = 0; h < rows; h++)
-#pragma GCC unroll 9
-			for (int i = 0; i < sets; i++)
-				set_add_lanes(sum[h][i], to->sum[h][i] + u * AM_VW);
-	}
-}
-
-INLINE void set_add(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
-                    set_lanes *to)
-{
-	int whole = n / LANES * LANES, rest = n - whole;
-	const float *at[SET_ROWS];
-	float tail[SET_ROWS][LANES] = {0};
-	memset(to, 0, (size_t)rows * sizeof to->sum[0]);
-	for (int j = 0; j < whole; j += SET_PIECE) {
-		for (int h = 0; h < rows; h++)
-			at[h] = row[h] + j;
-		set_add_piece(rows, sets, set, at, j, whole - j < SET_PIECE ? whole - j : SET_PIECE, to);
-	}
-	for (int h = 0; h < rows; h++) {
-		memcpy(tail[h], row[h] + whole, (size_t)rest * sizeof *tail[h]);
-		at[h] = tail[h];
-	}
-	if (rest)
-		set_add_piece(rows, sets, set, at, whole, LANES, to);
-}
+/* A set of up to an eighth of the keys is a list, made once for all rows. Where it holds the
+ * set before it, as nested sets do, only what is new to it is listed, and sums run on. They are
+ * float64 throughout, whatever came before and beside: equal sets have equal sums but for
+ * roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
+ * 512 keys, float64 across. */
+enum { SET_LISTED = 8, SET_LIST = 640, SET_RUN = 64, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
 
 typedef struct set_sums_step {
 	const uint64_t *set;
@@ -101,73 +37,294 @@ typedef struct set_sums_step {
 	double *sum;
 } set_sums_step;
 
-/* A set of few keys: one by one. */
-static void set_sum_few(const set_sums_step *s, int which, int count)
+typedef struct set_list {
+	const uint64_t *last; /* set that the list has reached, NULL for none */
+	int from;             /* set whose sum the first key comes on top of, -1 for none */
+	int keys, ends;
+	int at[SET_LIST];     /* [keys] */
+	int which[AM_SET_BUDGETS + 1]; /* [ends] sets that end in the list, or are cut by its end, */
+	int end[AM_SET_BUDGETS + 1];   /* and before which of its keys */
+} set_list;
+
+static double set_sum_before(const set_sums_step *s, const set_list *l, int h)
 {
-	const uint64_t *set = s->set + (size_t)which * s->words;
-	int at[SET_FEW];
-	for (int i = 0, w = 0; i < count; w++)
-		for (uint64_t bits = set[w]; bits; bits &= bits - 1)
-			at[i++] = 64 * w + __builtin_ctzll(bits);
-	for (int h = 0; h < s->rows; h++) {
-		double sum = 0;
-		for (int i = 0; i < count; i++)
-			sum += (double)s->row[h][at[i]];
-		s->sum[h * s->n_k + which] = sum;
+	return l->from < 0 ? 0 : s->sum[(int64_t)h * s->n_k + l->from];
+}
+
+/* One row: sums of shells, in four chains. */
+static void set_list_row(const set_sums_step *s, const set_list *l, int h)
+{
+	const float *x = s->row[h];
+	double total = set_sum_before(s, l, h);
+	for (int e = 0, i = 0; e < l->ends; e++) {
+		double part[4] = {0};
+		for (; i + 4 <= l->end[e]; i += 4)
+			for (int c = 0; c < 4; c++)
+				part[c] += (double)x[l->at[i + c]];
+		for (; i < l->end[e]; i++)
+			part[0] += (double)x[l->at[i]];
+		total += (part[0] + part[1]) + (part[2] + part[3]);
+		s->sum[(int64_t)h * s->n_k + l->which[e]] = total;
 	}
 }
 
-/* Up to SET_GROUP sets, of indices which[m], for every row. */
-static void set_sum_group(const set_sums_step *s, const int *which, int m)
+typedef float vf_four __attribute__((vector_size(16)));
+typedef double vd_four __attribute__((vector_size(32)));
+
+/* SET_ROWS rows side by side, the first again for those that are missing. Running sums are
+ * kept for every key: where sets end is read off afterwards, so that nothing branches on it. */
+static void set_list_rows(const set_sums_step *s, const set_list *l, int first, int rows)
 {
-	enum { THIRD = SET_GROUP / 3 };
-	const uint64_t *set[SET_GROUP];
-	set_lanes lanes;
-	for (int i = 0; i < SET_GROUP; i++)
-		set[i] = s->set + (size_t)which[i < m ? i : 0] * s->words;
-	for (int first = 0, rows; first < s->rows; first += rows) {
-		const float *const *row = s->row + first;
-		rows = s->rows - first < SET_ROWS ? 1 : SET_ROWS;
-		if (rows == 1 && m <= THIRD)
-			set_add(1, THIRD, set, row, s->n, &lanes);
-		else if (rows == 1 && m <= 2 * THIRD)
-			set_add(1, 2 * THIRD, set, row, s->n, &lanes);
-		else if (rows == 1)
-			set_add(1, SET_GROUP, set, row, s->n, &lanes);
-		else if (m <= THIRD)
-			set_add(SET_ROWS, THIRD, set, row, s->n, &lanes);
-		else if (m <= 2 * THIRD)
-			set_add(SET_ROWS, 2 * THIRD, set, row, s->n, &lanes);
-		else
-			set_add(SET_ROWS, SET_GROUP, set, row, s->n, &lanes);
+	double run[SET_RUN + 1][SET_ROWS];
+	const float *x[SET_ROWS];
+	vd_four sum;
+	for (int h = 0; h < SET_ROWS; h++) {
+		x[h] = s->row[first + (h < rows ? h : 0)];
+		run[0][h] = set_sum_before(s, l, first + (h < rows ? h : 0));
+	}
+	memcpy(&sum, run[0], sizeof sum);
+	for (int from = 0, e = 0; e < l->ends; from += SET_RUN) {
+		int m = l->keys - from < SET_RUN ? l->keys - from : SET_RUN;
+		memcpy(run[0], &sum, sizeof sum);
+		for (int i = 0; i < m; i++) {
+			int j = l->at[from + i];
+			vf_four v = {x[0][j], x[1][j], x[2][j], x[3][j]};
+			sum += __builtin_convertvector(v, vd_four);
+			memcpy(run[i + 1], &sum, sizeof sum);
+		}
+		for (; e < l->ends && l->end[e] <= from + m; e++)
+			for (int h = 0; h < rows; h++)
+				s->sum[(int64_t)(first + h) * s->n_k + l->which[e]] = run[l->end[e] - from][h];
+	}
+}
+
+static void set_list_sum(const set_sums_step *s, const set_list *l, int first, int rows)
+{
+	if (rows == 1)
+		set_list_row(s, l, first);
+	else
+		set_list_rows(s, l, first, rows);
+}
+
+/* Adds up what is listed; set b, which has been listed so far, goes on from there. */
+static void set_list_add(const set_sums_step *s, set_list *l, int b)
+{
+	l->which[l->ends] = b;
+	l->end[l->ends++] = l->keys;
+	for (int h = 0; h < s->rows; h += SET_ROWS)
+		set_list_sum(s, l, h, s->rows - h < SET_ROWS ? s->rows - h : SET_ROWS);
+	l->from = b;
+	l->keys = l->ends = 0;
+}
+
+/* Lists the keys of up to 64 words. A word gives four places at a time, those beyond its last
+ * key overwritten by the next. */
+static void set_list_words(const set_sums_step *s, set_list *l, int b, const uint64_t *set, const uint64_t *below,
+                           int from, int words)
+{
+	uint64_t some = 0;
+	for (int w = 0; w < words; w += 8)
+		some |= (uint64_t)bits_some(set + w, below + w) << w;
+	for (; some; some &= some - 1) {
+		int w = __builtin_ctzll(some), *to;
+		uint64_t bits = set[w] & ~below[w];
+		if (l->keys > SET_LIST - 64)
+			set_list_add(s, l, b);
+		to = l->at + l->keys;
+		l->keys += __builtin_popcountll(bits);
+		for (; bits; to += 4)
+			for (int i = 0; i < 4; i++, bits &= bits - 1)
+				to[i] = from + 64 * w + __builtin_ctzll(bits | (uint64_t)1 << 63);
+	}
+}
+
+/* `before` is the set listed last. */
+static void set_list_take(const set_sums_step *s, set_list *l, int b, int before)
+{
+	static const uint64_t none[64];
+	const uint64_t *set = s->set + (size_t)b * s->words;
+	uint64_t lost = 0;
+	for (size_t w = 0; l->last && w < s->words; w++)
+		lost |= l->last[w] & ~set[w];
+	if (lost) {
+		set_list_add(s, l, before);
+		l->last = NULL;
+		l->from = -1;
+	}
+	for (size_t w = 0; w < s->words; w += 64)
+		set_list_words(s, l, b, set + w, l->last ? l->last + w : none, 64 * (int)w,
+		               s->words - w < 64 ? (int)(s->words - w) : 64);
+	l->which[l->ends] = b;
+	l->end[l->ends++] = l->keys;
+	l->last = set;
+}
+
+/* Sums of 16 pieces, a lane each: sums of 512 keys in rows and sets. */
+typedef struct set_lanes {
+	vf lane[LANES][UNROLL];
+} set_lanes;
+
+/* Adds n weights, a multiple of 16 and at most SET_PIECE, from key `from` of the sets and of
+ * the rows. */
+INLINE void set_add_piece(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int from,
+                          int n, vf (*to)[UNROLL])
+{
+#pragma GCC unroll 4
+	for (int u = 0; u < UNROLL; u++) {
+		vf sum[SET_ROWS * SET_GROUP];
+#pragma GCC unroll 12
+		for (int i = 0; i < rows * sets; i++)
+			sum[i] = vf_set(0);
+		for (int j = from; j < from + n; j += LANES) {
+			vf x[SET_ROWS];
+#pragma GCC unroll 4
+			for (int h = 0; h < rows; h++)
+				x[h] = vf_load(row[h] + j + u * AM_VW);
+#pragma GCC unroll 4
+			for (int i = 0; i < sets; i++) {
+				uint16_t bits;
+				memcpy(&bits, (const char *)set[i] + j / 8, sizeof bits);
+#pragma GCC unroll 4
+				for (int h = 0; h < rows; h++)
+					sum[h * sets + i] = bits_add(sum[h * sets + i], (uint32_t)bits >> (u * AM_VW), x[h]);
+			}
+		}
+#pragma GCC unroll 12
+		for (int i = 0; i < rows * sets; i++)
+			to[i][u] = sum[i];
+	}
+}
+
+/* The last n % 16 weights. */
+INLINE void set_add_rest(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
+                         double *sum)
+{
+	for (int j = n / LANES * LANES; j < n; j++)
 		for (int h = 0; h < rows; h++)
+			for (int i = 0; i < sets; i++)
+				sum[h * sets + i] += set[i][j / 64] >> (j & 63) & 1 ? (double)row[h][j] : 0;
+}
+
+/* sum[i] += the lanes of pieces i, i + count, ... of 16. */
+static void set_fold(set_lanes *l, int count, double *sum)
+{
+	float whole[LANES];
+	for (int i = 0; i < LANES; i += AM_VW) {
+		vf a[AM_VW];
+		for (int k = 0; k < AM_VW; k++) {
+			vf *lane = l->lane[i + k];
+			for (int h = UNROLL / 2; h; h /= 2)
+				for (int u = 0; u < h; u++)
+					lane[u] += lane[u + h];
+			a[k] = lane[0];
+		}
+		vf_store(whole + i, fold_lanes(a));
+	}
+	for (int i = 0; i + count <= LANES; i += count)
+		for (int k = 0; k < count; k++)
+			sum[k] += (double)whole[i + k];
+}
+
+INLINE void set_add(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
+                    double *sum)
+{
+	const int count = rows * sets, room = LANES / count * count;
+	int whole = n / LANES * LANES, used = 0;
+	set_lanes l;
+	for (int i = 0; i < count; i++)
+		sum[i] = 0;
+	memset(&l, 0, sizeof l);
+	for (int j = 0; j < whole; j += SET_PIECE) {
+		set_add_piece(rows, sets, set, row, j, whole - j < SET_PIECE ? whole - j : SET_PIECE, l.lane + used);
+		used += count;
+		if (used == room || j + SET_PIECE >= whole) {
+			set_fold(&l, count, sum);
+			memset(&l, 0, sizeof l);
+			used = 0;
+		}
+	}
+	set_add_rest(rows, sets, set, row, n, sum);
+}
+
+INLINE void set_add_some(const int rows, int sets, const uint64_t *const *set, const float *const *row, int n,
+                         double *sum)
+{
+	if (sets == 1)
+		set_add(rows, 1, set, row, n, sum);
+	else if (sets == 2)
+		set_add(rows, 2, set, row, n, sum);
+	else
+		set_add(rows, SET_GROUP, set, row, n, sum);
+}
+
+/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows. */
+static void set_sum_group(const set_sums_step *s, const int *which, int m, int first, int rows)
+{
+	const uint64_t *set[SET_GROUP];
+	double sum[SET_ROWS * SET_GROUP];
+	for (int i = 0; i < m; i++)
+		set[i] = s->set + (size_t)which[i] * s->words;
+	for (int step, end = first + rows; first < end; first += step) {
+		const float *const *row = s->row + first;
+		step = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
+		if (step == SET_ROWS)
+			set_add_some(SET_ROWS, m, set, row, s->n, sum);
+		else if (step == 2)
+			set_add_some(2, m, set, row, s->n, sum);
+		else
+			set_add_some(1, m, set, row, s->n, sum);
+		for (int h = 0; h < step; h++)
 			for (int i = 0; i < m; i++)
-				s->sum[(first + h) * s->n_k + which[i]] = sum_lanes(lanes.sum[h][i]);
+				s->sum[(int64_t)(first + h) * s->n_k + which[i]] = sum[h * m + i];
 	}
 }
 
+/* Each set in turn; a repeated one is left out. */
+typedef struct set_plan {
+	int large[AM_SET_BUDGETS], n_large;
+	set_list list; /* what is left to add of small ones */
+} set_plan;
+
+static bool set_repeats(const set_sums_step *s, int b)
+{
+	const uint64_t *set = s->set + (size_t)b * s->words;
+	return b > 0 && !memcmp(set, set - s->words, s->words * sizeof *set);
+}
+
+static void set_plan_make(const set_sums_step *s, set_plan *p)
+{
+	p->n_large = p->list.keys = p->list.ends = 0;
+	p->list.last = NULL;
+	p->list.from = -1;
+	int listed = -1;
+	for (int b = 0; b < s->n_k; b++) {
+		const uint64_t *one = s->set + (size_t)b * s->words;
+		if (set_repeats(s, b))
+			continue;
+		if (set_count(one, one, s->words) <= s->n / SET_LISTED) {
+			set_list_take(s, &p->list, b, listed);
+			listed = b;
+		} else {
+			p->large[p->n_large++] = b;
+		}
+	}
+}
+
+/* A few rows at a time, so that they stay in the nearest cache for all sets. */
 static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
 {
 	set_sums_step s = {set, AM_SET_WORDS(n), row, n, n_k, rows, sum};
-	int which[SET_GROUP], m = 0, whole = -1;
-	for (int b = 0; b < n_k; b++) {
-		const uint64_t *one = set + (size_t)b * s.words;
-		int count = set_count(one, one, s.words);
-		if (count <= SET_FEW)
-			set_sum_few(&s, b, count);
-		else if (count < n || whole < 0)
-			which[m++] = b;
-		whole = count == n && whole < 0 && count > SET_FEW ? b : whole;
-		if (m == SET_GROUP || (b == n_k - 1 && m)) {
-			set_sum_group(&s, which, m);
-			m = 0;
-		}
+	set_plan p;
+	set_plan_make(&s, &p);
+	for (int first = 0; first < rows; first += SET_ROWS) {
+		int some = rows - first < SET_ROWS ? rows - first : SET_ROWS;
+		for (int i = 0; i < p.n_large; i += SET_GROUP)
+			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first, some);
+		set_list_sum(&s, &p.list, first, some);
 	}
-	for (int b = whole + 1; b < n_k && whole >= 0; b++) { /* the whole row again */
-		const uint64_t *one = set + (size_t)b * s.words;
-		for (int h = 0; h < rows && set_count(one, one, s.words) == n; h++)
-			sum[h * n_k + b] = sum[h * n_k + whole];
-	}
+	for (int b = 1; b < n_k; b++)
+		for (int h = 0; h < rows && set_repeats(&s, b); h++)
+			sum[(int64_t)h * n_k + b] = sum[(int64_t)h * n_k + b - 1];
 }
 
 static void row_shares(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_K = 6, N_TAU = 4, N_AT = 5, COMBINED = 100 };
+enum { N_K = 6, N_TAU = 4, N_AT = 5, ROWS = 5, COMBINED = 100 };
 
 typedef struct result {
 	float *weight, *soft, *bf16, *f16;
@@ -20,7 +20,7 @@ typedef struct result {
 	float combined[COMBINED];
 	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
-	double total, inside[N_K], prefix[N_AT];
+	double total, inside[ROWS * N_K], prefix[N_AT];
 	uint64_t *set, *reached;
 	void *scratch;
 } result;
@@ -79,7 +79,8 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 		return;
 	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
 	k->row_sets(score, n, ks, N_K, x->set, x->scratch);
-	k->set_sums(x->set, n, N_K, &weight, 1, x->inside);
+	const float *const rows[ROWS] = {weight, weight, weight, score, weight};
+	k->set_sums(x->set, n, N_K, rows, ROWS, x->inside);
 	memset(x->member, 0, (size_t)n * sizeof *x->member);
 	k->row_member(score, n, ks, N_K, x->member, x->scratch);
 }
