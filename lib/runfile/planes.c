@@ -159,11 +159,19 @@ typedef struct plane {
 	size_t bytes; /* at most, in the stream */
 } plane;
 
+static inline bool same_piece(const unsigned char *a, const unsigned char *b)
+{
+	uint64_t x[PIECE / 8], y[PIECE / 8];
+	memcpy(x, a, sizeof x);
+	memcpy(y, b, sizeof y);
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
+}
+
 static size_t mark(const unsigned char *in, size_t n, size_t distance, unsigned char *repeats)
 {
 	size_t found = 0, first = (distance + PIECE - 1) / PIECE;
 	for (size_t i = 0; i < n / PIECE; i++) {
-		bool same = i >= first && memcmp(in + i * PIECE, in + i * PIECE - distance, PIECE) == 0;
+		bool same = i >= first && same_piece(in + i * PIECE, in + i * PIECE - distance);
 		repeats[i] = same;
 		found += same;
 	}
