@@ -176,18 +176,49 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	}
 }
 
-/* The rankings that judge set i: those of the heads that have it and of their key/value heads,
- * the layer's two. */
-static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge)
+/* Heads that have set i of a selector. */
+static int first_head(const am_shadow *s, const am_shadowed *a, int i)
 {
-	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = i * per_set;
+	return i * (s->heads / a->sets);
+}
+
+/* The rankings that judge set i: those of the heads that have it and of their key/value heads, the
+ * layer's two. *direct are the first of them whose masses the kernel adds up; those behind add up probabilities of
+ * heads that all have the set. */
+static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge, int *direct)
+{
+	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = first_head(s, a, i);
+	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1;
 	for (int h = first; h < first + per_set; h++)
 		judge[n++] = am_ranking_of(s, AM_RUN_HEAD, h);
-	for (int g = first / group; g <= (first + per_set - 1) / group; g++)
-		judge[n++] = am_ranking_of(s, AM_RUN_GROUP, g);
-	judge[n++] = am_ranking_of(s, AM_RUN_SUM, 0);
 	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
+	for (int derived = 0; derived < 2; derived++) {
+		*direct = derived ? n : 0;
+		for (int g = first / group; g <= (first + per_set - 1) / group && whole_groups == derived; g++)
+			judge[n++] = am_ranking_of(s, AM_RUN_GROUP, g);
+		if (whole_layer == derived)
+			judge[n++] = am_ranking_of(s, AM_RUN_SUM, 0);
+	}
 	return n;
+}
+
+/* Masses that set i holds of the rankings by[], [n][budgets]. */
+static void set_masses(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const am_shadowed *a, int i, const int *by,
+                       int n, int direct)
+{
+	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
+	for (int j = 0; j < direct; j++)
+		w->rows[j] = w->ranking[by[j]].weight;
+	s->c->kernels->set_sums(w->set[i], row->n, n_k, w->rows, direct, w->sums);
+	for (int j = direct; j < n; j++) {
+		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
+		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
+		double *sum = w->sums + (size_t)j * (size_t)n_k;
+		memset(sum, 0, (size_t)n_k * sizeof *sum);
+		for (int h = from; h < from + heads; h++)
+			for (int b = 0; b < n_k; b++)
+				sum[b] += w->sums[(size_t)h * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
+	}
 }
 
 /* Sets that a ranking judges. */
@@ -238,10 +269,8 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 			memset(of[i], 0, (size_t)n_k * sizeof *of[i]);
 	}
 	for (int i = 0; i < a->sets; i++) {
-		int n = judges_of(s, a, i, by);
-		for (int j = 0; j < n; j++)
-			w->rows[j] = w->ranking[by[j]].weight;
-		s->c->kernels->set_sums(w->set[i], row->n, n_k, w->rows, n, w->sums);
+		int direct, n = judges_of(s, a, i, by, &direct);
+		set_masses(s, w, row, a, i, by, n, direct);
 		for (int j = 0; j < n; j++) {
 			const double *sum = w->sums + (size_t)j * (size_t)n_k;
 			judge(s, w, row, w->set[i], &w->ranking[by[j]], sum, judged_by(s, a, by[j]), &w->verdict[by[j]]);
