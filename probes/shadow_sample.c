@@ -62,52 +62,37 @@ static double correlation(const int32_t *x, const int32_t *y, int n)
 
 /* ---- the border of the best keys -------------------------------------------- */
 
-/* Least and largest score of the keys that are in `set` (NULL: all) but not in `less` (NULL:
- * none); +inf and NaN where there are none. */
-static void extremes(const am_ranking *r, int n, const uint64_t *set, const uint64_t *less, float *least, float *most)
+static float score_of(uint64_t key)
 {
-	*least = INFINITY;
-	*most = NAN;
-	for (int w = 0; 64 * w < n; w++) {
-		uint64_t bits = (set ? set[w] : n - 64 * w < 64 ? ((uint64_t)1 << (n - 64 * w)) - 1 : ~(uint64_t)0);
-		for (bits &= less ? ~less[w] : bits; bits; bits &= bits - 1) {
-			float x = r->score[64 * w + __builtin_ctzll(bits)];
-			*least = x < *least ? x : *least;
-			*most = x <= *most ? *most : x;
-		}
-	}
+	uint32_t u = (uint32_t)(key >> 32);
+	float x;
+	u = u & 0x80000000u ? u & 0x7fffffffu : ~u;
+	memcpy(&x, &u, sizeof x);
+	return x;
 }
 
-/* Least score within and largest beyond, under each budget; NaN beyond where there is none. */
-static void borders(const am_ranking *r, int n, int n_k, float *within, float *beyond)
+/* Least score within and largest beyond, under each budget, from keys that mid_ranks has sorted, and
+ * their gap as the mean over `heads`; NaN where nothing lies beyond. */
+static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n, double heads, double *gap)
 {
-	float least[AM_SELECT_BUDGETS + 1], most[AM_SELECT_BUDGETS + 1]; /* of what a budget adds */
-	size_t words = AM_SET_WORDS(n);
-	for (int l = 0; l <= n_k; l++)
-		extremes(r, n, l < n_k ? r->set + (size_t)l * words : NULL, l ? r->set + (size_t)(l - 1) * words : NULL, &least[l],
-		         &most[l]);
-	for (int b = 0; b < n_k; b++)
-		within[b] = b && within[b - 1] < least[b] ? within[b - 1] : least[b];
-	for (int b = n_k - 1; b >= 0; b--) {
-		float after = b < n_k - 1 ? beyond[b + 1] : NAN;
-		beyond[b] = after >= most[b + 1] ? after : isnan(most[b + 1]) ? after : most[b + 1];
-	}
-}
-
-static void put_gap(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
-                    int second, int ranking, double heads)
-{
-	int n_k = am_shadow_budgets(s);
-	float beyond[AM_SELECT_BUDGETS];
-	double gap[AM_SELECT_BUDGETS];
-	borders(&w->ranking[ranking], row->n, n_k, w->ranking[ranking].border, beyond);
-	for (int b = 0; b < n_k; b++)
-		w->ranking[ranking].tied[b] = w->ranking[ranking].border[b] == beyond[b];
-	for (int b = 0; b < n_k; b++) /* -inf against -inf has no gap either */
-		gap[b] = w->ranking[ranking].border[b] == beyond[b]
-			? 0 : ((double)w->ranking[ranking].border[b] - (double)beyond[b]) / heads;
-	for (int b = 0; b < n_k; b++)
+	for (int b = 0; b < am_shadow_budgets(s); b++) {
+		int k = w->budgets.k[b] < n ? w->budgets.k[b] : n;
+		float beyond = k < n ? score_of(w->sort[n - k - 1]) : NAN;
+		r->border[b] = score_of(w->sort[n - k]);
+		r->tied[b] = r->border[b] == beyond;
+		/* -inf against -inf has no gap either. */
+		gap[b] = r->tied[b] ? 0 : ((double)r->border[b] - (double)beyond) / heads;
 		gap[b] = gap[b] < INFINITY ? gap[b] : NAN;
+	}
+}
+
+static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
+                        int second, int index, double heads)
+{
+	double gap[AM_SELECT_BUDGETS];
+	am_ranking *ranking = &w->ranking[index];
+	mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, w->rank + (size_t)index * s->stride);
+	find_borders(s, w, ranking, row->n, heads, gap);
 	if (second >= 0)
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
 		              am_shadow_at(s, row->block->layer, width, second, slot), &w->budgets, gap);
@@ -115,17 +100,13 @@ static void put_gap(am_shadow *s, am_shadow_scratch *w, const am_select_row *row
 
 void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
 {
+	int group = s->heads / s->kv_heads;
 	for (int h = 0; h < s->heads; h++)
-		put_gap(s, w, row, slot, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
+		rank_scores(s, w, row, slot, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		put_gap(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), s->heads / s->kv_heads);
-	put_gap(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads);
-	put_gap(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), 1);
-	bool scores = false;
-	for (int i = 0; i < s->n; i++)
-		scores = scores || s->item[i].about.scores;
-	for (int r = 0; r < s->rankings && scores; r++)
-		mid_ranks(w->ranking[r].score, row->n, w->sort, w->sort + s->stride, w->rank + (size_t)r * s->stride);
+		rank_scores(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group);
+	rank_scores(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads);
+	rank_scores(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), 1);
 }
 
 /* ---- recall with ties ------------------------------------------------------- */
