@@ -11,6 +11,7 @@
 #include <immintrin.h>
 
 #define AM_BITS
+#define AM_BITS_COUNT
 static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
 	const __m512i v = _mm512_set1_epi16((short)least);
@@ -37,6 +38,29 @@ static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
 {
 	__m512i more = _mm512_andnot_si512(_mm512_loadu_si512(b), _mm512_loadu_si512(a));
 	return _mm512_test_epi64_mask(more, more);
+}
+
+/* Bits of a byte by its halves, looked up 64 at a time; sums of bytes, each at most 8 a step,
+ * are widened before they run over. */
+static inline int bits_count(const uint64_t *a, const uint64_t *b, size_t words)
+{
+	enum { STEPS = 31 };
+	const __m512i low = _mm512_set1_epi8(15), zero = _mm512_setzero_si512();
+	const __m512i table = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+	__m512i sum = zero;
+	while (words) {
+		size_t end = words > 8 * STEPS ? 8 * STEPS : words;
+		__m512i bytes = zero;
+		for (size_t w = 0; w < end; w += 8) {
+			__m512i x = _mm512_and_si512(_mm512_loadu_si512(a + w), _mm512_loadu_si512(b + w));
+			__m512i high = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
+			bytes = _mm512_add_epi8(bytes, _mm512_shuffle_epi8(table, _mm512_and_si512(x, low)));
+			bytes = _mm512_add_epi8(bytes, _mm512_shuffle_epi8(table, high));
+		}
+		sum = _mm512_add_epi64(sum, _mm512_sad_epu8(bytes, zero));
+		a += end, b += end, words -= end;
+	}
+	return (int)_mm512_reduce_add_epi64(sum);
 }
 
 static inline vf bits_add(vf sum, uint32_t bits, vf x)

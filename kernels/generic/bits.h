@@ -1,6 +1,6 @@
 /* Comparisons of 64 small numbers at a time as the bits of a word, and additions under a
  * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
- * and defines AM_BITS. */
+ * and defines AM_BITS, and AM_BITS_COUNT for its own bits_count. */
 #ifndef AM_BITS
 #define AM_BITS
 typedef uint16_t vs __attribute__((vector_size(16)));
@@ -78,5 +78,18 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 	memcpy(&lane, bit, sizeof lane);
 	vi in = (((vi){0} + (int32_t)bits) & lane) != 0;
 	return sum + (vf)(in & (vi)x);
+}
+#endif
+
+#ifndef AM_BITS_COUNT
+#define AM_BITS_COUNT
+/* Bits that both have; words is a multiple of 8. */
+static inline int bits_count(const uint64_t *a, const uint64_t *b, size_t words)
+{
+	int c[4] = {0};
+	for (size_t w = 0; w < words; w += 4)
+		for (size_t i = 0; i < 4; i++)
+			c[i] += __builtin_popcountll(a[w + i] & b[w + i]);
+	return (c[0] + c[1]) + (c[2] + c[3]);
 }
 #endif

@@ -6,20 +6,11 @@
 
 #include <string.h>
 
-static int set_count(const uint64_t *a, const uint64_t *b, size_t words)
-{
-	int c[4] = {0};
-	for (size_t w = 0; w < words; w += 4)
-		for (size_t i = 0; i < 4; i++)
-			c[i] += __builtin_popcountll(a[w + i] & b[w + i]);
-	return (c[0] + c[1]) + (c[2] + c[3]);
-}
-
 static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count)
 {
 	size_t words = AM_SET_WORDS(n);
 	for (int i = 0; i < n_k; i++)
-		count[i] = set_count(a + (size_t)i * words, b + (size_t)i * words, words);
+		count[i] = bits_count(a + (size_t)i * words, b + (size_t)i * words, words);
 }
 
 /* A set of up to an eighth of the keys is a list, made once for all rows. Where it holds the
@@ -28,6 +19,7 @@ static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int
  * roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
  * 512 keys, float64 across. */
 enum { SET_LISTED = 8, SET_LIST = 640, SET_RUN = 64, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
+enum { SHARES = AM_VW == 16 ? 8 : 4 };
 
 typedef struct set_sums_step {
 	const uint64_t *set;
@@ -301,7 +293,7 @@ static void set_plan_make(const set_sums_step *s, set_plan *p)
 		const uint64_t *one = s->set + (size_t)b * s->words;
 		if (set_repeats(s, b))
 			continue;
-		if (set_count(one, one, s->words) <= s->n / SET_LISTED) {
+		if (bits_count(one, one, s->words) <= s->n / SET_LISTED) {
 			set_list_take(s, &p->list, b, listed);
 			listed = b;
 		} else {
@@ -327,34 +319,49 @@ static void set_sums(const uint64_t *set, int n, int n_k, const float *const *ro
 			sum[(int64_t)h * n_k + b] = sum[(int64_t)h * n_k + b - 1];
 }
 
+/* A few vectors of keys: all heads while sum and largest are in registers. Several at a time,
+ * since rows at a stride of a power of two compete for the same places in the nearest cache. */
+INLINE void shares_block(const int vectors, const float *weight, int64_t stride, int heads, int group, const float *inv_z,
+                         float *of_group, int64_t group_stride, float *sum, float *largest)
+{
+	vf s[SHARES], m[SHARES];
+	for (int u = 0; u < vectors; u++)
+		s[u] = m[u] = vf_set(0);
+	for (int h = 0; h < heads; of_group += group_stride) {
+		vf part[SHARES];
+		for (int u = 0; u < vectors; u++)
+			part[u] = vf_set(0);
+		for (int end = h + group; h < end; h++, weight += stride)
+			for (int u = 0; u < vectors; u++) {
+				vf p = vf_load(weight + u * AM_VW) * inv_z[h];
+				part[u] += p;
+				s[u] += p;
+				m[u] = vf_max(p, m[u]);
+			}
+		for (int u = 0; u < vectors; u++)
+			vf_store(of_group + u * AM_VW, part[u]);
+	}
+	for (int u = 0; u < vectors; u++) {
+		vf_store(sum + u * AM_VW, s[u]);
+		vf_store(largest + u * AM_VW, m[u]);
+	}
+}
+
 static void row_shares(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
                        float *of_group, int64_t group_stride, float *sum, float *largest)
 {
-	for (int j = 0; j < n; j++)
+	int j = 0;
+	for (; j + SHARES * AM_VW <= n; j += SHARES * AM_VW)
+		shares_block(SHARES, weight + j, stride, heads, group, inv_z, of_group + j, group_stride, sum + j, largest + j);
+	for (; j + AM_VW <= n; j += AM_VW)
+		shares_block(1, weight + j, stride, heads, group, inv_z, of_group + j, group_stride, sum + j, largest + j);
+	for (; j < n; j++) {
 		sum[j] = largest[j] = 0;
-	for (int first = 0; first < heads; first += group) {
-		float *g = of_group + first / group * group_stride;
-		int j = 0;
-		for (; j + AM_VW <= n; j += AM_VW) {
-			vf s = vf_load(sum + j), m = vf_load(largest + j), part = vf_set(0);
-			for (int h = first; h < first + group; h++) {
-				vf p = vf_load(weight + h * stride + j) * inv_z[h];
-				part += p;
-				s += p;
-				m = vf_pick(p > m, p, m);
-			}
-			vf_store(g + j, part);
-			vf_store(sum + j, s);
-			vf_store(largest + j, m);
-		}
-		for (; j < n; j++) {
-			g[j] = 0;
-			for (int h = first; h < first + group; h++) {
-				float p = weight[h * stride + j] * inv_z[h];
-				g[j] += p;
-				sum[j] += p;
-				largest[j] = p > largest[j] ? p : largest[j];
-			}
+		for (int h = 0; h < heads; h++) {
+			float p = weight[h * stride + j] * inv_z[h], *g = of_group + h / group * group_stride + j;
+			*g = (h % group ? *g : 0) + p;
+			sum[j] += p;
+			largest[j] = p > largest[j] ? p : largest[j];
 		}
 	}
 }

@@ -6,6 +6,7 @@
  * one or a higher; only the keys of buckets that a set cuts are put in order, and those
  * beyond the cut taken out again. */
 #include "kernels/generic/bits.h"
+#include "kernels/generic/fold.h"
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ typedef struct set_row {
 	int n, n_k, words;
 	set_map map;
 	float high;      /* largest score */
-	uint32_t *count; /* [1 + SET_BUCKETS]; of a cut bucket the place of its next key */
+	uint32_t *count; /* [16 + SET_BUCKETS] keys of bucket i - 1, 0 behind the last */
 	uint16_t *at;    /* [64 * words] 1 + bucket of each score, 0 behind the last */
 	uint64_t *key;   /* [n] candidates of the cut buckets, one after another */
 	int end[AM_SET_BUDGETS];   /* 1 + bucket where the set ends */
@@ -141,7 +142,7 @@ static inline void set_buckets(const set_map *m, const float *x, uint16_t *at)
 static void set_fill(set_row *r)
 {
 	enum { PIECE = 256 };
-	memset(r->count, 0, ((size_t)r->map.n + 1) * sizeof *r->count);
+	memset(r->count, 0, ((size_t)r->map.n + 16) * sizeof *r->count);
 	memset(r->at + r->n, 0, (size_t)(64 * r->words - r->n) * sizeof *r->at);
 	int whole = r->n / LANES * LANES;
 	for (int from = 0; from < whole; from += PIECE) {
@@ -161,40 +162,78 @@ static void set_fill(set_row *r)
 		r->count[r->at[j] = at[j - whole]]++;
 }
 
-/* Goes down over whole groups of buckets that end no set. */
-static int set_skip(const set_row *r, int bucket, int next, int *passed)
+static inline vi set_fold_counts(vi *a)
 {
-	while ((bucket & 15) == 15 && bucket > 15) {
-		uint32_t sum = 0;
-		for (int i = 0; i < 16; i++)
-			sum += r->count[bucket - i];
-		if (*passed + (int)sum >= next)
-			break;
-		*passed += (int)sum;
-		bucket -= 16;
-	}
-	return bucket;
+#if AM_VW == 16
+	FOLD_LEVEL(a, 8);
+#endif
+#if AM_VW >= 8
+	FOLD_LEVEL(a, 4);
+#endif
+	FOLD_LEVEL(a, 2);
+	FOLD_LEVEL(a, 1);
+	return a[0];
 }
 
-/* Finds where each set ends. */
+/* Keys in each 16 buckets; the topmost bucket is the first of 16. */
+static void set_totals(const set_row *r, int32_t *total)
+{
+	int q = 0;
+	for (; q + AM_VW <= r->map.n / 16; q += AM_VW) {
+		vi a[AM_VW];
+		for (int i = 0; i < AM_VW; i++) {
+			vi part[UNROLL];
+			memcpy(part, r->count + 16 * (q + i), sizeof part);
+			a[i] = part[0];
+			for (int u = 1; u < UNROLL; u++)
+				a[i] += part[u];
+		}
+		vi sum = set_fold_counts(a);
+		memcpy(total + q, &sum, sizeof sum);
+	}
+	for (; q <= r->map.n / 16; q++) {
+		total[q] = 0;
+		for (int i = 0; i < 16; i++)
+			total[q] += (int32_t)r->count[16 * q + i];
+	}
+}
+
+/* Where set b ends among the 16 buckets from `first` on, above which lie `passed` keys. */
+static void set_end(set_row *r, int b, int first, int passed)
+{
+	int32_t need = r->k[b] - passed, sum = 0, above = 0, lower = 0;
+#pragma GCC unroll 16
+	for (int i = 15; i >= 0; i--) {
+		sum += (int32_t)r->count[first + i];
+		bool more = sum < need;
+		lower += more;
+		above = more ? sum : above;
+	}
+	r->end[b] = first + 15 - lower;
+	r->need[b] = need - above;
+}
+
+/* Finds where each set ends, and which buckets are cut. */
 static void set_walk(set_row *r)
 {
-	int passed = 0, room = 0;
-	for (int b = 0, bucket = r->map.n; b < r->n_k; bucket--) {
-		bucket = set_skip(r, bucket, r->k[b], &passed);
-		int c = (int)r->count[bucket], first = b;
+	int32_t total[SET_BUCKETS / 16 + 1];
+	int q = r->map.n / 16, passed = 0, room = 0;
+	set_totals(r, total);
+	for (int b = 0; b < r->n_k; b++) {
+		while (passed + total[q] < r->k[b])
+			passed += total[q--];
+		set_end(r, b, 16 * q, passed);
+	}
+	for (int b = 0, last; b < r->n_k; b = last) {
+		int c = (int)r->count[r->end[b]];
 		bool cut = false;
-		for (; b < r->n_k && r->k[b] <= passed + c; b++) {
-			r->end[b] = bucket;
-			r->need[b] = r->k[b] - passed;
-			cut = cut || r->need[b] < c;
-		}
-		for (int i = first; i < b; i++) {
+		for (last = b; last < r->n_k && r->end[last] == r->end[b]; last++)
+			cut = cut || r->need[last] < c;
+		for (int i = b; i < last; i++) {
 			r->cut[i] = cut;
 			r->start[i] = room;
 		}
 		room += cut ? c : 0;
-		passed += c;
 	}
 }
 
