@@ -35,6 +35,7 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 }
 
 #include "kernels/generic/row.h"
+#define AM_PIECES "kernels/avx512/pieces.h"
 #include "kernels/generic/prefix.h"
 
 #include "kernels/generic/mass.h"

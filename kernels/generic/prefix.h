@@ -1,57 +1,74 @@
 /* Sums of a row up to many places in one pass, included by <isa>/row.c after
- * generic/row.h. The row is cut at every place and every strip; the 16 lanes of a piece are
- * kept, and those of 16 pieces folded together. */
+ * generic/row.h. What lies between two places is a piece (several where it is long); its 16
+ * lanes are kept, and those of 16 pieces folded together. Most pieces have up to 64 floats and
+ * take the same steps whatever their length, since a loop of few and ever different rounds is
+ * mispredicted nearly every time.
+ *
+ * <isa>/row.c may define AM_PIECES, a header with its own
+ *   pieces_are_short, pieces_short    16 such pieces at a time */
 #include "kernels/generic/fold.h"
+#ifdef AM_PIECES
+#include AM_PIECES
+#endif
 
-enum { PIECES = 16 };
+enum { PIECES = 16, TAIL = 4 * LANES };
 
-/* Pieces not folded yet; a piece ends before place `end`. */
+/* Pieces not folded yet, each with the place it leads to or up to. */
 typedef struct prefix_state {
 	vf lanes[PIECES][UNROLL];
-	int end[PIECES], pieces, next; /* next place to be given */
+	int place[PIECES], pieces;
 	double total;
 } prefix_state;
 
-/* Lanes from .. to - 1 of the block of 16 at x, the others 0; n floats are there. */
-static inline void add_part(const float *x, int n, int from, int to, vf *z)
+/* Adds `count` <= 64 floats to the lanes: n are there. */
+static inline void piece_tail(const float *x, int n, int count, vf *z)
 {
-	static const int32_t ones[3 * LANES] = {[LANES] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-	float padded[LANES] = {0};
-	if (n < LANES)
+	static const int32_t ones[2 * TAIL] = {
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	const int32_t *keep = ones + TAIL - count;
+	float padded[TAIL] = {0};
+	if (n < TAIL)
 		x = memcpy(padded, x, (size_t)n * sizeof *x);
 	for (int i = 0; i < UNROLL; i++) {
-		vi above, below;
-		memcpy(&above, ones + LANES - from + i * AM_VW, sizeof above);
-		memcpy(&below, ones + 2 * LANES - to + i * AM_VW, sizeof below);
-		z[i] += (vf)(above & below & (vi)vf_load(x + i * AM_VW));
+		vf block[4];
+		for (int b = 0; b < 4; b++) {
+			vi mask;
+			memcpy(&mask, keep + b * LANES + i * AM_VW, sizeof mask);
+			block[b] = (vf)(mask & (vi)vf_load(x + b * LANES + i * AM_VW));
+		}
+		z[i] += (block[0] + block[1]) + (block[2] + block[3]);
 	}
 }
 
-/* z = lanes of x[from .. to), which lies in one strip. */
-static inline void piece_lanes(const float *x, int n, int from, int to, vf *z)
+/* z = lanes of x[0 .. count), n floats are there. */
+static inline void piece_lanes(const float *x, int n, int count, vf *lanes)
 {
-	int j = from / LANES * LANES;
-	for (int i = 0; i < UNROLL; i++)
-		z[i] = vf_set(0);
-	if (j < from) {
-		add_part(x + j, n - j, from - j, to - j < LANES ? to - j : LANES, z);
-		j += LANES;
-	}
-	for (; j + 4 * LANES <= to; j += 4 * LANES)
+	vf z[UNROLL] = {0};
+	for (; count > TAIL; count -= TAIL, n -= TAIL, x += TAIL)
 		for (int i = 0; i < UNROLL; i++) {
-			const float *y = x + j + i * AM_VW;
+			const float *y = x + i * AM_VW;
 			z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
 		}
-	for (; j + LANES <= to; j += LANES)
-		for (int i = 0; i < UNROLL; i++)
-			z[i] += vf_load(x + j + i * AM_VW);
-	if (j < to)
-		add_part(x + j, n - j, 0, to - j, z);
+	piece_tail(x, n, count, z);
+	memcpy(lanes, z, sizeof z);
 }
 
-static void fold_pieces(prefix_state *p, double *sum)
+static void give_pieces(prefix_state *p, const float *whole, int n, double *sum)
+{
+	double total = p->total;
+	for (int i = 0; i < n; i++) {
+		total += (double)whole[i];
+		sum[p->place[i]] = total; /* of several pieces the last stays */
+	}
+	p->total = total;
+	p->pieces = 0;
+}
+
+static __attribute__((noinline)) void fold_pieces(prefix_state *p, double *sum)
 {
 	float whole[PIECES];
+	memset(p->lanes + p->pieces, 0, (size_t)(PIECES - p->pieces) * sizeof p->lanes[0]);
 	for (int i = 0; i < PIECES; i += AM_VW) {
 		vf a[AM_VW];
 		for (int k = 0; k < AM_VW; k++) {
@@ -63,27 +80,41 @@ static void fold_pieces(prefix_state *p, double *sum)
 		}
 		vf_store(whole + i, fold_lanes(a));
 	}
-	for (int i = 0; i < p->pieces; i++) {
-		p->total += (double)whole[i];
-		while (p->next < p->end[i])
-			sum[p->next++] = p->total;
+	give_pieces(p, whole, p->pieces, sum);
+}
+
+/* Short pieces from place 0 on by 16 at a time; returns the places done. */
+static int prefix_short(prefix_state *p, const float *x, const int *at, int n_at, double *sum)
+{
+	int place = 0;
+#ifdef AM_PIECES
+	for (int from = 0; place + PIECES <= n_at && pieces_are_short(at + place, from); place += PIECES) {
+		float whole[PIECES];
+		pieces_short(x, at + place, from, whole);
+		from = at[place + PIECES - 1];
+		for (int i = 0; i < PIECES; i++)
+			sum[place + i] = p->total += (double)whole[i];
 	}
-	p->pieces = 0;
+#else
+	(void)p, (void)x, (void)at, (void)n_at, (void)sum;
+#endif
+	return place;
 }
 
 static void prefix(const float *x, int n, const int *at, int n_at, double *sum)
 {
-	prefix_state p = {.pieces = 0};
-	int from = 0, place = 0;
-	while (place < n_at) {
-		int strip = (from / STRIP + 1) * STRIP, to = at[place] < strip ? at[place] : strip;
-		piece_lanes(x, n, from, to, p.lanes[p.pieces]);
-		while (place < n_at && at[place] == to)
-			place++;
-		p.end[p.pieces++] = place;
-		from = to;
-		if (p.pieces == PIECES)
-			fold_pieces(&p, sum);
-	}
+	prefix_state p;
+	p.pieces = 0;
+	p.total = 0;
+	int place = prefix_short(&p, x, at, n_at, sum), from = place ? at[place - 1] : 0;
+	for (; place < n_at; place++)
+		do {
+			int count = at[place] - from < STRIP ? at[place] - from : STRIP;
+			piece_lanes(x + from, n - from, count, p.lanes[p.pieces]);
+			p.place[p.pieces++] = place;
+			from += count;
+			if (p.pieces == PIECES)
+				fold_pieces(&p, sum);
+		} while (from < at[place]);
 	fold_pieces(&p, sum);
 }
