@@ -243,7 +243,8 @@ static void bench_open(bench *b)
 	b->set = calloc(SETS * AM_SET_WORDS(BENCH_N), sizeof *b->set);
 	b->half = calloc(BENCH_N, sizeof *b->half);
 	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
-	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->pick || !b->member || !b->set || !b->half || !b->scratch)
+	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->pick || !b->member || !b->set || !b->half ||
+	    !b->scratch)
 		abort();
 	for (int i = 0; i < BENCH_N / HEADS; i++)
 		b->pick[i] = 4 * i + (int)am_rng_below(&r, 4);
