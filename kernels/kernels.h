@@ -71,7 +71,7 @@ typedef struct am_kernels {
 	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
-	 * the larger. Best first when `sorted`, else in any order. No NaN.
+	 * the larger. Best first when `sorted`, else by rising index. No NaN.
 	 * index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch);
 
@@ -108,9 +108,11 @@ typedef struct am_kernels {
 	 * head; each key and value is read once. Row-major: q[heads][d] (scale applied),
 	 * k[n][d], v[n][d], out[heads][d]; score and weight [heads][n], row stride `stride`.
 	 *   score[h][j] = q_h . k_j
-	 *   out[h]     += sum_j weight[h][j] v_j */
+	 *   out[h]     += sum_j weight[h][j] v_j
+	 * decode_picked: of one head over k of the values, out += sum_i weight[i] v_index[i]. */
 	void (*decode_scores)(const float *q, int heads, int d, const float *k, int n, float *score, int stride);
 	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
+	void (*decode_picked)(const float *weight, const int32_t *index, int k, int d, const float *v, float *out);
 
 	/* out[j] = scale[j] sum_h weight[h] head_scale[h] f(dot[h * stride + j]), j < n, f(z) = max(z, 0) with
 	 * `relu`, else z; never -0. Added up in the order of the heads and rounded at each step: the same

@@ -1,5 +1,5 @@
 /* AVX-512: the common bodies at 16 floats a vector, and in intrinsics mass_gather of
- * generic/mass.h and passes of nested sets (generic/bits.h, generic/member.h). */
+ * generic/mass.h, passes of nested sets (generic/bits.h) and what reaches a bound (reach.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
@@ -7,7 +7,7 @@
 #define AM_VF_SCALE
 #define AM_MASS_PART "kernels/avx512/part.h"
 #define AM_MASS_LEVEL "kernels/avx512/level.h"
-#define AM_MEMBER_REACH
+#define AM_REACH
 #include "kernels/generic/vec.h"
 #include "kernels/kernels.h"
 
@@ -39,28 +39,12 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 #include "kernels/generic/prefix.h"
 
 #include "kernels/generic/mass.h"
+#include "kernels/avx512/reach.h"
 #include "kernels/generic/topk.h"
 
 #include "kernels/avx512/sets.h"
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
-
-/* Compressed in a register: a compressing store is slow on some processors. */
-static int member_reach(const float *score, int n, float bound, int32_t *index)
-{
-	const __m512 vbound = _mm512_set1_ps(bound);
-	__m512i at = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	int m = 0;
-	for (int j = 0; j < n; j += 16) {
-		__mmask16 there = n - j < 16 ? (__mmask16)((1u << (n - j)) - 1) : (__mmask16)0xffff;
-		__m512 x = _mm512_maskz_loadu_ps(there, score + j);
-		__mmask16 hit = _mm512_mask_cmp_ps_mask(there, x, vbound, _CMP_GE_OQ);
-		_mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, at));
-		m += __builtin_popcount(hit);
-		at = _mm512_add_epi32(at, _mm512_set1_epi32(16));
-	}
-	return m;
-}
 
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"

@@ -34,4 +34,45 @@ static inline vf fold_lanes(vf *a)
 	return a[0];
 }
 
+/* The same of four vectors, as far as their lanes lie in one quad: r lane 4 g + i = sum of
+ * the lanes 4 g .. 4 g + 3 of a[i]. */
+#if AM_VW == 4
+#define EACH_QUAD(f) f(0)
+#elif AM_VW == 8
+#define EACH_QUAD(f) f(0), f(4)
+#else
+#define EACH_QUAD(f) f(0), f(4), f(8), f(12)
+#endif
+#define QUAD_LOW(g) g, AM_VW + g, g + 1, AM_VW + g + 1
+#define QUAD_HIGH(g) g + 2, AM_VW + g + 2, g + 3, AM_VW + g + 3
+#define QUAD_FIRST(g) g, g + 1, AM_VW + g, AM_VW + g + 1
+#define QUAD_LAST(g) g + 2, g + 3, AM_VW + g + 2, AM_VW + g + 3
+
+static inline vf fold_four(const vf *a)
+{
+	vf x = __builtin_shufflevector(a[0], a[1], EACH_QUAD(QUAD_LOW)) +
+	       __builtin_shufflevector(a[0], a[1], EACH_QUAD(QUAD_HIGH));
+	vf y = __builtin_shufflevector(a[2], a[3], EACH_QUAD(QUAD_LOW)) +
+	       __builtin_shufflevector(a[2], a[3], EACH_QUAD(QUAD_HIGH));
+	return __builtin_shufflevector(x, y, EACH_QUAD(QUAD_FIRST)) + __builtin_shufflevector(x, y, EACH_QUAD(QUAD_LAST));
+}
+
+/* r lane 4 i + c = sum over the quads g of lane 4 g + c of a[i], i < AM_VW / 4. */
+static inline vf fold_quads(const vf *a)
+{
+#if AM_VW == 16
+	vf t[2];
+	for (int i = 0; i < 2; i++)
+		t[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+		       __builtin_shufflevector(a[2 * i], a[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+	return __builtin_shufflevector(t[0], t[1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+	       __builtin_shufflevector(t[0], t[1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+#elif AM_VW == 8
+	return __builtin_shufflevector(a[0], a[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+	       __builtin_shufflevector(a[0], a[1], 4, 5, 6, 7, 12, 13, 14, 15);
+#else
+	return a[0];
+#endif
+}
+
 #endif

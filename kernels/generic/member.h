@@ -1,5 +1,5 @@
 /* Nested sets of the largest scores under several budgets, included by <isa>/row.c after
- * generic/topk.h; it may define AM_MEMBER_REACH and bring its own member_reach before.
+ * generic/topk.h.
  *
  * A few scores, spread over the row, are sorted out first: the one that a little more
  * than the largest budget should reach is a guess at its border. One pass collects the
@@ -29,19 +29,6 @@ static float member_guess(const float *s, int r)
 		guess = above[i] < r && s[i] < guess ? s[i] : guess;
 	return guess;
 }
-
-#ifndef AM_MEMBER_REACH
-/* index[] of the scores >= bound, ascending; returns how many. Room for n + 16. */
-static int member_reach(const float *score, int n, float bound, int32_t *index)
-{
-	int m = 0;
-	for (int j = 0; j < n; j++) {
-		index[m] = j;
-		m += score[j] >= bound;
-	}
-	return m;
-}
-#endif
 
 /* A pivot near the place k of n, from a sorted sample. */
 static uint64_t member_pivot(const uint64_t *x, int n, int k)
@@ -105,7 +92,7 @@ static int member_candidates(const float *score, int n, int k, uint64_t *p, int3
 	float expected = (float)MEMBER_SAMPLE * (float)k / (float)n;
 	int rank = 2 + (int)(expected + 2 * sqrtf(expected));
 	for (; m < k; rank += rank)
-		m = member_reach(score, n, rank <= MEMBER_SAMPLE ? member_guess(sample, rank) : -INFINITY, index);
+		m = reach(score, n, rank <= MEMBER_SAMPLE ? member_guess(sample, rank) : -INFINITY, index);
 	for (int i = 0; i < m; i++)
 		p[i] = topk_candidate(score[index[i]], index[i]);
 	return m;

@@ -45,6 +45,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.decode_scores = decode_scores, \
 		.decode_values = decode_values, \
 		.index_heads = index_heads,     \
+		.decode_picked = decode_picked, \
 		.silu_gate = silu_gate,         \
 		.bf16_to_f32 = bf16_to_f32,     \
 		.f16_to_f32 = f16_to_f32,       \

@@ -1,16 +1,16 @@
 /* Indices of the k largest scores, included by <isa>/row.c after generic/row.h.
  *
- * Split the row into groups; the k-th largest of the groups' maxima bounds the k-th
- * largest score from below, since k groups hold a score at least as large. So one
- * vector pass takes maxima, and only groups that reach the bound are looked into.
- * Candidates become integers that order as wanted (score, then lower index; all
- * different); the k largest are split off by partitioning, then sorted where their
- * order is wanted. */
+ * The score that a little more than k should reach is guessed from some that are spread over
+ * the row, and one pass collects what reaches it (were that too few after all, a lower one
+ * is taken). Candidates become integers that order as the scores do. The k-th largest of them is
+ * found by halving the range it can lie in, which counts whole vectors and never branches on
+ * a score; it parts the chosen, in the order of their indices. */
+#include "kernels/generic/reach.h"
 #include "kernels/kernels.h"
 
 #include <string.h>
 
-enum { TOPK_SORTED = 16 };
+enum { TOPK_SORTED = 16, TOPK_SAMPLE = 256, TOPK_ALL = 1024 };
 
 /* Score above, index below, both so that larger means better; -0 counts as +0. */
 static uint64_t topk_candidate(float x, int index)
@@ -137,71 +137,146 @@ static int sort_depth(int n)
 	return depth;
 }
 
-/* Group (16 c + lane) holds the scores at lane + 16 i of chunk c, i = 0 .. rows - 1;
- * a last chunk may be shorter. Returns how many groups. */
-static int group_maxima(const float *score, int n, int rows, float *maxima)
+/* Orders as the score does, -0 as +0; the same of AM_VW scores. */
+static inline vi topk_keys(vf x)
 {
-	int groups = 0;
-	for (int at = 0; at < n; at += LANES * rows, groups += LANES) {
-		int end = n - at < LANES * rows ? n : at + LANES * rows;
-		vf m[UNROLL];
-		for (int u = 0; u < UNROLL; u++)
-			m[u] = vf_set(-INFINITY);
-		int j = at;
-		for (; j + LANES <= end; j += LANES)
-			for (int u = 0; u < UNROLL; u++) {
-				vf x = vf_load(score + j + u * AM_VW);
-				m[u] = vf_pick(x > m[u], x, m[u]);
-			}
-		memcpy(maxima + groups, m, sizeof m);
-		for (; j < end; j++)
-			if (score[j] > maxima[groups + (j - at) % LANES])
-				maxima[groups + (j - at) % LANES] = score[j];
+	vi u = (vi)(x + 0.0f);
+	return u ^ ((u >> 31) & 0x7fffffff);
+}
+
+/* Keys of x[n], or of those that index[n] names, and INT32_MIN, which none is, up to whole blocks. */
+static void topk_fill(const float *x, const int32_t *index, int n, int32_t *key)
+{
+	for (int j = 0; j < n; j += LANES) {
+		float block[LANES];
+		int there = n - j < LANES ? n - j : LANES;
+		for (int i = 0; i < there; i++)
+			block[i] = x[index ? index[j + i] : j + i];
+		for (int i = there; i < LANES; i++)
+			block[i] = 0;
+		for (int u = 0; u < UNROLL; u++) {
+			vi k = topk_keys(vf_load(block + u * AM_VW));
+			memcpy(key + j + u * AM_VW, &k, sizeof k);
+		}
+		for (int i = there; i < LANES; i++)
+			key[j + i] = INT32_MIN;
 	}
-	return groups;
 }
 
-/* The k-th largest of x[n]. */
-static float kth_largest(const float *x, int n, int k, uint64_t *room)
+static inline vi topk_load(const int32_t *p)
 {
-	for (int i = 0; i < n; i++)
-		room[i] = topk_candidate(x[i], i);
-	select_first(room, n, k, sort_depth(n));
-	uint64_t least = room[0];
-	for (int i = 1; i < k; i++)
-		least = room[i] < least ? room[i] : least;
-	return x[0xffffffffu - (uint32_t)least];
+	vi v;
+	memcpy(&v, p, sizeof v);
+	return v;
 }
 
-/* Every score in a group that reaches `bound`, if it does itself. */
-static int reaching(const float *score, int n, int rows, const float *maxima, int groups, float bound, uint64_t *p)
+static int topk_lanes(const vi *v)
 {
+	int32_t lane[LANES], sum = 0;
+	memcpy(lane, v, sizeof lane);
+	for (int i = 0; i < LANES; i++)
+		sum += lane[i];
+	return sum;
+}
+
+/* How many of key[n] are >= least > INT32_MIN. */
+static int topk_count(const int32_t *key, int n, int32_t least)
+{
+	vi count[UNROLL] = {{0}}, v = {0};
+	v += least;
+	for (int j = 0; j < n; j += LANES)
+		for (int u = 0; u < UNROLL; u++)
+			count[u] -= topk_load(key + j + u * AM_VW) >= v;
+	return topk_lanes(count);
+}
+
+/* Least and largest of key[n], n >= 1. */
+static void topk_range(const int32_t *key, int n, int32_t *least, int32_t *largest)
+{
+	vi low[UNROLL], high[UNROLL];
+	int32_t l[LANES], h[LANES];
+	for (int u = 0; u < UNROLL; u++)
+		low[u] = high[u] = (vi){0} + key[0];
+	for (int j = 0; j < n; j += LANES)
+		for (int u = 0; u < UNROLL; u++) {
+			vi x = topk_load(key + j + u * AM_VW), less = (x < low[u]) & (x != INT32_MIN), more = x > high[u];
+			low[u] = (x & less) | (low[u] & ~less);
+			high[u] = (x & more) | (high[u] & ~more);
+		}
+	memcpy(l, low, sizeof l);
+	memcpy(h, high, sizeof h);
+	for (int i = 1; i < LANES; i++) {
+		l[0] = l[i] < l[0] ? l[i] : l[0];
+		h[0] = h[i] > h[0] ? h[i] : h[0];
+	}
+	*least = l[0];
+	*largest = h[0];
+}
+
+/* A bound that k of key[n] reach, 1 <= k <= n: exactly k of them, or with others that equal
+ * it. Returns how many reach it. */
+static int topk_bound(const int32_t *key, int n, int k, int32_t *bound)
+{
+	int32_t low, high; /* at least k reach low, fewer than k reach high + 1 */
+	topk_range(key, n, &low, &high);
+	int reach = n;
+	while (reach > k && low < high) {
+		int32_t middle = (int32_t)((uint32_t)low + ((uint32_t)high - (uint32_t)low) / 2 + 1);
+		int m = topk_count(key, n, middle);
+		if (m >= k) {
+			low = middle;
+			reach = m;
+		} else {
+			high = middle - 1;
+		}
+	}
+	*bound = low;
+	return reach;
+}
+
+/* Candidates that hold the k largest of score[n] in index[], ascending; returns how many. */
+static int topk_candidates(const float *score, int n, int k, int32_t *key, int32_t *index)
+{
+	float sample[TOPK_SAMPLE];
+	int32_t bound;
 	int m = 0;
-	for (int g = 0; g < groups; g++) {
-		if (!(maxima[g] >= bound))
-			continue;
-		int first = g / LANES * LANES * rows + g % LANES;
-		for (int i = 0; i < rows && first + i * LANES < n; i++)
-			if (score[first + i * LANES] >= bound)
-				p[m++] = topk_candidate(score[first + i * LANES], first + i * LANES);
+	for (int i = 0; i < TOPK_SAMPLE; i++)
+		sample[i] = score[(int64_t)n * i / TOPK_SAMPLE];
+	topk_fill(sample, NULL, TOPK_SAMPLE, key);
+	float expected = (float)TOPK_SAMPLE * (float)k / (float)n;
+	for (int rank = 2 + (int)(expected + 2.5f * sqrtf(expected)); m < k; rank += rank) {
+		float guess = -INFINITY;
+		if (rank <= TOPK_SAMPLE) {
+			topk_bound(key, TOPK_SAMPLE, rank, &bound);
+			bound ^= (bound >> 31) & 0x7fffffff;
+			memcpy(&guess, &bound, sizeof guess);
+		}
+		m = reach(score, n, guess, index);
 	}
 	return m;
 }
 
-/* The k largest as candidates, first in `p`, in any order; k in 1 .. n. */
-static void find_topk(const float *score, int n, int k, uint64_t *p)
+/* index[k] of the k largest, ascending; 1 <= k <= n. room: 2 n + 32 integers. */
+static void find_topk(const float *score, int n, int k, int32_t *index, int32_t *room)
 {
-	int m = n, rows = k <= n / 64 ? 16 : k <= n / 16 ? 4 : 0;
-	if (rows && n >= 256) {
-		float *maxima = (float *)(p + n);
-		int groups = group_maxima(score, n, rows, maxima);
-		float bound = kth_largest(maxima, groups, k, p);
-		m = reaching(score, n, rows, maxima, groups, bound, p);
-	} else {
-		for (int j = 0; j < n; j++)
-			p[j] = topk_candidate(score[j], j);
-	}
-	select_first(p, m, k, sort_depth(m));
+	int32_t *key = room, *place = room + (n + LANES - 1) / LANES * LANES, bound;
+	int m = n;
+	bool all = n < TOPK_ALL || k > n / 4;
+	if (!all)
+		m = topk_candidates(score, n, k, key, place);
+	topk_fill(score, all ? NULL : place, m, key);
+	/* Of those that equal the bound the last ones stay behind. */
+	int surplus = topk_bound(key, m, k, &bound) - k;
+	for (int i = m - 1; surplus > 0; i--)
+		if (key[i] == bound) {
+			key[i]--;
+			surplus--;
+		}
+	if (all)
+		for (int i = 0; i < n; i++)
+			place[i] = i;
+	reach_keys(key, m, bound, place);
+	memcpy(index, place, (size_t)k * sizeof *index);
 }
 
 static void row_topk(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch)
@@ -210,9 +285,12 @@ static void row_topk(const float *score, int n, int k, bool sorted, int32_t *ind
 	k = k < n ? k : n;
 	if (k <= 0)
 		return;
-	find_topk(score, n, k, p);
-	if (sorted)
-		sort_all(p, k, sort_depth(k));
+	find_topk(score, n, k, index, scratch);
+	if (!sorted)
+		return;
+	for (int i = 0; i < k; i++)
+		p[i] = topk_candidate(score[index[i]], index[i]);
+	sort_all(p, k, sort_depth(k));
 	for (int i = 0; i < k; i++)
 		index[i] = (int32_t)(0xffffffffu - (uint32_t)p[i]);
 }

@@ -1,7 +1,13 @@
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* madvise */
+#endif
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { LARGE_PAGE = 2 << 20 };
 
 bool am_mul_size(size_t a, size_t b, size_t *out)
 {
@@ -34,6 +40,21 @@ void *am_alloc(size_t n, size_t size)
 {
 	size_t bytes;
 	return rounded(n, size, &bytes) ? aligned_alloc(AM_ALIGN, bytes) : NULL;
+}
+
+void *am_alloc_large(size_t n, size_t size)
+{
+	size_t bytes;
+	if (!rounded(n, size, &bytes))
+		return NULL;
+	if (bytes < LARGE_PAGE)
+		return aligned_alloc(AM_ALIGN, bytes);
+	void *p = aligned_alloc(LARGE_PAGE, (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
+#ifdef MADV_HUGEPAGE
+	if (p)
+		(void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
+#endif
+	return p;
 }
 
 void *am_calloc(size_t n, size_t size)

@@ -14,6 +14,9 @@
 void *am_calloc(size_t n, size_t size);
 /* n * size bytes, 64-byte aligned, not initialised. */
 void *am_alloc(size_t n, size_t size);
+/* The same for much that is read through again and again: in large pages where the system
+ * has them, so that their addresses are at hand. */
+void *am_alloc_large(size_t n, size_t size);
 /* Grows a block of am_calloc or am_alloc to n * size bytes, keeping `used`
  * bytes. On failure the old block stays valid. */
 void *am_grow(void *p, size_t used, size_t n, size_t size);

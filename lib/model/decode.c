@@ -51,8 +51,7 @@ static void score_part(void *ctx, int task, int worker)
 }
 
 /* Sums the weighted values of k keys into the worker's out_tile and returns the sum of their
- * weights: those of the row, or anew against `max` where that is a number. The values are
- * brought together first, so that one call sums them. */
+ * weights: those of the row, or anew against `max` where that is a number. */
 static double gather(const decode_step *step, int head, int worker, const int32_t *index, int k, float max)
 {
 	am_session *s = step->s;
@@ -60,17 +59,13 @@ static double gather(const decode_step *step, int head, int worker, const int32_
 	struct am_worker_scratch *w = &s->worker[worker];
 	const float *weight = row_of(s, s->decode_weight, head), *score = row_of(s, s->decode_score, head);
 	const float *values = cache_of(s, s->values, step->layer, head / (c->heads / c->kv_heads), step->lo);
-	size_t d = (size_t)c->head_dim;
 	double z = 0;
-	memset(w->out_tile, 0, d * sizeof *w->out_tile);
+	memset(w->out_tile, 0, (size_t)c->head_dim * sizeof *w->out_tile);
 	for (int at = 0; at < k; at += AM_PICKED) {
 		int n = k - at < AM_PICKED ? k - at : AM_PICKED;
-		for (int i = 0; i < n; i++) {
-			int32_t j = index[at + i];
-			w->picked_weight[i] = isnan(max) ? weight[j] : expf(score[j] - max);
-			memcpy(w->picked_value + (size_t)i * d, values + (size_t)j * d, d * sizeof *values);
-		}
-		s->kernels->decode_values(w->picked_weight, n, 1, c->head_dim, w->picked_value, n, w->out_tile);
+		for (int i = 0; i < n; i++)
+			w->picked_weight[i] = isnan(max) ? weight[index[at + i]] : expf(score[index[at + i]] - max);
+		s->kernels->decode_picked(w->picked_weight, index + at, n, c->head_dim, values, w->out_tile);
 		z += s->kernels->sum(w->picked_weight, n);
 	}
 	return z;
@@ -94,10 +89,9 @@ static void sparse_output(const decode_step *step, int head, int worker, const i
 		s->att[(size_t)head * d + i] = (float)((double)s->worker[worker].out_tile[i] / z);
 }
 
-/* Task: one head of a sparse row. */
-static void sparse_head(void *ctx, int head, int worker)
+/* The output of one head of a sparse row. */
+static void keep_some(const decode_step *step, int head, int worker)
 {
-	const decode_step *step = ctx;
 	am_session *s = step->s;
 	int32_t *index = s->worker[worker].index;
 	int k = 0;
@@ -117,6 +111,24 @@ static void sparse_head(void *ctx, int head, int worker)
 	sparse_output(step, head, worker, index, k);
 }
 
+/* The head of a task: threads go through key/value heads of their own as far as there are enough, so
+ * that a head finds values of the last one in its processor's cache. */
+static int head_of(const am_session *s, int task)
+{
+	const am_config *c = &s->model->config;
+	int group = c->heads / c->kv_heads, threads = am_threads_count(s->threads);
+	int first = task / (threads * group) * threads, rest = task % (threads * group);
+	int abreast = c->kv_heads - first < threads ? c->kv_heads - first : threads;
+	return (first + rest % abreast) * group + rest / abreast;
+}
+
+/* Task: one head of a sparse row. */
+static void sparse_head(void *ctx, int task, int worker)
+{
+	const decode_step *step = ctx;
+	keep_some(step, head_of(step->s, task), worker);
+}
+
 /* Task: one set of a sparse row. */
 static void select_set(void *ctx, int set, int worker)
 {
@@ -126,10 +138,11 @@ static void select_set(void *ctx, int set, int worker)
 }
 
 /* Task: one head's row of scores. */
-static void reduce_head(void *ctx, int head, int worker)
+static void reduce_head(void *ctx, int task, int worker)
 {
 	const decode_step *step = ctx;
 	am_session *s = step->s;
+	int head = head_of(s, task);
 	const float *score = row_of(s, s->decode_score, head);
 	float *weight = row_of(s, s->decode_weight, head);
 	am_row_sums *sums = &step->sums[head];
@@ -140,7 +153,7 @@ static void reduce_head(void *ctx, int head, int worker)
 	if (!(sums->z > 0))
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
 	else if (step->topk && !step->observed)
-		sparse_head(ctx, head, worker);
+		keep_some(step, head, worker);
 }
 
 /* Task: the weighted values of one part for the heads of one KV head. */

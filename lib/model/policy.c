@@ -172,7 +172,6 @@ static bool allocate(am_session *s)
 		w->select = room(s, w->select, &ok, AM_SELECT_SCRATCH(n), 1);
 		w->index = room(s, w->index, &ok, n, sizeof *w->index);
 		w->picked_weight = room(s, w->picked_weight, &ok, AM_PICKED, sizeof(float));
-		w->picked_value = room(s, w->picked_value, &ok, AM_PICKED * (size_t)c->head_dim, sizeof(float));
 	}
 	return ok;
 }

@@ -13,13 +13,23 @@ const char *am_compute_name(am_compute dtype)
 	return dtype == AM_COMPUTE_BF16 ? "bf16" : "f32";
 }
 
-static void *take(am_session *s, bool *ok, size_t n, size_t size)
+static void *count(am_session *s, bool *ok, size_t n, size_t size, void *(*alloc)(size_t n, size_t size))
 {
 	size_t bytes = 0;
-	void *p = *ok && am_mul_size(n, size, &bytes) ? am_alloc(n, size) : NULL;
+	void *p = *ok && am_mul_size(n, size, &bytes) ? alloc(n, size) : NULL;
 	*ok = *ok && p;
 	s->scratch_bytes += bytes;
 	return p;
+}
+
+static void *take(am_session *s, bool *ok, size_t n, size_t size)
+{
+	return count(s, ok, n, size, am_alloc);
+}
+
+static void *take_large(am_session *s, bool *ok, size_t n, size_t size)
+{
+	return count(s, ok, n, size, am_alloc_large);
 }
 
 /* Most inputs of a linear step. */
@@ -69,8 +79,8 @@ static bool allocate(am_session *s)
 	bool ok = true;
 	size_t b = (size_t)s->block, d = (size_t)c->head_dim;
 	size_t cache = (size_t)s->cache_layers * (size_t)c->kv_heads * (size_t)s->capacity;
-	s->keys = take(s, &ok, cache, d * sizeof(float));
-	s->values = take(s, &ok, cache, d * sizeof(float));
+	s->keys = take_large(s, &ok, cache, d * sizeof(float));
+	s->values = take_large(s, &ok, cache, d * sizeof(float));
 	s->cache_bytes = s->scratch_bytes;
 	s->scratch_bytes = 0;
 	s->x = take(s, &ok, b * (size_t)c->hidden, sizeof(float));
@@ -196,7 +206,7 @@ void am_session_free(am_session *s)
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->tally, w->panel, w->logits,
-		               w->select, w->index, w->picked_weight, w->picked_value, w->part_tile, w->stream, w->kept,
+		               w->select, w->index, w->picked_weight, w->part_tile, w->stream, w->kept,
 		               w->row_sums, w->kept_z, w->row_wants, w->rows, w->member};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);

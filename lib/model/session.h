@@ -80,7 +80,7 @@ struct am_session {
 		uint32_t *member; /* [sets][capacity] */
 		void *select;     /* of row_topk */
 		int32_t *index;   /* [capacity] */
-		float *picked_weight, *picked_value; /* [AM_PICKED], [AM_PICKED][head_dim] */
+		float *picked_weight; /* [AM_PICKED] */
 	} *worker; /* [threads] */
 	/* Sparse attention, see policy.c. */
 	am_attention_policy policy;

@@ -18,7 +18,7 @@ typedef struct bench {
 	int n;
 	float *score, *weight, *out;
 	float *cache; /* [BENCH_N / HEADS][HEAD_SIZE] keys or values */
-	int32_t *index;
+	int32_t *index, *pick;
 	uint32_t *member;
 	uint64_t *set;
 	int set_n; /* length of the row they are of */
@@ -161,6 +161,16 @@ static void decode_values(const am_kernels *k, bench *b)
 	b->sink += (double)b->out[0];
 }
 
+/* One key in four, for every head; time is that of all of them. */
+static void decode_picked(const am_kernels *k, bench *b)
+{
+	int keys = b->n / HEADS;
+	memset(b->out, 0, HEAD_SIZE * sizeof *b->out);
+	for (int h = 0; h < HEADS; h++)
+		k->decode_picked(b->weight + h * (keys / 4), b->pick, keys / 4, HEAD_SIZE, b->cache, b->out);
+	b->sink += (double)b->out[0];
+}
+
 static void bf16_to_f32(const am_kernels *k, bench *b)
 {
 	k->bf16_to_f32(b->half, (size_t)b->n, b->out);
@@ -190,6 +200,7 @@ static const struct {
 	{"combine_rows", combine_rows},
 	{"decode_scores", decode_scores},
 	{"decode_values", decode_values},
+	{"decode_picked", decode_picked},
 	{"bf16_to_f32", bf16_to_f32},
 	{"f16_to_f32", f16_to_f32},
 };
@@ -238,12 +249,16 @@ static void bench_open(bench *b)
 	b->out = calloc(BENCH_N, sizeof *b->out);
 	b->cache = calloc(BENCH_N / HEADS * HEAD_SIZE, sizeof *b->cache);
 	b->index = calloc(TOP_K, sizeof *b->index);
+	b->pick = calloc(BENCH_N / HEADS, sizeof *b->pick);
 	b->member = calloc(BENCH_N, sizeof *b->member);
 	b->set = calloc(SETS * AM_SET_WORDS(BENCH_N), sizeof *b->set);
 	b->half = calloc(BENCH_N, sizeof *b->half);
 	b->scratch = aligned_alloc(64, AM_SELECT_SCRATCH(BENCH_N));
-	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->member || !b->set || !b->half || !b->scratch)
+	if (!b->score || !b->weight || !b->out || !b->cache || !b->index || !b->pick || !b->member || !b->set || !b->half ||
+	    !b->scratch)
 		abort();
+	for (int i = 0; i < BENCH_N / HEADS; i++)
+		b->pick[i] = 4 * i + (int)am_rng_below(&r, 4);
 	input_gaussian(b->score, BENCH_N, 2.2, &r);
 	input_gaussian(b->cache, BENCH_N / HEADS * HEAD_SIZE, 1, &r);
 	am_kernels_at(0, NULL)->row_softmax(b->score, BENCH_N, b->weight, &s);
@@ -257,6 +272,7 @@ static void bench_close(bench *b)
 	free(b->half);
 	free(b->set);
 	free(b->member);
+	free(b->pick);
 	free(b->index);
 	free(b->cache);
 	free(b->out);

@@ -1,5 +1,5 @@
-/* decode_scores and decode_values against sums in double: every number of heads and
- * head size at lengths around the vectors, gaps between rows, NaN and infinities. */
+/* decode_scores, decode_values and decode_picked against sums in double: every number of heads
+ * and head size at lengths around the vectors, gaps between rows, NaN and infinities. */
 #include "check.h"
 #include "guard.h"
 #include "inputs.h"
@@ -136,14 +136,39 @@ static void values_case(const am_kernels *k, decode_case *c, am_rng *r)
 	         "wrote beside its inputs");
 }
 
+/* As many picks as there are keys, some of them twice; weights of one row, outputs of one head. */
+static void picked_case(const am_kernels *k, decode_case *c, am_rng *r)
+{
+	int32_t index[LONG + 3];
+	float start[MAX_D], picked[LONG + 3];
+	size_t bytes = (size_t)c->d * sizeof(float), row = (size_t)c->n * sizeof(float);
+	float *out = place_floats(&c->query, bytes, c->at, r);
+	float *value = place_floats(&c->cache, cache_bytes(c), c->at, r);
+	float *weight = place_floats(&c->row, row, (place)((c->at + 1) % PLACE_COUNT), r);
+	for (int i = 0; i < c->n; i++)
+		index[i] = (int32_t)am_rng_below(r, (uint64_t)c->n);
+	if (c->n)
+		zero_on_infinity(&weight[0], &value[index[0] * c->d], r);
+	memcpy(start, out, bytes);
+	k->decode_picked(weight, index, c->n, c->d, value, out);
+	for (int i = 0; i < c->d; i++) {
+		for (int j = 0; j < c->n; j++)
+			picked[j] = value[index[j] * c->d + i];
+		expect(out[i], oracle_dot(start[i], weight, 1, picked, 1, c->n), "output");
+	}
+	check_ok(guard_intact(&c->query, out, bytes), "wrote beside the outputs");
+	check_ok(guard_intact(&c->row, weight, row) && guard_intact(&c->cache, value, cache_bytes(c)),
+	         "wrote beside its inputs");
+}
+
 typedef void decode_test(const am_kernels *k, decode_case *c, am_rng *r);
 
-static int test_one(const am_kernels *k, const char *name, decode_test *test, am_rng *r)
+static int test_one(const am_kernels *k, const char *name, decode_test *test, int most, am_rng *r)
 {
 	check_group(k->name, name);
 	for (int i = 0; i < (int)(sizeof head_sizes / sizeof head_sizes[0]); i++)
 		for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]) && lengths[l] <= input_longest(); l++)
-			for (int heads = 1; heads <= MAX_HEADS; heads += lengths[l] >= LONG ? 4 : 1) {
+			for (int heads = 1; heads <= most; heads += lengths[l] >= LONG ? 4 : 1) {
 				decode_case c = {.heads = heads, .d = head_sizes[i], .n = lengths[l]};
 				c.stride = c.n + (int)am_rng_below(r, 2) * 7;
 				c.at = (place)am_rng_below(r, PLACE_COUNT);
@@ -158,5 +183,6 @@ static int test_one(const am_kernels *k, const char *name, decode_test *test, am
 int test_decode(const am_kernels *k, const test_options *o)
 {
 	am_rng r = am_rng_split(o->seed, 9);
-	return test_one(k, "decode_scores", scores_case, &r) + test_one(k, "decode_values", values_case, &r);
+	return test_one(k, "decode_scores", scores_case, MAX_HEADS, &r) +
+	       test_one(k, "decode_values", values_case, MAX_HEADS, &r) + test_one(k, "decode_picked", picked_case, 1, &r);
 }

@@ -15,7 +15,7 @@ enum { N_K = 6, N_TAU = 4, N_AT = 5, ROWS = 5, COMBINED = 100 };
 typedef struct result {
 	float *weight, *soft, *bf16, *f16;
 	uint16_t *half; /* the bytes of the scores, as input of the conversions */
-	int32_t *index, count[N_TAU];
+	int32_t *index, *few, count[N_TAU];
 	uint32_t *member;
 	float combined[COMBINED];
 	float mass[N_K], bound[N_K];
@@ -34,11 +34,12 @@ static void result_open(result *x)
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
 	x->half = calloc(INPUT_MAX_N, sizeof *x->half);
 	x->index = calloc(INPUT_MAX_N, sizeof *x->index);
+	x->few = calloc(INPUT_MAX_N, sizeof *x->few);
 	x->set = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->set);
 	x->reached = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->reached);
 	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->set || !x->reached ||
+	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->few || !x->set || !x->reached ||
 	    !x->member || !x->scratch)
 		abort();
 }
@@ -50,6 +51,7 @@ static void result_close(result *x)
 	free(x->set);
 	free(x->member);
 	free(x->index);
+	free(x->few);
 	free(x->half);
 	free(x->f16);
 	free(x->bf16);
@@ -78,6 +80,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	if (has_nan)
 		return;
 	k->row_topk(score, n, n / 2 + 1, true, x->index, x->scratch);
+	k->row_topk(score, n, n / 8 + 1, false, x->few, x->scratch);
 	k->row_sets(score, n, ks, N_K, x->set, x->scratch);
 	const float *const rows[ROWS] = {weight, weight, weight, score, weight};
 	k->set_sums(x->set, n, N_K, rows, ROWS, x->inside);
@@ -123,6 +126,8 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");
 	check_ok(!memcmp(a->inside, b->inside, sizeof a->inside), "sums over sets differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
+	m = n / 8 + 1 < n ? n / 8 + 1 : n;
+	check_ok(!memcmp(a->few, b->few, (size_t)m * sizeof *a->few), "unsorted indices differ");
 	check_ok(!memcmp(a->member, b->member, (size_t)n * sizeof *a->member), "members differ");
 	check_ok(same_float(a->combined, b->combined, COMBINED), "combined rows differ");
 	/* Within one table: softmax is row_stats with fewer sums. */

@@ -236,20 +236,17 @@ static int by_value(const void *a, const void *b)
 	return (*(const int32_t *)a > *(const int32_t *)b) - (*(const int32_t *)a < *(const int32_t *)b);
 }
 
-/* Do a[n] and b[n] hold the same numbers? */
-static int same_set(const int32_t *a, const int32_t *b, int n)
+/* Does a[n] hold the numbers of b[n] in rising order? */
+static int same_rising(const int32_t *a, const int32_t *b, int n)
 {
-	size_t bytes = (size_t)n * sizeof *a;
-	int32_t *x = malloc(bytes + 1), *y = malloc(bytes + 1);
-	int same = x && y;
+	size_t bytes = (size_t)n * sizeof *b;
+	int32_t *y = malloc(bytes + 1);
+	int same = y != NULL;
 	if (same && n > 0) {
-		memcpy(x, a, bytes);
 		memcpy(y, b, bytes);
-		qsort(x, (size_t)n, sizeof *x, by_value);
 		qsort(y, (size_t)n, sizeof *y, by_value);
-		same = memcmp(x, y, bytes) == 0;
+		same = memcmp(a, y, bytes) == 0;
 	}
-	free(x);
 	free(y);
 	return same;
 }
@@ -267,15 +264,15 @@ static void topk_case(const am_kernels *k, select_case *c, int count, place at)
 		bad++;
 	check_ok(bad == m, "k = %d: index[%d] differs from a stable sort", count, bad);
 	k->row_topk(x, c->n, count, false, index, scratch);
-	check_ok(same_set(index, c->order, m), "k = %d: in any order, not the same keys", count);
+	check_ok(same_rising(index, c->order, m), "k = %d: not the same keys in rising order", count);
 	check_ok(guard_intact(&c->out_guard, index, bytes), "wrote beside the indices");
 	expect_untouched(c, x, scratch);
 }
 
 static void topk_row(const am_kernels *k, select_case *c, am_rng *r)
 {
-	/* From n/64 and n/16 down a row is split into large and small groups. */
-	int n = c->n, ks[] = {1, 2, 8, 64, n / 64, n / 64 + 1, n / 16, n / 16 + 1, n / 3, n / 2, n - 1, n, n + 1,
+	/* From n/4 down a bound is guessed. */
+	int n = c->n, ks[] = {1, 2, 8, 64, n / 64, n / 16, n / 4, n / 4 + 1, n / 3, n / 2, n - 1, n, n + 1,
 	                      INT_MAX, 1 + (int)am_rng_below(r, (uint64_t)n + 1)};
 	oracle_order(c->x, n, c->order);
 	for (int i = 0; i < (int)(sizeof ks / sizeof ks[0]); i++)
@@ -304,10 +301,25 @@ static void check_borders(const am_kernels *k, select_case *c, am_rng *r)
 	static const int lengths[] = {250, 256, 257, 319, 320, 1024, 1039, 4095, 4099};
 	for (int l = 0; l < (int)(sizeof lengths / sizeof lengths[0]) && lengths[l] <= input_longest(); l++)
 		for (int i = 0; i < 48; i++) {
-			int n = c->n = lengths[l], border = i % 2 ? n / 64 : n / 16;
+			int n = c->n = lengths[l], border = i % 2 ? n / 64 : n / 4;
 			int count = border - 2 + i / 2 % 4, most = i / 8 % 2 ? 4 : n - count;
 			check_border(k, c, count > 0 ? count : 1, 1 + (int)am_rng_below(r, (uint64_t)most), i % 3 == 0, r);
 		}
+}
+
+/* The scores that a guess is made from, spread over the row, are the largest of all, or the least. */
+static void check_guess(const am_kernels *k, select_case *c, int n, int high, am_rng *r)
+{
+	enum { SPREAD = 256 };
+	c->n = n;
+	for (int j = 0; j < n; j++)
+		c->x[j] = (float)am_rng_uniform(r);
+	for (int i = 0; i < SPREAD; i++)
+		c->x[(int64_t)n * i / SPREAD] += high ? 10 : -10;
+	check_case(high ? "guess_high" : "guess_low", n);
+	oracle_order(c->x, n, c->order);
+	for (int count = 1; count <= n / 4; count += count / 2 + 1)
+		topk_case(k, c, count, PLACE_END);
 }
 
 int test_topk(const am_kernels *k, const test_options *o)
@@ -334,6 +346,9 @@ int test_topk(const am_kernels *k, const test_options *o)
 		topk_row(k, &c, &r);
 	}
 	check_borders(k, &c, &r);
+	for (int n = 1024; n <= input_longest() && n <= 8192; n = 3 * n + 1)
+		for (int high = 0; high < 2; high++)
+			check_guess(k, &c, n, high, &r);
 	case_close(&c);
 	return check_group_end();
 }

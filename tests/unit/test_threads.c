@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -47,6 +49,28 @@ static void every_task_runs_once(void **state)
 		run_rounds(n);
 }
 
+/* Calls too short for every thread to join, one after the other or with a sleep between: what the
+ * tasks of one wrote is there for the next. */
+static void short_calls(void **state)
+{
+	(void)state;
+	for (int n = 2; n <= MAX_WORKERS; n++) {
+		am_threads *t = NULL;
+		assert_int_equal(am_threads_new(n, &t, NULL), AM_OK);
+		job j = {0};
+		for (int r = 0; r < 20000; r++) {
+			int tasks = 2 + r % 5;
+			am_threads_run(t, tasks, count, &j);
+			for (int i = 0; i < tasks; i++)
+				assert_int_equal(j.times[i], 1);
+			memset(j.times, 0, sizeof j.times[0] * (size_t)tasks);
+			if (r % 400 == 0)
+				nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+		}
+		am_threads_free(t);
+	}
+}
+
 static void few_tasks(void **state)
 {
 	(void)state;
@@ -85,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_task_runs_once),
+		cmocka_unit_test(short_calls),
 		cmocka_unit_test(few_tasks),
 		cmocka_unit_test(absurd_counts_are_refused),
 		cmocka_unit_test(at_least_one_processor),
