@@ -88,6 +88,7 @@ static int mass_gather(const float *x, int n, const tally_form *t, const uint32_
 #include "kernels/avx512/sets.h"
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
+#include "kernels/generic/shares.h"
 
 /* Compressed in a register: a compressing store is slow on some processors. */
 static int member_reach(const float *score, int n, float bound, int32_t *index)
