@@ -90,7 +90,8 @@ typedef struct am_kernels {
 	/* count[i] = keys that set i of both families holds. */
 	void (*set_counts)(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count);
 	/* sum[h * n_k + i] = sum of row[h][j] over the keys j of set i, for rows of n weights >= 0;
-	 * n_k at most AM_SET_BUDGETS. */
+	 * n_k at most AM_SET_BUDGETS. Sets need not be nested, but those that are cost less in
+	 * ascending order. Up to n / 8 keys in float64, larger ones within 40 roundings of float32. */
 	void (*set_sums)(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */

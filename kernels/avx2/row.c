@@ -94,6 +94,7 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
+#include "kernels/generic/shares.h"
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"

@@ -45,6 +45,7 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 #include "kernels/avx512/sets.h"
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
+#include "kernels/generic/shares.h"
 
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"

@@ -19,7 +19,6 @@ static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int
  * roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
  * 512 keys, float64 across. */
 enum { SET_LISTED = 8, SET_LIST = 640, SET_RUN = 64, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
-enum { SHARES = AM_VW == 16 ? 8 : 4 };
 
 typedef struct set_sums_step {
 	const uint64_t *set;
@@ -114,20 +113,30 @@ static void set_list_add(const set_sums_step *s, set_list *l, int b)
 static void set_list_words(const set_sums_step *s, set_list *l, int b, const uint64_t *set, const uint64_t *below,
                            int from, int words)
 {
-	uint64_t some = 0;
+	uint64_t some = 0, top = (uint64_t)1 << 63;
+	int *to = l->at + l->keys, *const full = l->at + SET_LIST - 64;
+	__asm__("" : "+r"(top)); /* else compilers load it again for every key */
 	for (int w = 0; w < words; w += 8)
 		some |= (uint64_t)bits_some(set + w, below + w) << w;
 	for (; some; some &= some - 1) {
-		int w = __builtin_ctzll(some), *to;
-		uint64_t bits = set[w] & ~below[w];
-		if (l->keys > SET_LIST - 64)
+		int w = __builtin_ctzll(some), *next;
+		uint64_t bits = set[w], old = bits & below[w];
+		__asm__("" : "+r"(old)); /* else they go through mask registers */
+		bits ^= old;
+		if (to > full) {
+			l->keys = (int)(to - l->at);
 			set_list_add(s, l, b);
-		to = l->at + l->keys;
-		l->keys += __builtin_popcountll(bits);
+			to = l->at;
+		}
+		next = to + __builtin_popcountll(bits);
 		for (; bits; to += 4)
-			for (int i = 0; i < 4; i++, bits &= bits - 1)
-				to[i] = from + 64 * w + __builtin_ctzll(bits | (uint64_t)1 << 63);
+			for (int i = 0; i < 4; i++, bits &= bits - 1) {
+				to[i] = from + 64 * w + __builtin_ctzll(bits | top);
+				__asm__("" : "+m"(to[i])); /* else the four gather in a vector first */
+			}
+		to = next;
 	}
+	l->keys = (int)(to - l->at);
 }
 
 /* `before` is the set listed last. */
@@ -271,34 +280,31 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 	}
 }
 
-/* Each set in turn; a repeated one is left out. */
 typedef struct set_plan {
 	int large[AM_SET_BUDGETS], n_large;
-	set_list list; /* what is left to add of small ones */
+	uint64_t repeated; /* bit b: set b is the one before */
+	set_list list;     /* what is left to add of small ones */
 } set_plan;
-
-static bool set_repeats(const set_sums_step *s, int b)
-{
-	const uint64_t *set = s->set + (size_t)b * s->words;
-	return b > 0 && !memcmp(set, set - s->words, s->words * sizeof *set);
-}
 
 static void set_plan_make(const set_sums_step *s, set_plan *p)
 {
+	int listed = -1, before = -1;
 	p->n_large = p->list.keys = p->list.ends = 0;
 	p->list.last = NULL;
 	p->list.from = -1;
-	int listed = -1;
+	p->repeated = 0;
 	for (int b = 0; b < s->n_k; b++) {
 		const uint64_t *one = s->set + (size_t)b * s->words;
-		if (set_repeats(s, b))
-			continue;
-		if (bits_count(one, one, s->words) <= s->n / SET_LISTED) {
+		int count = bits_count(one, one, s->words);
+		if (count == before && !memcmp(one, one - s->words, s->words * sizeof *one)) {
+			p->repeated |= (uint64_t)1 << b;
+		} else if (count <= s->n / SET_LISTED) {
 			set_list_take(s, &p->list, b, listed);
 			listed = b;
 		} else {
 			p->large[p->n_large++] = b;
 		}
+		before = count;
 	}
 }
 
@@ -314,54 +320,9 @@ static void set_sums(const uint64_t *set, int n, int n_k, const float *const *ro
 			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first, some);
 		set_list_sum(&s, &p.list, first, some);
 	}
-	for (int b = 1; b < n_k; b++)
-		for (int h = 0; h < rows && set_repeats(&s, b); h++)
+	for (uint64_t left = p.repeated; left; left &= left - 1) {
+		int b = __builtin_ctzll(left);
+		for (int h = 0; h < rows; h++)
 			sum[(int64_t)h * n_k + b] = sum[(int64_t)h * n_k + b - 1];
-}
-
-/* A few vectors of keys: all heads while sum and largest are in registers. Several at a time,
- * since rows at a stride of a power of two compete for the same places in the nearest cache. */
-INLINE void shares_block(const int vectors, const float *weight, int64_t stride, int heads, int group, const float *inv_z,
-                         float *of_group, int64_t group_stride, float *sum, float *largest)
-{
-	vf s[SHARES], m[SHARES];
-	for (int u = 0; u < vectors; u++)
-		s[u] = m[u] = vf_set(0);
-	for (int h = 0; h < heads; of_group += group_stride) {
-		vf part[SHARES];
-		for (int u = 0; u < vectors; u++)
-			part[u] = vf_set(0);
-		for (int end = h + group; h < end; h++, weight += stride)
-			for (int u = 0; u < vectors; u++) {
-				vf p = vf_load(weight + u * AM_VW) * inv_z[h];
-				part[u] += p;
-				s[u] += p;
-				m[u] = vf_max(p, m[u]);
-			}
-		for (int u = 0; u < vectors; u++)
-			vf_store(of_group + u * AM_VW, part[u]);
-	}
-	for (int u = 0; u < vectors; u++) {
-		vf_store(sum + u * AM_VW, s[u]);
-		vf_store(largest + u * AM_VW, m[u]);
-	}
-}
-
-static void row_shares(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,
-                       float *of_group, int64_t group_stride, float *sum, float *largest)
-{
-	int j = 0;
-	for (; j + SHARES * AM_VW <= n; j += SHARES * AM_VW)
-		shares_block(SHARES, weight + j, stride, heads, group, inv_z, of_group + j, group_stride, sum + j, largest + j);
-	for (; j + AM_VW <= n; j += AM_VW)
-		shares_block(1, weight + j, stride, heads, group, inv_z, of_group + j, group_stride, sum + j, largest + j);
-	for (; j < n; j++) {
-		sum[j] = largest[j] = 0;
-		for (int h = 0; h < heads; h++) {
-			float p = weight[h * stride + j] * inv_z[h], *g = of_group + h / group * group_stride + j;
-			*g = (h % group ? *g : 0) + p;
-			sum[j] += p;
-			largest[j] = p > largest[j] ? p : largest[j];
-		}
 	}
 }

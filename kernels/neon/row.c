@@ -29,6 +29,7 @@ static inline vf vf_min(vf a, vf b)
 #include "kernels/generic/topk.h"
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
+#include "kernels/generic/shares.h"
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"
