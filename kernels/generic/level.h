@@ -119,7 +119,7 @@ static double level_open(mass_level *l, tally *t, int passed, double sum)
 	return sum;
 }
 
-static void level_take(mass_want *w, const tally *t, int octave, int slot)
+INLINE void level_take(mass_want *w, const tally *t, int octave, int slot)
 {
 	w->slot = slot;
 	w->bucket = t->bucket[slot];
@@ -133,7 +133,7 @@ static void level_take(mass_want *w, const tally *t, int octave, int slot)
 }
 
 /* The bucket of a group in which a want falls. */
-static void level_find_in(mass_want *w, const mass_level *l, int g)
+INLINE void level_find_in(mass_want *w, const mass_level *l, int g)
 {
 	const tally *t = l->t;
 	_Alignas(64) uint64_t above[TALLY_GROUP + 1];

@@ -35,7 +35,7 @@ static float row_max(const float *s, int n)
 /* The largest score as row_max forms it, and the least; NaN where one is not finite. */
 static float row_range(const float *s, int n, float *least)
 {
-	vf m[CHAINS], l[CHAINS], odd[UNROLL] = {0};
+	vf m[CHAINS], l[CHAINS], odd[CHAINS] = {0};
 	for (int u = 0; u < CHAINS; u++) {
 		m[u] = vf_set(-INFINITY);
 		l[u] = vf_set(INFINITY);
@@ -46,18 +46,18 @@ static float row_range(const float *s, int n, float *least)
 			vf x = vf_load(s + j + u * AM_VW);
 			m[u] = vf_max(x, m[u]);
 			l[u] = vf_min(x, l[u]);
-			odd[u % UNROLL] = vf_fma(x, vf_set(0), odd[u % UNROLL]); /* 0 times what is not finite is NaN */
+			odd[u] = vf_fma(x, vf_set(0), odd[u]); /* 0 times what is not finite is NaN */
 		}
 	for (int u = 1; u < CHAINS; u++) {
 		m[0] = vf_max(m[u], m[0]);
 		l[0] = vf_min(l[u], l[0]);
+		odd[0] += odd[u];
 	}
 	float best = -INFINITY, worst = INFINITY, rest = 0;
 	for (int i = 0; i < AM_VW; i++) {
 		best = m[0][i] > best ? m[0][i] : best;
 		worst = l[0][i] < worst ? l[0][i] : worst;
-		for (int u = 0; u < UNROLL; u++)
-			rest += odd[u][i];
+		rest += odd[0][i];
 	}
 	for (; j < n; j++) {
 		best = s[j] > best ? s[j] : best;
