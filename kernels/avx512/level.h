@@ -3,7 +3,10 @@
 #ifndef AM_KERNELS_AVX512_LEVEL_H
 #define AM_KERNELS_AVX512_LEVEL_H
 
+#include "kernels/generic/want.h"
+
 #include <immintrin.h>
+#include <limits.h>
 
 /* tally_sum, of an octave a lane. */
 static inline __m512d level_sums(const tally_form *t, __m512i octave, __m512i bucket)

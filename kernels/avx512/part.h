@@ -2,7 +2,7 @@
 #ifndef AM_KERNELS_AVX512_PART_H
 #define AM_KERNELS_AVX512_PART_H
 
-#include "kernels/generic/tally.h"
+#include "kernels/generic/want.h"
 
 #include <immintrin.h>
 

@@ -3,6 +3,11 @@
 #ifndef AM_KERNELS_AVX512_PIECES_H
 #define AM_KERNELS_AVX512_PIECES_H
 
+#ifndef AM_VW
+#define AM_VW 16
+#endif
+#include "kernels/generic/fold.h"
+
 #include <immintrin.h>
 
 /* Lanes of x[0 .. count), count <= 64. */

@@ -9,40 +9,10 @@
 #ifndef AM_KERNELS_GENERIC_LEVEL_H
 #define AM_KERNELS_GENERIC_LEVEL_H
 
-#include "kernels/generic/tally.h"
+#include "kernels/generic/want.h"
 
 #include <limits.h>
 #include <math.h>
-
-enum { LEVEL_GROUPS = (TALLY_FINE / TALLY_GROUP + 15) / 16 * 16, LEVEL_WORDS = (TALLY_FINE + TALLY_OCTAVES) / 32 };
-
-/* A wanted k or tau and where it falls. */
-typedef struct mass_want {
-	int k;       /* INT_MAX for a tau */
-	double next; /* sum that reaches tau; INFINITY for a k */
-	/* Number and sum of the weights above its bucket; once settled the answer: of the weights
-	 * that reach it. */
-	int passed;
-	double sum;
-	int slot, size, start, settled;
-	uint64_t bucket;
-	float bound; /* of a settled k: so many weights reach it and no more; NaN: equal ones do */
-} mass_want;
-
-/* A tally with the weights in each of its groups and above. Groups are filled up to a multiple
- * of 8, behind the last lies what is above the tally. */
-typedef struct mass_level {
-	double sum[LEVEL_GROUPS + 8];
-	int32_t count[LEVEL_GROUPS + 16];
-	uint32_t mark[LEVEL_WORDS];
-	tally *t;
-	int groups;
-} mass_level;
-
-static inline int level_octave(const tally_form *f, int group)
-{
-	return (f->first + (group * TALLY_GROUP << f->shift)) >> 23;
-}
 
 #ifdef AM_MASS_LEVEL
 #include AM_MASS_LEVEL
@@ -119,7 +89,7 @@ static double level_open(mass_level *l, tally *t, int passed, double sum)
 	return sum;
 }
 
-static void level_take(mass_want *w, const tally *t, int octave, int slot)
+INLINE void level_take(mass_want *w, const tally *t, int octave, int slot)
 {
 	w->slot = slot;
 	w->bucket = t->bucket[slot];
@@ -133,7 +103,7 @@ static void level_take(mass_want *w, const tally *t, int octave, int slot)
 }
 
 /* The bucket of a group in which a want falls. */
-static void level_find_in(mass_want *w, const mass_level *l, int g)
+INLINE void level_find_in(mass_want *w, const mass_level *l, int g)
 {
 	const tally *t = l->t;
 	_Alignas(64) uint64_t above[TALLY_GROUP + 1];

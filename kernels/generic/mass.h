@@ -14,14 +14,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Puts a weight where its bucket, a marked one, tells. */
-static inline void part_take(tally *t, uint32_t place, int32_t key, float *to)
-{
-	uint64_t at = t->bucket[place];
-	to[(uint32_t)at] = tally_weight(key);
-	t->bucket[place] = at + (at >> 32);
-}
-
 #ifdef AM_MASS_PART
 #include AM_MASS_PART
 #else

@@ -1,8 +1,7 @@
 /* Sums of a row up to many places in one pass, included by <isa>/row.c after
  * generic/row.h. What lies between two places is a piece (several where it is long); its 16
- * lanes are kept, and those of 16 pieces folded together. Most pieces have up to 64 floats and
- * take the same steps whatever their length, since a loop of few and ever different rounds is
- * mispredicted nearly every time.
+ * lanes are kept, and those of 16 pieces folded together. Most pieces have up to 64 floats, and where they
+ * stand tells how many, so that few jumps are mispredicted.
  *
  * <isa>/row.c may define AM_PIECES, a header with its own
  *   pieces_are_short, pieces_short    16 such pieces at a time */
@@ -20,25 +19,43 @@ typedef struct prefix_state {
 	double total;
 } prefix_state;
 
-/* Adds `count` <= 64 floats to the lanes: n are there. */
-static inline void piece_tail(const float *x, int n, int count, vf *z)
+/* Adds so many blocks of 16 and the first `rest` < 16 floats behind them to the lanes. */
+INLINE void piece_blocks(const int blocks, const float *x, int rest, vf *z)
 {
-	static const int32_t ones[2 * TAIL] = {
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
-	const int32_t *keep = ones + TAIL - count;
-	float padded[TAIL] = {0};
-	if (n < TAIL)
-		x = memcpy(padded, x, (size_t)n * sizeof *x);
+	static const int32_t ones[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+#pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
-		vf block[4];
-		for (int b = 0; b < 4; b++) {
+		vf block[4] = {0};
+#pragma GCC unroll 4
+		for (int b = 0; b < blocks; b++)
+			block[b] = vf_load(x + b * LANES + i * AM_VW);
+		if (blocks < 4) {
 			vi mask;
-			memcpy(&mask, keep + b * LANES + i * AM_VW, sizeof mask);
-			block[b] = (vf)(mask & (vi)vf_load(x + b * LANES + i * AM_VW));
+			memcpy(&mask, ones + LANES - rest + i * AM_VW, sizeof mask);
+			block[blocks & 3] = (vf)(mask & (vi)vf_load(x + blocks * LANES + i * AM_VW));
 		}
 		z[i] += (block[0] + block[1]) + (block[2] + block[3]);
 	}
+}
+
+/* Adds `count` <= 64 floats to the lanes; 16 more are there. */
+static inline void piece_tail(const float *x, int count, vf *z)
+{
+	switch (count / LANES) {
+	case 0: piece_blocks(0, x, count, z); break;
+	case 1: piece_blocks(1, x, count - LANES, z); break;
+	case 2: piece_blocks(2, x, count - 2 * LANES, z); break;
+	case 3: piece_blocks(3, x, count - 3 * LANES, z); break;
+	default: piece_blocks(4, x, 0, z); break;
+	}
+}
+
+/* The same at the end of a row. */
+static __attribute__((noinline)) void piece_last(const float *x, int count, vf *z)
+{
+	float padded[TAIL] = {0};
+	memcpy(padded, x, (size_t)count * sizeof *x);
+	piece_tail(padded, count, z);
 }
 
 /* z = lanes of x[0 .. count), n floats are there. */
@@ -50,7 +67,10 @@ static inline void piece_lanes(const float *x, int n, int count, vf *lanes)
 			const float *y = x + i * AM_VW;
 			z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
 		}
-	piece_tail(x, n, count, z);
+	if (count && count + LANES > n)
+		piece_last(x, count, z);
+	else if (count)
+		piece_tail(x, count, z);
 	memcpy(lanes, z, sizeof z);
 }
 

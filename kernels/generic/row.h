@@ -35,7 +35,7 @@ static float row_max(const float *s, int n)
 /* The largest score as row_max forms it, and the least; NaN where one is not finite. */
 static float row_range(const float *s, int n, float *least)
 {
-	vf m[CHAINS], l[CHAINS], odd[UNROLL] = {0};
+	vf m[CHAINS], l[CHAINS], odd[CHAINS] = {0};
 	for (int u = 0; u < CHAINS; u++) {
 		m[u] = vf_set(-INFINITY);
 		l[u] = vf_set(INFINITY);
@@ -46,18 +46,18 @@ static float row_range(const float *s, int n, float *least)
 			vf x = vf_load(s + j + u * AM_VW);
 			m[u] = vf_max(x, m[u]);
 			l[u] = vf_min(x, l[u]);
-			odd[u % UNROLL] = vf_fma(x, vf_set(0), odd[u % UNROLL]); /* 0 times what is not finite is NaN */
+			odd[u] = vf_fma(x, vf_set(0), odd[u]); /* 0 times what is not finite is NaN */
 		}
 	for (int u = 1; u < CHAINS; u++) {
 		m[0] = vf_max(m[u], m[0]);
 		l[0] = vf_min(l[u], l[0]);
+		odd[0] += odd[u];
 	}
 	float best = -INFINITY, worst = INFINITY, rest = 0;
 	for (int i = 0; i < AM_VW; i++) {
 		best = m[0][i] > best ? m[0][i] : best;
 		worst = l[0][i] < worst ? l[0][i] : worst;
-		for (int u = 0; u < UNROLL; u++)
-			rest += odd[u][i];
+		rest += odd[0][i];
 	}
 	for (; j < n; j++) {
 		best = s[j] > best ? s[j] : best;
@@ -85,7 +85,8 @@ static void row_degenerate(const float *s, int n, float max, float *e, am_row_su
 typedef enum { SWEEP_Z, SWEEP_SUMS, SWEEP_TALLY } sweep_kind;
 
 typedef struct strip_sums {
-	vf z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL], d[UNROLL];
+	vf z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL];
+	vf t[UNROLL]; /* sum of z after each block: a weight counts once for its block and each behind */
 } strip_sums;
 
 /* Sums of whole strips, a lane each. */
@@ -115,10 +116,9 @@ INLINE block_step block_series(block_step b)
 	return b;
 }
 
-/* Its weights and sums; `at` is the index of its first score in the strip. */
-INLINE void block_finish(const sweep_kind kind, block_step b, vf at, float *e, strip_sums *t)
+/* Its weights and sums. */
+INLINE void block_finish(const sweep_kind kind, block_step b, float *e, strip_sums *t)
 {
-	static const float iota[LANES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 #pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
 		vf w = exp_scale(b.lane[i]), u = b.lane[i].u;
@@ -130,13 +130,13 @@ INLINE void block_finish(const sweep_kind kind, block_step b, vf at, float *e, s
 		t->a[i] += wu;
 		t->b[i] = vf_fma(wu, u, t->b[i]);
 		t->z2[i] = vf_fma(w, w, t->z2[i]);
-		t->d[i] = vf_fma(w, vf_load(iota + i * AM_VW) + at, t->d[i]);
+		t->t[i] += t->z[i];
 	}
 }
 
-INLINE void sweep_block(const sweep_kind kind, const float *s, vf max, vf at, float *e, strip_sums *t)
+INLINE void sweep_block(const sweep_kind kind, const float *s, vf max, float *e, strip_sums *t)
 {
-	block_finish(kind, block_series(block_reduce(s, max)), at, e, t);
+	block_finish(kind, block_series(block_reduce(s, max)), e, t);
 }
 
 /* The last n % 16 scores as a block padded with -inf (weight 0, adds nothing). */
@@ -156,7 +156,7 @@ static inline void add_lanes(const vf *x, double *to)
 		to[i] += (double)lane[i];
 }
 
-/* `after`: keys from the first of the strip to the last of the row. */
+/* `after`: keys from the first behind the strip's blocks to the last of the row. */
 INLINE void add_strip(const sweep_kind kind, const strip_sums *t, double after, row_lanes *r)
 {
 	add_lanes(t->z, r->z);
@@ -165,11 +165,11 @@ INLINE void add_strip(const sweep_kind kind, const strip_sums *t, double after, 
 	add_lanes(t->a, r->a);
 	add_lanes(t->b, r->b);
 	add_lanes(t->z2, r->z2);
-	float z[LANES], d[LANES];
+	float z[LANES], blocks[LANES];
 	memcpy(z, t->z, sizeof z);
-	memcpy(d, t->d, sizeof d);
+	memcpy(blocks, t->t, sizeof blocks);
 	for (int i = 0; i < LANES; i++)
-		r->d[i] += after * (double)z[i] - (double)d[i];
+		r->d[i] += (after - i) * (double)z[i] + LANES * (double)blocks[i];
 }
 
 static double sum_lanes(const double *x)
@@ -199,11 +199,10 @@ INLINE void strip_tally(const float *s, int blocks, vf max, float *e, strip_sums
 	uint64_t *origin = tally_origin(tl), one = (uint64_t)1 << tl->form.bits;
 	const int shift = tl->form.shift;
 	block_step last = block_series(block_reduce(s, max)), next = block_reduce(s + (blocks > 1 ? LANES : 0), max);
-	vf at = vf_set(0);
-	for (int b = 0; b < blocks; b++, at += (float)LANES) {
+	for (int b = 0; b < blocks; b++) {
 		if (b >= lag)
 			tally_plain(origin, shift, one, e + b * LANES - LAG);
-		block_finish(SWEEP_TALLY, last, at, e + b * LANES, t);
+		block_finish(SWEEP_TALLY, last, e + b * LANES, t);
 		last = block_series(next);
 		next = block_reduce(s + (b + 2 < blocks ? b + 2 : b) * LANES, max);
 	}
@@ -220,14 +219,14 @@ INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float
 		if (kind == SWEEP_TALLY)
 			j = count / LANES * LANES;
 		for (; j + LANES <= count; j += LANES)
-			sweep_block(kind, s + j0 + j, m, vf_set((float)j), e + j0 + j, &t);
+			sweep_block(kind, s + j0 + j, m, e + j0 + j, &t);
 		if (j < count) {
 			float x[LANES], w[LANES];
 			int rest = pad_tail(s, n, x);
-			sweep_block(kind, x, m, vf_set((float)j), w, &t);
+			sweep_block(kind, x, m, w, &t);
 			memcpy(e + n - rest, w, (size_t)rest * sizeof *w);
 		}
-		add_strip(kind, &t, n - 1 - j0, r);
+		add_strip(kind, &t, n - 1 - j0 - (count + LANES - 1) / LANES * LANES, r);
 	}
 	int tallied = n / LANES * LANES - LAG;
 	tallied = tallied > 0 ? tallied : 0;

@@ -25,8 +25,8 @@ static void finish(oracle_sum *s, int n, double subnormal_factor)
 static void add_score(oracle_row *o, double u, double e, int j, int n)
 {
 	double t = fabs(u), w = t + 2 * ORACLE_EXP_ULP;
-	int j0 = j / STRIP * STRIP;
-	double last = n - 1 - j, strip = n - 1 - j0, in = j - j0;
+	int j0 = j / STRIP * STRIP, count = n - j0 < STRIP ? n - j0 : STRIP, blocks = (count + LANES - 1) / LANES;
+	double last = n - 1 - j, after = n - 1 - j0 - blocks * LANES - j % LANES, within = last - after;
 	o->z.value += e;
 	o->z.bound += e * (w + LANE_TERMS);
 	o->a.value += e * u;
@@ -36,7 +36,7 @@ static void add_score(oracle_row *o, double u, double e, int j, int n)
 	o->z2.value += e * e;
 	o->z2.bound += e * e * (2 * w + LANE_TERMS + 1);
 	o->d.value += e * last;
-	o->d.bound += e * (last * w + LANE_TERMS * strip + (LANE_TERMS + 1) * in);
+	o->d.bound += e * (last * w + LANE_TERMS * fabs(after) + 2 * LANE_TERMS * within);
 }
 
 void oracle_row_stats(const float *score, int n, double *weight, double *bound, oracle_row *out)

@@ -12,8 +12,9 @@
  *   a:  e sum E |U| (|U| + 2X + 34)      one u, one product
  *   b:  e sum E U^2 (|U| + 2X + 36)      two u, two products
  *   z2: e sum E^2 (2|U| + 4X + 33)
- *   d:  e sum E [(n-1-j)(|U| + 2X) + 32 (n-1-j0) + 33 (j-j0)], j0 = start of the
- *       strip of 512: the kernel forms z (n-1-j0) - sum w (j-j0) a strip.
+ *   d:  e sum E [(n-1-j)(|U| + 2X) + 32 |r| + 64 (n-1-j-r)], r = n-1-j1-l in lane l, j1 = the
+ *       first index behind the blocks of the strip of 512: the kernel forms r z + 16 t a lane, t
+ *       the sum of what z was after each block, 31 roundings more.
  * Each is widened by 1/64 for products of errors and by the subnormal terms.
  *
  * A dot product of t terms in float32, in whatever order: a term passes one product
