@@ -71,8 +71,8 @@ typedef struct am_kernels {
 	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
-	 * the larger. Best first when `sorted`, else by rising index. No NaN.
-	 * index[min(k, n)]; scratch as above. */
+	 * the larger. Best first when `sorted`, else by rising index. With NaN among
+	 * them they are any that differ. index[min(k, n)]; scratch as above. */
 	void (*row_topk)(const float *score, int n, int k, bool sorted, int32_t *index, void *scratch);
 
 	/* Sets of keys under several budgets, a bit each: key j is in set i when bit j % 64 of

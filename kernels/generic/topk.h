@@ -137,11 +137,11 @@ static int sort_depth(int n)
 	return depth;
 }
 
-/* Orders as the score does, -0 as +0; the same of AM_VW scores. */
+/* Integers that order as the scores do, -0 as +0, NaN somewhere; none is INT32_MIN. */
 static inline vi topk_keys(vf x)
 {
-	vi u = (vi)(x + 0.0f);
-	return u ^ ((u >> 31) & 0x7fffffff);
+	vi u = (vi)(x + 0.0f), key = u ^ ((u >> 31) & 0x7fffffff);
+	return key | ((key == INT32_MIN) & 1);
 }
 
 /* Keys of x[n], or of those that index[n] names, and INT32_MIN, which none is, up to whole blocks. */
@@ -243,17 +243,16 @@ static int topk_candidates(const float *score, int n, int k, int32_t *key, int32
 	for (int i = 0; i < TOPK_SAMPLE; i++)
 		sample[i] = score[(int64_t)n * i / TOPK_SAMPLE];
 	topk_fill(sample, NULL, TOPK_SAMPLE, key);
-	float expected = (float)TOPK_SAMPLE * (float)k / (float)n;
-	for (int rank = 2 + (int)(expected + 2.5f * sqrtf(expected)); m < k; rank += rank) {
-		float guess = -INFINITY;
-		if (rank <= TOPK_SAMPLE) {
-			topk_bound(key, TOPK_SAMPLE, rank, &bound);
-			bound ^= (bound >> 31) & 0x7fffffff;
-			memcpy(&guess, &bound, sizeof guess);
-		}
+	float expected = (float)TOPK_SAMPLE * (float)k / (float)n, guess;
+	for (int rank = 2 + (int)(expected + 2.5f * sqrtf(expected)); m < k && rank <= TOPK_SAMPLE; rank += rank) {
+		topk_bound(key, TOPK_SAMPLE, rank, &bound);
+		bound ^= (bound >> 31) & 0x7fffffff;
+		memcpy(&guess, &bound, sizeof guess);
 		m = reach(score, n, guess, index);
 	}
-	return m;
+	for (int i = 0; m < k && i < n; i++) /* no guess, or NaN */
+		index[i] = i;
+	return m < k ? n : m;
 }
 
 /* index[k] of the k largest, ascending; 1 <= k <= n. room: 2 n + 32 integers. */

@@ -51,64 +51,45 @@ static void score_part(void *ctx, int task, int worker)
 }
 
 /* Sums the weighted values of k keys into the worker's out_tile and returns the sum of their
- * weights: those of the row, or anew against `max` where that is a number. */
-static double gather(const decode_step *step, int head, int worker, const int32_t *index, int k, float max)
+ * weights: those of the row `weight`, or anew from the scores against `max` where that is NULL. */
+static double gather(const decode_step *step, int head, int worker, const int32_t *index, int k, const float *weight,
+                     float max)
 {
 	am_session *s = step->s;
 	const am_config *c = &s->model->config;
 	struct am_worker_scratch *w = &s->worker[worker];
-	const float *weight = row_of(s, s->decode_weight, head), *score = row_of(s, s->decode_score, head);
+	const float *score = row_of(s, s->decode_score, head);
 	const float *values = cache_of(s, s->values, step->layer, head / (c->heads / c->kv_heads), step->lo);
 	double z = 0;
 	memset(w->out_tile, 0, (size_t)c->head_dim * sizeof *w->out_tile);
 	for (int at = 0; at < k; at += AM_PICKED) {
 		int n = k - at < AM_PICKED ? k - at : AM_PICKED;
 		for (int i = 0; i < n; i++)
-			w->picked_weight[i] = isnan(max) ? weight[index[at + i]] : expf(score[index[at + i]] - max);
+			w->picked_weight[i] = weight ? weight[index[at + i]] : expf(score[index[at + i]] - max);
 		s->kernels->decode_picked(w->picked_weight, index + at, n, c->head_dim, values, w->out_tile);
 		z += s->kernels->sum(w->picked_weight, n);
 	}
 	return z;
 }
 
-/* Output over k selected keys alone, renormalised over them. */
-static void sparse_output(const decode_step *step, int head, int worker, const int32_t *index, int k)
+/* Output over k selected keys alone, renormalised over them. `weight` is the head's row, in the
+ * place of its scores only if the largest is selected: its weight is 1. */
+static void sparse_output(const decode_step *step, int head, int worker, const int32_t *index, int k,
+                          const float *weight)
 {
 	am_session *s = step->s;
 	size_t d = (size_t)s->model->config.head_dim;
 	const float *score = row_of(s, s->decode_score, head);
-	double z = gather(step, head, worker, index, k, NAN);
+	double z = gather(step, head, worker, index, k, weight, 0);
 	s->retained_row[head] = z / step->sums[head].z;
 	if (!(z >= AM_KEPT_LEAST)) {
 		float max = -INFINITY;
 		for (int i = 0; i < k; i++)
 			max = score[index[i]] > max ? score[index[i]] : max;
-		z = gather(step, head, worker, index, k, max);
+		z = gather(step, head, worker, index, k, NULL, max);
 	}
 	for (size_t i = 0; i < d; i++)
 		s->att[(size_t)head * d + i] = (float)((double)s->worker[worker].out_tile[i] / z);
-}
-
-/* The output of one head of a sparse row. */
-static void keep_some(const decode_step *step, int head, int worker)
-{
-	am_session *s = step->s;
-	int32_t *index = s->worker[worker].index;
-	int k = 0;
-	if (step->topk) {
-		k = am_policy_budget(s, step->n);
-		s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, false, index, s->worker[worker].select);
-	} else {
-		const uint32_t *member = s->decode_member + (size_t)am_policy_set(s, head) * (size_t)s->capacity;
-		for (int j = 0; j < step->n; j++)
-			if (member[j])
-				index[k++] = j;
-	}
-	if (k == step->n) { /* the dense output is there */
-		s->retained_row[head] = 1;
-		return;
-	}
-	sparse_output(step, head, worker, index, k);
 }
 
 /* The head of a task: threads go through key/value heads of their own as far as there are enough, so
@@ -122,11 +103,35 @@ static int head_of(const am_session *s, int task)
 	return (first + rest % abreast) * group + rest / abreast;
 }
 
+/* Indices of the best scores of a head, by rising index; returns how many. */
+static int best_keys(const decode_step *step, int head, int worker)
+{
+	am_session *s = step->s;
+	int k = am_policy_budget(s, step->n);
+	s->kernels->row_topk(row_of(s, s->decode_score, head), step->n, k, false, s->worker[worker].index,
+	                     s->worker[worker].select);
+	return k;
+}
+
 /* Task: one head of a sparse row. */
 static void sparse_head(void *ctx, int task, int worker)
 {
 	const decode_step *step = ctx;
-	keep_some(step, head_of(step->s, task), worker);
+	am_session *s = step->s;
+	int head = head_of(s, task), k = 0;
+	int32_t *index = s->worker[worker].index;
+	if (step->topk) {
+		k = best_keys(step, head, worker);
+	} else {
+		const uint32_t *member = s->decode_member + (size_t)am_policy_set(s, head) * (size_t)s->capacity;
+		for (int j = 0; j < step->n; j++)
+			if (member[j])
+				index[k++] = j;
+	}
+	if (k == step->n) /* the dense output is there */
+		s->retained_row[head] = 1;
+	else
+		sparse_output(step, head, worker, index, k, row_of(s, s->decode_weight, head));
 }
 
 /* Task: one set of a sparse row. */
@@ -143,17 +148,18 @@ static void reduce_head(void *ctx, int task, int worker)
 	const decode_step *step = ctx;
 	am_session *s = step->s;
 	int head = head_of(s, task);
-	const float *score = row_of(s, s->decode_score, head);
-	float *weight = row_of(s, s->decode_weight, head);
+	bool alone = step->topk && !step->observed; /* nobody asks for the scores once the best are known */
+	float *score = row_of(s, s->decode_score, head), *weight = alone ? score : row_of(s, s->decode_weight, head);
 	am_row_sums *sums = &step->sums[head];
+	int k = alone ? best_keys(step, head, worker) : 0;
 	if (step->wants[head])
 		s->kernels->row_stats(score, step->n, weight, sums);
 	else
 		s->kernels->row_softmax(score, step->n, weight, sums);
 	if (!(sums->z > 0))
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
-	else if (step->topk && !step->observed)
-		keep_some(step, head, worker);
+	else if (alone)
+		sparse_output(step, head, worker, s->worker[worker].index, k, weight);
 }
 
 /* Task: the weighted values of one part for the heads of one KV head. */

@@ -322,6 +322,31 @@ static void check_guess(const am_kernels *k, select_case *c, int n, int high, am
 		topk_case(k, c, count, PLACE_END);
 }
 
+/* NaN of every sign and payload: some keys, all different, nothing written beside them. */
+static void check_nan(const am_kernels *k, select_case *c, int n, int one_in, am_rng *r)
+{
+	static const uint32_t nan_bits[] = {0xffffffff, 0x7fffffff, 0x7fc00000, 0xffc00000, 0x7f800001};
+	c->n = n;
+	check_case("nan", n);
+	input_gaussian(c->x, n, 1, r);
+	for (int j = 0; j < n; j++)
+		if (am_rng_below(r, (uint64_t)one_in) == 0)
+			memcpy(&c->x[j], &nan_bits[am_rng_below(r, 5)], sizeof *c->x);
+	for (int count = 1; count <= n; count += count / 2 + 1) {
+		size_t bytes = (size_t)count * sizeof(int32_t);
+		float *x = place_input(c, PLACE_END);
+		int32_t *index = guard_place(&c->out_guard, bytes, sizeof *index, PLACE_END);
+		void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
+		k->row_topk(x, n, count, false, index, scratch);
+		int good = 0;
+		while (good < count && index[good] < n && index[good] > (good ? index[good - 1] : -1))
+			good++;
+		check_ok(good == count, "k = %d: index[%d] is not that of another key", count, good);
+		check_ok(guard_intact(&c->out_guard, index, bytes), "wrote beside the indices");
+		expect_untouched(c, x, scratch);
+	}
+}
+
 int test_topk(const am_kernels *k, const test_options *o)
 {
 	select_case c;
@@ -349,6 +374,9 @@ int test_topk(const am_kernels *k, const test_options *o)
 	for (int n = 1024; n <= input_longest() && n <= 8192; n = 3 * n + 1)
 		for (int high = 0; high < 2; high++)
 			check_guess(k, &c, n, high, &r);
+	for (int n = 16; n <= input_longest() && n <= 4096; n *= 4)
+		for (int one_in = 1; one_in <= 100; one_in *= 10)
+			check_nan(k, &c, n + 3, one_in, &r);
 	case_close(&c);
 	return check_group_end();
 }
