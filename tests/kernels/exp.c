@@ -49,6 +49,7 @@ static void sweep(const am_kernels *k, uint32_t from, uint32_t to, uint32_t stri
 	float score[ROW], weight[ROW];
 	am_row_sums sums;
 	uint64_t next = from;
+	float before = 1;
 	while (next <= to) {
 		int n = 1;
 		score[0] = 0;
@@ -56,8 +57,23 @@ static void sweep(const am_kernels *k, uint32_t from, uint32_t to, uint32_t stri
 			score[n++] = from_bits((uint32_t)next);
 		k->row_softmax(score, n, weight, &sums);
 		check_ok(weight[0] == 1, "exp(0) = %a", (double)weight[0]);
-		for (int j = 1; j < n; j++)
+		for (int j = 1; j < n; j++) {
 			check_weight(score[j], weight[j], w);
+			/* Sets of the best scores are found as sets of the largest weights. */
+			check_ok(weight[j] <= before, "exp(%a) = %a after %a", (double)score[j], (double)weight[j], (double)before);
+			before = weight[j];
+		}
+	}
+}
+
+/* Floats next to where the reduction goes on to the next power of 2. */
+static void sweep_seams(const am_kernels *k, worst_ulp *w)
+{
+	for (int i = 0; i <= 150; i++) {
+		float seam = (float)(-(i + 0.5) * 0.6931471805599453);
+		uint32_t at;
+		memcpy(&at, &seam, sizeof at);
+		sweep(k, at - 512, at + 512 < LAST ? at + 512 : LAST, 1, w);
 	}
 }
 
@@ -80,6 +96,7 @@ int test_exp(const am_kernels *k, const test_options *o)
 	/* Every float where the result turns subnormal, and where it turns 0. */
 	sweep(k, 0xc2ae9000u, 0xc2aec000u, 1, &w);
 	sweep(k, 0xc2cf8000u, LAST, 1, &w);
+	sweep_seams(k, &w);
 	check_below(k);
 	printf("     %-7s exp         worst %.4f ulp at %a; subnormal results %.4f at %a\n", k->name,
 	       w.normal, (double)w.at_normal, w.subnormal, (double)w.at_subnormal);
