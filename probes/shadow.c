@@ -246,6 +246,8 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 	s->heads = c->config->heads;
 	s->kv_heads = c->config->kv_heads;
 	s->rankings = s->heads + s->kv_heads + 2;
+	for (s->share = 1; s->share * s->heads > 1;)
+		s->share /= 2;
 	s->stride = ((size_t)c->sequences->longest + 127) / 64 * 64;
 	am_status status = open_selectors(s, err);
 	if (!status)

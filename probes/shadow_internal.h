@@ -44,8 +44,8 @@ typedef struct am_shadow_scratch {
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
 	am_verdict *verdict; /* likewise */
 	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
-	float *shares;       /* [kv_heads + 2][stride] */
-	float *inv_z;        /* [heads] */
+	float *shares;       /* [kv_heads + 2][stride] sums and maxima of probabilities, times `share` */
+	float *inv_z;        /* [heads] `share` over the sum of weights */
 	uint32_t *member;    /* [most sets][stride] */
 	const uint64_t **set; /* [most sets] */
 	const float **rows;  /* [rankings] */
@@ -77,6 +77,7 @@ struct am_shadow {
 	am_shadowed *item;
 	am_run_selector *about; /* [n] */
 	int heads, kv_heads, rankings;
+	double share; /* of a probability in shared rows: a power of 2, so that none exceeds 1 */
 	size_t stride;
 	int n_fields;
 	am_field_spec *spec;  /* [AM_FIELD_COUNT + n_fields] */

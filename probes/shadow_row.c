@@ -32,16 +32,6 @@ void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b,
 
 /* ---- rankings --------------------------------------------------------------- */
 
-static void rank(am_shadow *s, am_shadow_scratch *w, int index, const float *score, const float *weight, int n)
-{
-	am_ranking *r = &w->ranking[index];
-	int n_k = am_shadow_budgets(s);
-	r->score = score;
-	r->weight = weight;
-	r->best = s->c->kernels->row_sets(score, n, w->budgets.k, n_k, r->set, w->select);
-	s->c->kernels->set_sums(r->set, n, n_k, &weight, 1, r->mass);
-}
-
 void am_shadow_bounds(am_shadow *s, const am_attn_row *row, const am_budgets *b)
 {
 	size_t n_k = (size_t)am_shadow_budgets(s), at = (size_t)row->row * (size_t)s->heads + (size_t)row->head;
@@ -62,26 +52,52 @@ static int best_of(const uint64_t *set, const float *score, int n)
 	return best;
 }
 
-/* Sets of a head from the bounds of its weights, which order like its scores. False where ties
- * leave no bound, or where the row was scored again by products that may round otherwise. */
-static bool rank_by_bounds(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int head)
+/* Best keys of a ranking, of which score and weight are known, as those whose weights reach the bounds;
+ * masses are shares of z. False where ties leave no bound. */
+static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking *r, int n, const float *bound, const float *mass,
+                           double z)
 {
-	am_ranking *r = &w->ranking[head];
 	int n_k = am_shadow_budgets(s);
-	size_t at = (size_t)row->row * (size_t)s->heads + (size_t)head;
-	const float *bound = s->bound + at * 2 * (size_t)n_k, *mass = bound + n_k;
-	if (s->bound_layer[at] != row->block->layer || !s->c->kernels->gemm_nt)
-		return false;
 	for (int b = 0; b < n_k; b++)
 		if (!(bound[b] >= 0))
 			return false;
+	s->c->kernels->reach_sets(r->weight, n, bound, n_k, r->set);
+	r->best = best_of(r->set, r->score, n);
+	for (int b = 0; b < n_k; b++)
+		r->mass[b] = w->budgets.k[b] < n ? (double)mass[b] * z : z;
+	return true;
+}
+
+/* By the scores themselves. */
+static void rank(am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n)
+{
+	int n_k = am_shadow_budgets(s);
+	r->best = s->c->kernels->row_sets(r->score, n, w->budgets.k, n_k, r->set, w->select);
+	s->c->kernels->set_sums(r->set, n, n_k, &r->weight, 1, r->mass);
+}
+
+/* Weights order like scores. Their bounds are there for captured heads; not where the row was scored again
+ * by products that may round otherwise. */
+static void rank_head(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int head)
+{
+	am_ranking *r = &w->ranking[head];
+	size_t n_k = (size_t)am_shadow_budgets(s), at = (size_t)row->row * (size_t)s->heads + (size_t)head;
+	const float *bound = s->bound + at * 2 * n_k;
 	r->score = row->score + head * row->stride;
 	r->weight = row->weight + head * row->stride;
-	s->c->kernels->reach_sets(r->weight, row->n, bound, n_k, r->set);
-	r->best = best_of(r->set, r->score, row->n);
-	for (int b = 0; b < n_k; b++)
-		r->mass[b] = (double)mass[b] * row->sums[head].z;
-	return true;
+	bool there = s->bound_layer[at] == row->block->layer && s->c->kernels->gemm_nt;
+	if (!there || !rank_by_bounds(s, w, r, row->n, bound, bound + n_k, row->sums[head].z))
+		rank(s, w, r, row->n);
+}
+
+static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const float *share, int n)
+{
+	const am_kernels *k = s->c->kernels;
+	float bound[AM_SELECT_BUDGETS], mass[AM_SELECT_BUDGETS];
+	r->score = r->weight = share;
+	k->row_mass(share, n, w->budgets.k, am_shadow_budgets(s), NULL, 0, mass, bound, NULL, w->select);
+	if (!rank_by_bounds(s, w, r, n, bound, mass, k->sum(share, n)))
+		rank(s, w, r, n);
 }
 
 static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row)
@@ -89,16 +105,13 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 	int n = row->n, group = s->heads / s->kv_heads;
 	float *sum = w->shares + (size_t)s->kv_heads * s->stride, *most = sum + s->stride;
 	for (int h = 0; h < s->heads; h++)
-		w->inv_z[h] = (float)(1 / row->sums[h].z);
+		w->inv_z[h] = (float)(s->share / row->sums[h].z);
 	s->c->kernels->row_shares(row->weight, row->stride, s->heads, group, w->inv_z, n, w->shares, (int64_t)s->stride, sum,
 	                          most);
 	for (int h = 0; h < s->heads; h++)
-		if (!rank_by_bounds(s, w, row, h))
-			rank(s, w, h, row->score + h * row->stride, row->weight + h * row->stride, n);
-	for (int i = 0; i < s->kv_heads + 2; i++) {
-		const float *score = w->shares + (size_t)i * s->stride;
-		rank(s, w, s->heads + i, score, score, n);
-	}
+		rank_head(s, w, row, h);
+	for (int i = 0; i < s->kv_heads + 2; i++)
+		rank_shares(s, w, &w->ranking[s->heads + i], w->shares + (size_t)i * s->stride, n);
 }
 
 /* Probability that the references' own sets hold, as a mean over their heads. */
@@ -109,7 +122,7 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 	double value[AM_SELECT_BUDGETS];
 	for (int g = 0; g < s->kv_heads; g++) {
 		for (int b = 0; b < n_k; b++)
-			value[b] = fmin(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / group, 1);
+			value[b] = fmin(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / s->share / group, 1);
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false),
 		              am_shadow_at(s, layer, s->kv_heads, g, slot), &w->budgets, value);
 	}
@@ -120,7 +133,7 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 		else
 			s->c->kernels->set_sums(ranking->set, row->n, n_k, &sum, 1, value);
 		for (int b = 0; b < n_k; b++)
-			value[b] = fmin(value[b] / s->heads, 1);
+			value[b] = fmin(value[b] / s->share / s->heads, 1);
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false),
 		              am_shadow_at(s, layer, 1, 0, slot), &w->budgets, value);
 	}

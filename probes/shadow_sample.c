@@ -72,8 +72,8 @@ static float score_of(uint64_t key)
 }
 
 /* Least score within and largest beyond, under each budget, from keys that mid_ranks has sorted, and
- * their gap as the mean over `heads`; NaN where nothing lies beyond. */
-static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n, double heads, double *gap)
+ * their gap over `whole`; NaN where nothing lies beyond. */
+static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n, double whole, double *gap)
 {
 	for (int b = 0; b < am_shadow_budgets(s); b++) {
 		int k = w->budgets.k[b] < n ? w->budgets.k[b] : n;
@@ -81,18 +81,18 @@ static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r
 		r->border[b] = score_of(w->sort[n - k]);
 		r->tied[b] = r->border[b] == beyond;
 		/* -inf against -inf has no gap either. */
-		gap[b] = r->tied[b] ? 0 : ((double)r->border[b] - (double)beyond) / heads;
+		gap[b] = r->tied[b] ? 0 : ((double)r->border[b] - (double)beyond) / whole;
 		gap[b] = gap[b] < INFINITY ? gap[b] : NAN;
 	}
 }
 
 static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
-                        int second, int index, double heads)
+                        int second, int index, double whole)
 {
 	double gap[AM_SELECT_BUDGETS];
 	am_ranking *ranking = &w->ranking[index];
 	mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, w->rank + (size_t)index * s->stride);
-	find_borders(s, w, ranking, row->n, heads, gap);
+	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
 		              am_shadow_at(s, row->block->layer, width, second, slot), &w->budgets, gap);
@@ -104,9 +104,9 @@ void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_sel
 	for (int h = 0; h < s->heads; h++)
 		rank_scores(s, w, row, slot, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		rank_scores(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group);
-	rank_scores(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads);
-	rank_scores(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), 1);
+		rank_scores(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group * s->share);
+	rank_scores(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads * s->share);
+	rank_scores(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), s->share);
 }
 
 /* ---- recall with ties ------------------------------------------------------- */

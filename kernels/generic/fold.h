@@ -21,16 +21,24 @@
 	for (int i = 0; i < (h); i++) \
 		(a)[i] = FOLD((a)[i], (a)[i + (h)], h, 0) + FOLD((a)[i], (a)[i + (h)], h, h)
 
+#if AM_VW == 16
+#define FOLD_WIDE(a) FOLD_LEVEL(a, 8); FOLD_LEVEL(a, 4)
+#elif AM_VW == 8
+#define FOLD_WIDE(a) FOLD_LEVEL(a, 4)
+#else
+#define FOLD_WIDE(a) (void)(a)
+#endif
+/* All levels of vectors of either kind of number: the result is a[0]. */
+#define FOLD_ALL(a) \
+	do { \
+		FOLD_WIDE(a); \
+		FOLD_LEVEL(a, 2); \
+		FOLD_LEVEL(a, 1); \
+	} while (0)
+
 static inline vf fold_lanes(vf *a)
 {
-#if AM_VW == 16
-	FOLD_LEVEL(a, 8);
-#endif
-#if AM_VW >= 8
-	FOLD_LEVEL(a, 4);
-#endif
-	FOLD_LEVEL(a, 2);
-	FOLD_LEVEL(a, 1);
+	FOLD_ALL(a);
 	return a[0];
 }
 

@@ -53,19 +53,6 @@ static void set_fill(set_row *r)
 		r->count[r->at[j] = at[j - whole]]++;
 }
 
-static inline vi set_fold_counts(vi *a)
-{
-#if AM_VW == 16
-	FOLD_LEVEL(a, 8);
-#endif
-#if AM_VW >= 8
-	FOLD_LEVEL(a, 4);
-#endif
-	FOLD_LEVEL(a, 2);
-	FOLD_LEVEL(a, 1);
-	return a[0];
-}
-
 /* Keys in each 16 buckets; the topmost bucket is the first of 16. */
 static void set_totals(const set_row *r, int32_t *total)
 {
@@ -79,8 +66,8 @@ static void set_totals(const set_row *r, int32_t *total)
 			for (int u = 1; u < UNROLL; u++)
 				a[i] += part[u];
 		}
-		vi sum = set_fold_counts(a);
-		memcpy(total + q, &sum, sizeof sum);
+		FOLD_ALL(a);
+		memcpy(total + q, a, sizeof a[0]);
 	}
 	for (; q <= r->map.n / 16; q++) {
 		total[q] = 0;
