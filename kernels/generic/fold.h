@@ -42,6 +42,22 @@ static inline vf fold_lanes(vf *a)
 	return a[0];
 }
 
+/* whole[i] = sum of the 16 lanes of row i, for 16 rows, which are used up. */
+static inline void fold_rows(vf (*row)[UNROLL], float *whole)
+{
+	for (int i = 0; i < LANES; i += AM_VW) {
+		vf a[AM_VW];
+		for (int k = 0; k < AM_VW; k++) {
+			vf *lane = row[i + k];
+			for (int h = UNROLL / 2; h; h /= 2)
+				for (int u = 0; u < h; u++)
+					lane[u] += lane[u + h];
+			a[k] = lane[0];
+		}
+		vf_store(whole + i, fold_lanes(a));
+	}
+}
+
 /* The same of four vectors, as far as their lanes lie in one quad: r lane 4 g + i = sum of
  * the lanes 4 g .. 4 g + 3 of a[i]. */
 #if AM_VW == 4

@@ -10,7 +10,7 @@
 #include AM_PIECES
 #endif
 
-enum { PIECES = 16, TAIL = 4 * LANES };
+enum { PIECES = LANES, TAIL = 4 * LANES };
 
 /* Pieces not folded yet, each with the place it leads to or up to. */
 typedef struct prefix_state {
@@ -89,17 +89,7 @@ static __attribute__((noinline)) void fold_pieces(prefix_state *p, double *sum)
 {
 	float whole[PIECES];
 	memset(p->lanes + p->pieces, 0, (size_t)(PIECES - p->pieces) * sizeof p->lanes[0]);
-	for (int i = 0; i < PIECES; i += AM_VW) {
-		vf a[AM_VW];
-		for (int k = 0; k < AM_VW; k++) {
-			vf *l = p->lanes[i + k];
-			for (int h = UNROLL / 2; h; h /= 2)
-				for (int u = 0; u < h; u++)
-					l[u] += l[u + h];
-			a[k] = l[0];
-		}
-		vf_store(whole + i, fold_lanes(a));
-	}
+	fold_rows(p->lanes, whole);
 	give_pieces(p, whole, p->pieces, sum);
 }
 

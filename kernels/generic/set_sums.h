@@ -210,17 +210,7 @@ INLINE void set_add_rest(const int rows, const int sets, const uint64_t *const *
 static void set_fold(set_lanes *l, int count, double *sum)
 {
 	float whole[LANES];
-	for (int i = 0; i < LANES; i += AM_VW) {
-		vf a[AM_VW];
-		for (int k = 0; k < AM_VW; k++) {
-			vf *lane = l->lane[i + k];
-			for (int h = UNROLL / 2; h; h /= 2)
-				for (int u = 0; u < h; u++)
-					lane[u] += lane[u + h];
-			a[k] = lane[0];
-		}
-		vf_store(whole + i, fold_lanes(a));
-	}
+	fold_rows(l->lane, whole);
 	for (int i = 0; i + count <= LANES; i += count)
 		for (int k = 0; k < count; k++)
 			sum[k] += (double)whole[i + k];

@@ -53,11 +53,11 @@ static void bits_align(bit_stream *b)
 
 static int by_value(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 	return (x > y) - (x < y);
 }
 
-/* Depth of the deepest leaf of a Huffman tree over m >= 2 weights, ascending; depth[m]. */
+/* Depths of the leaves of a Huffman tree over m >= 2 ascending weights; returns the largest. */
 static int tree_depths(const uint32_t *weight, int m, int *depth)
 {
 	uint32_t of[2 * SYMBOLS];
@@ -87,14 +87,15 @@ static int tree_depths(const uint32_t *weight, int m, int *depth)
 /* Code lengths for counts, of which two are not 0; 0 for what does not occur. */
 static void code_lengths(const uint32_t *count, unsigned char *length)
 {
-	uint32_t key[SYMBOLS], weight[SYMBOLS];
+	uint64_t key[SYMBOLS];
+	uint32_t weight[SYMBOLS];
 	int m = 0, depth[SYMBOLS];
 	for (int i = 0; i < SYMBOLS; i++)
 		if (count[i])
-			key[m++] = count[i] << 9 | (uint32_t)i;
+			key[m++] = (uint64_t)count[i] << 9 | (uint64_t)i;
 	qsort(key, (size_t)m, sizeof *key, by_value);
 	for (int i = 0; i < m; i++)
-		weight[i] = key[i] >> 9;
+		weight[i] = (uint32_t)(key[i] >> 9);
 	/* Flatter until no code is too long; the order stays. */
 	while (tree_depths(weight, m, depth) > MOST_BITS)
 		for (int i = 0; i < m; i++)
