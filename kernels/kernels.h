@@ -33,11 +33,15 @@ typedef enum { AM_F32, AM_F16, AM_BF16 } am_number;
  *   nt:   C[m][n] = A[m][k] . B[n][k]^T + (add ? C : 0), B of any type
  *   nn:   C[m][n] = A[m][k] . B[k][n] + (add ? C : 0)
  *   bf16: nt with A in bfloat16 and B rounded to it: exact products of pairs,
- *         summed in float32 (subnormals count as 0) */
+ *         summed in float32 (subnormals count as 0)
+ * pack_rows: B[n][k] for nn, AM_PACKED of its rows at a time as columns, to[n / AM_PACKED rounded
+ * up][k][AM_PACKED]; columns behind the last are not set. For rows that many products read. */
+#define AM_PACKED 64
 typedef void am_gemm_nt_fn(int m, int n, int k, const float *a, int lda, const void *b, am_number type, int ldb,
                            bool add, float *c, int ldc);
 typedef void am_gemm_nn_fn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                            float *c, int ldc);
+typedef void am_pack_rows_fn(int n, int k, const float *b, int ldb, float *to);
 typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, const void *b, am_number type,
                              int ldb, bool add, float *c, int ldc);
 
@@ -133,6 +137,7 @@ typedef struct am_kernels {
 	/* NULL: the table leaves products to the BLAS (gemm.h). */
 	am_gemm_nt_fn *gemm_nt;
 	am_gemm_nn_fn *gemm_nn;
+	am_pack_rows_fn *pack_rows;
 	/* NULL: the machine has no such dot product. */
 	am_gemm_bf16_fn *gemm_bf16;
 } am_kernels;

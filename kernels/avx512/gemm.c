@@ -3,6 +3,7 @@
 #define NV 4
 #define AM_GEMM_NT am_gemm_nt_avx512
 #define AM_GEMM_NN am_gemm_nn_avx512
+#define AM_PACK_ROWS am_pack_rows_avx512
 #include "kernels/generic/number.h"
 
 #include "kernels/avx512/transpose.h"

@@ -1,6 +1,6 @@
 /* Float32 products on tiles: B transposed into a panel on the stack where its rows run
- * along k, read where it lies where they run along C's. AM_GEMM_NT, AM_GEMM_NN:
- * the names it gives. The rest as tile.h asks. */
+ * along k, read where it lies where they run along C's. AM_GEMM_NT, AM_GEMM_NN,
+ * AM_PACK_ROWS: the names it gives. The rest as tile.h asks. */
 #define AM_A float
 #define AM_STEP 1
 
@@ -23,8 +23,8 @@ static inline vf load_a(const float *p, int n)
 
 #include "kernels/generic/dots.h"
 
-/* to[k][NR] = B[cols][k]^T as float32, columns past the last 0. */
-INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)
+/* to[k][width] = B[cols][k]^T as float32, columns past the last 0 up to a whole vector. */
+INLINE void pack(const am_number type, const int width, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)
 {
 	const ptrdiff_t size = type == AM_F32 ? 4 : 2;
 	for (int j = 0; j < cols; j += AM_VW)
@@ -40,17 +40,23 @@ INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, in
 #pragma GCC unroll 16
 			for (int i = 0; i < AM_VW; i++)
 				if (i < depth)
-					vf_store(to + (p + i) * NR + j, r[i]);
+					vf_store(to + (p + i) * width + j, r[i]);
 		}
 }
 
 static void pack_panel(am_number type, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)
 {
 	switch (type) {
-	case AM_F32: pack(AM_F32, b, ldb, cols, k, to); break;
-	case AM_F16: pack(AM_F16, b, ldb, cols, k, to); break;
-	case AM_BF16: pack(AM_BF16, b, ldb, cols, k, to); break;
+	case AM_F32: pack(AM_F32, NR, b, ldb, cols, k, to); break;
+	case AM_F16: pack(AM_F16, NR, b, ldb, cols, k, to); break;
+	case AM_BF16: pack(AM_BF16, NR, b, ldb, cols, k, to); break;
 	}
+}
+
+void AM_PACK_ROWS(int n, int k, const float *b, int ldb, float *to)
+{
+	for (int j = 0; j < n; j += AM_PACKED, to += (ptrdiff_t)AM_PACKED * k)
+		pack(AM_F32, AM_PACKED, (const unsigned char *)(b + (ptrdiff_t)j * ldb), ldb, n - j < AM_PACKED ? n - j : AM_PACKED, k, to);
 }
 
 void AM_GEMM_NT(int m, int n, int k, const float *a, int lda, const void *b, am_number type, int ldb, bool add,

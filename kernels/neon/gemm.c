@@ -3,6 +3,7 @@
 #define NV 4
 #define AM_GEMM_NT am_gemm_nt_neon
 #define AM_GEMM_NN am_gemm_nn_neon
+#define AM_PACK_ROWS am_pack_rows_neon
 #include "kernels/generic/number.h"
 
 #include <arm_neon.h>

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE_ROWS = 96 };
+enum { TILE_ROWS = 48 };
 
 /* An odd number of cache lines, so that the rows of a tile fall into all sets of the
  * cache. */
@@ -143,7 +143,7 @@ static void whole_tile(const am_attention_step *a, const am_tile *t, const unsig
 	float *out = t->scratch->out_tile;
 	am_row_sums *sums = t->scratch->sums;
 	size_t stride = (size_t)am_attention_stride(t->keys);
-	am_product_nt(s->kernels, t->m, t->keys, t->d, t->scratch->q_tile, t->d, t->k, t->d, score, (int)stride);
+	am_score_keys(a, t->g, t->key0, t->keys, t->m, t->scratch->q_tile, score, stride);
 	for (int i = 0; i < t->m; i++) {
 		int position = am_tile_position(s, t, i), lo = am_first_key(&s->model->config, a->layer, position);
 		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
@@ -210,6 +210,8 @@ am_status am_attention(am_session *s, const am_select_block *block, const am_tap
 		return AM_OK;
 	}
 	am_status status = am_attention_long_room(&a, err);
+	if (!status)
+		am_pack_keys(&a);
 	if (!status && am_attention_rows_wanted(&a))
 		return am_attention_rows(&a, err);
 	if (!status)

@@ -29,6 +29,13 @@ int am_first_key(const am_config *c, int layer, int position);
 size_t am_cache_at(const am_session *s, int layer, int g, int key);
 /* out[heads of the group][head_dim]: a row's queries of KV head g, times the layer's scale. */
 void am_scaled_queries(const am_session *s, int layer, int row, int g, float *out);
+/* Floats of s->packed_keys of one KV head. */
+size_t am_packed_floats(const am_session *s);
+/* The layer's keys that the block's rows see, packed for am_score_keys. */
+void am_pack_keys(const am_attention_step *a);
+/* score[m][keys] (row stride `stride`) = q[m][head_dim] times keys key0 .. key0 + keys - 1 of KV head g of
+ * the layer, packed before. The same bits for any part of the keys or rows where keys are packed. */
+void am_score_keys(const am_attention_step *a, int g, int key0, int keys, int m, const float *q, float *score, size_t stride);
 /* Factor of the layer's scores. */
 float am_score_scale(const am_session *s, int layer);
 /* The layer's soft cap on n scores; leaves them alone where there is none. */

@@ -95,7 +95,7 @@ static void stream_chunk(const am_attention_step *a, const am_tile *t, int at, i
 	struct am_worker_scratch *w = t->scratch;
 	size_t d = (size_t)t->d, stride = (size_t)am_attention_stride(keys);
 	size_t kept_stride = (size_t)am_attention_stride(s->position + a->rows);
-	am_product_nt(s->kernels, t->m, keys, t->d, w->q_tile, t->d, t->k + (size_t)at * d, t->d, w->score, (int)stride);
+	am_score_keys(a, t->g, t->key0 + at, keys, t->m, w->q_tile, w->score, stride);
 	for (int i = 0; i < t->m; i++) {
 		int position = am_tile_position(s, t, i), from = t->key0 + at;
 		int lo = am_first_key(&s->model->config, a->layer, position), skip = lo > from ? lo - from : 0;

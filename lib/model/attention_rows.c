@@ -3,8 +3,8 @@
  * rows come out with the same bytes:
  *
  *   joint   A tile is scored head group by head group, each with the dense form's products,
- *           and all groups stay until its rows are observed and selected. Products whose bits
- *           do not depend on their size let a tile be cut into fewer rows that fit memory.
+ *           and all groups stay until its rows are observed and selected. Packed keys, whose
+ *           products have the same bits for any rows, let a tile be cut into few that fit the cache.
  *   split   Where that cannot be, the dense form makes what is dense of the tile, and
  *           the rows that need it are scored once more.
  *
@@ -14,6 +14,11 @@
 
 #include <math.h>
 #include <string.h>
+
+enum {
+	CACHE_FLOATS = 3 << 16, /* scores, and as many weights, that stay near */
+	PRODUCT_ROWS = 12,      /* of one product, fewer leave its tiles empty */
+};
 
 /* What is done with a tile of query rows. */
 enum { PLAN_DENSE = 1, PLAN_JOINT = 2, PLAN_SPLIT = 4 };
@@ -32,7 +37,6 @@ typedef struct rows_tile {
 	struct am_worker_scratch *w;
 	int worker, count, group;
 	int key0, keys; /* as of the dense tile */
-	int dense_rows; /* query rows of the dense tile */
 	bool joint;
 	size_t stride;
 } rows_tile;
@@ -115,13 +119,7 @@ static void score_group(const rows_tile *t, int g)
 			for (size_t j = 0; j < d; j++)
 				to[j] = q[j] * scale;
 		}
-	/* A product of one row has other bits; the dense tile had more, so a second one is put beside. */
-	if (m == 1 && t->dense_rows > 1 && t->s->tile_rows > 1) {
-		memcpy(to, t->w->q_tile, d * sizeof *to);
-		m = 2;
-	}
-	am_product_nt(s->kernels, m, t->keys, c->head_dim, t->w->q_tile, c->head_dim, cache_of(t, s->keys, g), c->head_dim,
-	              t->w->score + row_at(t, g * t->group, 0), (int)t->stride);
+	am_score_keys(t->a, g, t->key0, t->keys, m, t->w->q_tile, t->w->score + row_at(t, g * t->group, 0), t->stride);
 }
 
 /* A row of the tile to the tap, while it is in the cache. */
@@ -269,43 +267,48 @@ static void sparse_rows(const rows_tile *t)
 	}
 }
 
-/* Scores, weights and, jointly, what is dense of the tile. */
-static bool score_rows(const rows_tile *t)
+/* What the tap wants of a row, of all heads together. */
+static unsigned want_row(const rows_tile *t, int i)
 {
-	const am_config *c = &t->s->model->config;
-	bool dense = false;
-	for (int i = 0; i < t->count; i++)
-		dense |= !is_sparse(t, i);
-	for (int i = 0; i < t->count; i++)
-		for (int h = 0; h < c->heads; h++) {
-			t->w->row_wants[i * c->heads + h] = t->joint ? head_wanted(t->a, t->w->rows[i], h) : 0;
-			dense |= t->w->row_wants[i * c->heads + h] & AM_TAP_OUTPUT;
-		}
-	for (int g = 0; g < c->kv_heads; g++) {
-		score_group(t, g);
-		for (int h = g * t->group; h < (g + 1) * t->group; h++)
-			for (int i = 0; i < t->count; i++)
-				reduce_row(t, h, i);
-		if (atomic_load_explicit(&t->s->bad, memory_order_relaxed))
-			return false; /* nothing non-finite reaches a probe */
-		if (t->joint && dense)
-			dense_group(t, g);
-	}
-	return true;
+	unsigned any = 0, *wanted = t->w->row_wants + i * t->s->model->config.heads;
+	for (int h = 0; h < t->s->model->config.heads; h++)
+		any |= wanted[h] = t->joint ? head_wanted(t->a, t->w->rows[i], h) : 0;
+	return any;
 }
 
+static void observe_layer(const rows_tile *t, int i)
+{
+	if (!layer_wanted(t->a, t->w->rows[i]))
+		return;
+	am_select_row row = select_row(t, i);
+	t->a->tap->observe_layer(t->a->tap->ctx, t->worker, &row);
+}
+
+/* A row after the other, so that its heads are in the cache for what looks at all of them; rows whose
+ * output is wanted wait for it. */
 static void run_tile(const rows_tile *t)
 {
-	bool sparse = false;
-	if (t->count == 0 || !score_rows(t))
-		return;
+	const am_config *c = &t->s->model->config;
+	bool dense = false, sparse = false, output = false;
+	for (int g = 0; t->count && g < c->kv_heads; g++)
+		score_group(t, g);
 	for (int i = 0; i < t->count; i++) {
-		sparse |= is_sparse(t, i);
-		if (layer_wanted(t->a, t->w->rows[i])) {
-			am_select_row row = select_row(t, i);
-			t->a->tap->observe_layer(t->a->tap->ctx, t->worker, &row);
-		}
+		bool late = want_row(t, i) & AM_TAP_OUTPUT, drops = is_sparse(t, i);
+		for (int h = 0; h < c->heads; h++)
+			reduce_row(t, h, i);
+		if (atomic_load_explicit(&t->s->bad, memory_order_relaxed))
+			return; /* nothing non-finite reaches a probe */
+		if (!late)
+			observe_layer(t, i);
+		output |= late;
+		sparse |= drops;
+		dense |= late || !drops;
 	}
+	for (int g = 0; t->joint && dense && g < c->kv_heads; g++)
+		dense_group(t, g);
+	for (int i = 0; output && i < t->count; i++)
+		if (want_row(t, i) & AM_TAP_OUTPUT)
+			observe_layer(t, i);
 	if (sparse)
 		sparse_rows(t);
 }
@@ -321,12 +324,12 @@ static void rows_task(void *ctx, int task, int worker)
 	int tile = a->tiles - 1 - task / step->slots, slot = task % step->slots, found = 0;
 	unsigned plan = s->tile_plan[tile];
 	rows_tile t = {.a = a, .s = s, .w = &s->worker[worker], .worker = worker, .joint = plan & PLAN_JOINT,
-	               .group = s->model->config.heads / s->model->config.kv_heads, .dense_rows = tile_count(a, tile)};
+	               .group = s->model->config.heads / s->model->config.kv_heads};
 	if (!(plan & (PLAN_JOINT | PLAN_SPLIT)))
 		return;
 	tile_keys(a, tile, &t.key0, &t.keys);
 	t.stride = (size_t)am_attention_stride(t.keys);
-	for (int i = 0; i < t.dense_rows; i++) {
+	for (int i = 0, rows = tile_count(a, tile); i < rows; i++) {
 		int row = tile * s->tile_rows + i;
 		if (!t.joint && !am_policy_sparse(s, a->layer, s->position + row) && !layer_wanted(a, row))
 			continue;
@@ -364,7 +367,7 @@ static unsigned plan_of(const rows_step *step, int tile)
 	tile_keys(a, tile, &key0, &keys);
 	size_t floats = (size_t)count * (size_t)(c->heads / c->kv_heads) * (size_t)am_attention_stride(keys);
 	bool whole = floats <= s->tile_floats;
-	if (whole && (step->height >= count || s->kernels->gemm_nt))
+	if (whole && (step->height >= count || s->packed_keys))
 		return PLAN_JOINT;
 	return PLAN_SPLIT | (dense || observed ? PLAN_DENSE : 0);
 }
@@ -390,22 +393,25 @@ static am_status make_room(am_session *s, size_t floats, am_error *err)
 	return AM_OK;
 }
 
-/* Query rows of a task: as many as a tile of all heads holds. */
+/* Query rows of a task: as many as a tile of all heads holds, and no more than its cache and a
+ * product are served by where products may be cut anywhere. */
 static size_t choose_height(const am_attention_step *a, rows_step *step)
 {
 	const am_session *s = a->s;
-	size_t row = 0;
+	const am_config *c = &s->model->config;
+	size_t row = 0, least = (size_t)((PRODUCT_ROWS * c->kv_heads + c->heads - 1) / c->heads);
 	for (int tile = 0; tile < a->tiles; tile++) {
 		int key0, keys;
 		tile_keys(a, tile, &key0, &keys);
-		size_t floats = (size_t)s->model->config.heads * (size_t)am_attention_stride(keys);
+		size_t floats = (size_t)c->heads * (size_t)am_attention_stride(keys);
 		row = floats > row ? floats : row;
 	}
-	size_t height = s->tile_floats / row;
+	size_t height = s->tile_floats / row, near = CACHE_FLOATS / row > least ? CACHE_FLOATS / row : least;
+	if (s->packed_keys && height > near)
+		height = near;
 	step->height = height < 1 ? 1 : height < (size_t)s->tile_rows ? (int)height : s->tile_rows;
 	step->slots = (s->tile_rows + step->height - 1) / step->height;
-	/* One more row of one head beside, see score_group. */
-	return row * (size_t)step->height + row / (size_t)s->model->config.heads;
+	return row * (size_t)step->height;
 }
 
 am_status am_attention_rows(const am_attention_step *a, am_error *err)

@@ -83,6 +83,8 @@ static bool allocate(am_session *s)
 	s->values = take_large(s, &ok, cache, d * sizeof(float));
 	s->cache_bytes = s->scratch_bytes;
 	s->scratch_bytes = 0;
+	if (s->kernels->pack_rows && s->block > 1)
+		s->packed_keys = take_large(s, &ok, (size_t)c->kv_heads * am_packed_floats(s), sizeof(float));
 	s->x = take(s, &ok, b * (size_t)c->hidden, sizeof(float));
 	s->normed = take(s, &ok, b * (size_t)c->hidden, sizeof(float));
 	s->q = take(s, &ok, b * (size_t)c->heads * d, sizeof(float));
@@ -197,7 +199,7 @@ void am_session_free(am_session *s)
 {
 	if (!s)
 		return;
-	void *blocks[] = {s->keys, s->values, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
+	void *blocks[] = {s->keys, s->values, s->packed_keys, s->rope_of_layer, s->inv_freq, s->rope_scale, s->cos, s->sin, s->x,
 	                  s->normed, s->q, s->att, s->k, s->v, s->gate, s->up, s->rounded, s->panel_max, s->panel_sum,
 	                  s->target_logit, s->decode_score, s->decode_weight, s->decode_partial, s->decode_wants,
 	                  s->decode_sums, s->decode_member, s->followed, s->retained_row, s->retained, s->tile_plan};

@@ -34,6 +34,9 @@ struct am_session {
 	size_t cache_bytes, scratch_bytes;
 	/* KV cache, [cache_layers][kv_heads][capacity][head_dim] each. */
 	float *keys, *values;
+	/* Keys of the layer at hand as columns (am_pack_rows_fn), [kv_heads][chunks][head_dim][AM_PACKED];
+	 * NULL where products are the BLAS's. */
+	float *packed_keys;
 	int cache_layers;
 	const int *cache_slot;      /* [layers] -> cache layer; NULL: the same */
 	const am_score_rule *rules; /* [layers] or NULL */

@@ -192,6 +192,25 @@ static void check_same_bits(const am_kernels *k, const problem *p, int row, floa
 	}
 }
 
+/* nt over packed rows of B, from any of them on, is nt over those rows. */
+static void check_packed(const am_kernels *k, const problem *p, int first, guard *room, float *other)
+{
+	size_t chunks = (size_t)(p->n + AM_PACKED - 1) / AM_PACKED, size = chunks * AM_PACKED * (size_t)p->k * sizeof(float);
+	float *packed = guard_place(room, size, sizeof *packed, PLACE_END);
+	k->pack_rows(p->n, p->k, p->b, p->ldb, packed);
+	check_ok(guard_intact(room, packed, size), "wrote beside packed rows");
+	copy_before(p, 0, p->m, other);
+	for (int j = first, n; j < p->n; j += n) {
+		int skip = j % AM_PACKED;
+		n = AM_PACKED - skip < p->n - j ? AM_PACKED - skip : p->n - j;
+		k->gemm_nn(p->m, n, p->k, p->a, p->lda, packed + (ptrdiff_t)(j - skip) * p->k + skip, AM_PACKED, p->add, other + j, MAX_N);
+	}
+	int same = 1;
+	for (int i = 0; i < p->m; i++)
+		same = same && !memcmp(other + i * MAX_N + first, p->c + (ptrdiff_t)i * p->ldc + first, (size_t)(p->n - first) * sizeof *other);
+	check_ok(same, "packed rows from %d on differ", first);
+}
+
 /* A NaN in a row of A reaches that row of C, all of it, and no other. */
 static void check_nan(const am_kernels *k, problem *p, int row, int at)
 {
@@ -214,10 +233,12 @@ static int test_op(const am_kernels *k, const test_options *o, op which)
 {
 	static float before[MAX_M * MAX_N], other[MAX_M * MAX_N];
 	problem p = {.op = which, .before = before};
+	guard packed;
 	am_rng r = am_rng_split(o->seed, 11 + (uint64_t)which);
 	guard_open(&p.guard_a, MAX_M * (MAX_K + MAX_PAD) * 4);
 	guard_open(&p.guard_b, (MAX_N + MAX_PAD) * (MAX_K + MAX_PAD) * 4);
 	guard_open(&p.guard_c, MAX_M * (MAX_N + MAX_PAD) * 4);
+	guard_open(&packed, (MAX_N + AM_PACKED) * MAX_K * 4);
 	check_group(k->name, op_names[which]);
 	for (int round = 0; round < 3 * o->rounds; round++) {
 		set_problem(&p, &r);
@@ -230,9 +251,12 @@ static int test_op(const am_kernels *k, const test_options *o, op which)
 		check_ok(guard_intact(&p.guard_a, p.a, p.a_bytes) && guard_intact(&p.guard_b, p.b, p.b_bytes),
 		         "wrote beside A or B");
 		check_same_bits(k, &p, (int)am_rng_below(&r, (uint64_t)p.m), other);
+		if (which == OP_NT && p.type == AM_F32 && p.m > 1) /* one row of nt has other bits */
+			check_packed(k, &p, (int)am_rng_below(&r, (uint64_t)p.n), &packed, other);
 		if (p.k)
 			check_nan(k, &p, (int)am_rng_below(&r, (uint64_t)p.m), (int)am_rng_below(&r, (uint64_t)p.k));
 	}
+	guard_close(&packed);
 	guard_close(&p.guard_c);
 	guard_close(&p.guard_b);
 	guard_close(&p.guard_a);
