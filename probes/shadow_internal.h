@@ -24,7 +24,9 @@ typedef struct am_shadowed {
  * sums, of its maxima. Sets are those of kernels.h under the row's budgets: a word of bits for
  * 64 keys, one budget after the other. */
 typedef struct am_ranking {
-	uint64_t *set;       /* its best keys */
+	uint64_t *set;       /* its best keys, but under the first `from` budgets */
+	int from;            /* those are the keys whose weights reach bound[] */
+	float bound[AM_SELECT_BUDGETS];
 	const float *score;  /* [n] what it orders by */
 	const float *weight; /* [n] what its masses are of */
 	int best;            /* index of the best key */
@@ -49,6 +51,9 @@ typedef struct am_shadow_scratch {
 	uint32_t *member;    /* [most sets][stride] */
 	const uint64_t **set; /* [most sets] */
 	const float **rows;  /* [rankings] */
+	const float **bounds; /* [rankings] */
+	int32_t *common;     /* [rankings][budgets] keys that a set shares with rankings */
+	int32_t *size;       /* [most sets][budgets] */
 	int *judge;          /* [rankings] */
 	double *sums;        /* [rankings][budgets] */
 	float *score;        /* [stride] */

@@ -34,6 +34,11 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return _mm512_kunpackd(_mm512_kunpackw(in[3], in[2]), _mm512_kunpackw(in[1], in[0]));
 }
 
+static inline bool bits_any(vf x, float bound)
+{
+	return _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(bound), _CMP_GE_OQ) != 0;
+}
+
 static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
 {
 	__m512i more = _mm512_andnot_si512(_mm512_loadu_si512(b), _mm512_loadu_si512(a));

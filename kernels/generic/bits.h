@@ -61,6 +61,16 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return half[0] | half[1] << 32;
 }
 
+/* Whether any lane of x is >= bound. */
+static inline bool bits_any(vf x, float bound)
+{
+	vi in = x >= vf_set(bound);
+	int32_t any = 0;
+	for (int i = 0; i < AM_VW; i++)
+		any |= in[i];
+	return any != 0;
+}
+
 /* Bit w of 8: a[w] has bits that b[w] has not. */
 static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
 {
