@@ -34,6 +34,7 @@ typedef struct am_ranking {
 	/* On sampled rows: least score within, and whether a key beyond has it too. */
 	float border[AM_SELECT_BUDGETS];
 	bool tied[AM_SELECT_BUDGETS];
+	double square; /* sum of its ranks' squares */
 } am_ranking;
 
 /* What one ranking says of the sets of a selector, as a mean over those that concern it. */
@@ -58,6 +59,9 @@ typedef struct am_shadow_scratch {
 	double *sums;        /* [rankings][budgets] */
 	float *score;        /* [stride] */
 	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */
+	const am_shadowed *ranked; /* whose set's scores those are, NULL: nobody's */
+	int ranked_set;
+	double square;       /* sum of their squares */
 	uint64_t *sort;      /* [2][stride] */
 	void *select;
 } am_shadow_scratch;
