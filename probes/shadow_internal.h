@@ -57,6 +57,7 @@ typedef struct am_shadow_scratch {
 	int32_t *size;       /* [most sets][budgets] */
 	int *judge;          /* [rankings] */
 	double *sums;        /* [rankings][budgets] */
+	double keys[AM_SELECT_BUDGETS]; /* that budgets come to */
 	float *score;        /* [stride] */
 	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */
 	const am_shadowed *ranked; /* whose set's scores those are, NULL: nobody's */

@@ -293,16 +293,22 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 {
 	int n_k = am_shadow_budgets(s);
 	size_t at = (size_t)r->from * AM_SET_WORDS(row->n);
-	bool itself = set == r->set;
-	if (!itself)
-		s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
 	double part = 1.0 / count; /* mostly 1 */
-	for (int b = 0; b < n_k; b++) {
-		int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-		v->recall[b] += itself ? part : (double)common[b] / k * part;
-		v->of_mass[b] += itself ? part : sum[b] / r->mass[b] * part;
-		v->hit[b] += am_set_holds(set, row->n, b, r->best) ? part : 0;
+	const uint64_t *top = set + r->best / 64;
+	for (int b = 0; b < n_k; b++, top += AM_SET_WORDS(row->n))
+		v->hit[b] += *top >> (r->best & 63) & 1 ? part : 0;
+	if (set == r->set) {
+		for (int b = 0; b < n_k; b++) {
+			v->recall[b] += part;
+			v->of_mass[b] += part;
+		}
+		return;
 	}
+	s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
+	for (int b = 0; b < n_k; b++)
+		v->recall[b] += (double)common[b] / w->keys[b] * part;
+	for (int b = 0; b < n_k; b++)
+		v->of_mass[b] += sum[b] / r->mass[b] * part;
 }
 
 static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,
@@ -320,6 +326,8 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), *by = w->judge;
+	for (int b = 0; b < n_k; b++)
+		w->keys[b] = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
 	for (int r = 0; r < s->rankings; r++) {
 		am_verdict *v = &w->verdict[r];
 		double *of[] = {v->recall, v->of_mass, v->hit};

@@ -9,6 +9,7 @@
 #include "kernels/generic/vec.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #define AM_BITS
 #define AM_BITS_COUNT

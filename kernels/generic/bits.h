@@ -3,6 +3,8 @@
  * and defines AM_BITS, and AM_BITS_COUNT for its own bits_count. */
 #ifndef AM_BITS
 #define AM_BITS
+#include <stdbool.h>
+
 typedef uint16_t vs __attribute__((vector_size(16)));
 
 /* Bit i: lane i of `mask` (0 or -1). */

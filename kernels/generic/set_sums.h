@@ -166,16 +166,23 @@ static void set_list_rows(const set_sums_step *s, const set_list *l, int first, 
 	set_list_counts(s, l, first, rows, x);
 }
 
-/* Adds up what is listed; set b, which has been listed so far, goes on from there. */
-static void set_list_add(const set_sums_step *s, set_list *l, int b, bool more)
+/* Adds up what is listed. */
+static void set_list_add(const set_sums_step *s, set_list *l)
+{
+	for (int h = 0; h < s->r->rows; h += SET_ROWS)
+		set_list_rows(s, l, h, s->r->rows - h < SET_ROWS ? s->r->rows - h : SET_ROWS);
+	l->keys = l->ends = 0;
+}
+
+/* Makes room: set b, which has been listed so far, goes on from there. */
+static void set_list_cut(const set_sums_step *s, set_list *l, int b)
 {
 	l->which[l->ends] = b;
 	l->end[l->ends++] = l->keys;
-	l->more = more;
-	for (int h = 0; h < s->r->rows; h += SET_ROWS)
-		set_list_rows(s, l, h, s->r->rows - h < SET_ROWS ? s->r->rows - h : SET_ROWS);
+	l->more = true;
+	set_list_add(s, l);
+	l->more = false;
 	l->from = b;
-	l->keys = l->ends = 0;
 }
 
 /* Lists the keys of up to 64 words. A word gives four places at a time, those beyond its last
@@ -195,7 +202,7 @@ static void set_list_words(const set_sums_step *s, set_list *l, int b, const uin
 		bits ^= old;
 		if (to > full) {
 			l->keys = (int)(to - l->at);
-			set_list_add(s, l, b, true);
+			set_list_cut(s, l, b);
 			to = l->at;
 		}
 		next = to + __builtin_popcountll(bits);
@@ -217,8 +224,7 @@ static void set_counts_none(const set_sums_step *s, int b)
 			s->r->count[(int64_t)h * s->n_k + i] = 0;
 }
 
-/* `before` is the set listed last. */
-static void set_list_take(const set_sums_step *s, set_list *l, int b, int before)
+static void set_list_take(const set_sums_step *s, set_list *l, int b)
 {
 	static const uint64_t none[64];
 	const uint64_t *set = s->set + (size_t)b * s->words;
@@ -226,7 +232,7 @@ static void set_list_take(const set_sums_step *s, set_list *l, int b, int before
 	for (size_t w = 0; l->last && w < s->words; w++)
 		lost |= l->last[w] & ~set[w];
 	if (lost) {
-		set_list_add(s, l, before, false);
+		set_list_add(s, l);
 		set_counts_none(s, b);
 		l->last = NULL;
 		l->from = -1;
@@ -367,7 +373,7 @@ static void set_count_large(const set_sums_step *s, int b)
 
 static void set_plan_make(const set_sums_step *s, set_plan *p)
 {
-	int listed = -1, before = -1;
+	int before = -1;
 	p->n_large = p->list.keys = p->list.ends = 0;
 	p->list.last = NULL;
 	p->list.more = false;
@@ -381,8 +387,7 @@ static void set_plan_make(const set_sums_step *s, set_plan *p)
 		if (s->r->size)
 			s->r->size[b] = count;
 		if (count <= s->n / SET_LISTED) {
-			set_list_take(s, &p->list, b, listed);
-			listed = b;
+			set_list_take(s, &p->list, b);
 			continue;
 		}
 		if (again)
