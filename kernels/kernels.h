@@ -45,6 +45,17 @@ typedef void am_pack_rows_fn(int n, int k, const float *b, int ldb, float *to);
 typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, const void *b, am_number type,
                              int ldb, bool add, float *c, int ldc);
 
+/* Rows of n weights >= 0 that sets of keys are held against (weigh_sets below). */
+typedef struct am_set_rows {
+	const float *const *row;   /* [rows] */
+	int rows, summed;          /* the first `summed` of them are added up */
+	int n_bound;               /* sets that are counted: the first of them */
+	const float *const *bound; /* [rows][n_bound]; NULL for a row that is not counted */
+	double *sum;               /* [summed][n_k] out */
+	int32_t *count;            /* [rows][n_k] out, n_bound of them; 0 in a row that is not counted */
+	int32_t *size;             /* [n_k] out, NULL: not asked for */
+} am_set_rows;
+
 typedef struct am_kernels {
 	const char *name;
 
@@ -89,6 +100,8 @@ typedef struct am_kernels {
 	/* Set i holds the keys of weight >= bound[i], in whatever order bounds come: none for NaN,
 	 * and a weight of NaN is in none. */
 	void (*reach_sets)(const float *weight, int n, const float *bound, int n_k, uint64_t *set);
+	/* The first key of weight >= bound, n where there is none. */
+	int (*first_reach)(const float *weight, int n, float bound);
 	/* Sets whose bits come key by key: bit i of member[j]; n_k <= 32, bits from n_k on are 0. */
 	void (*member_sets)(const uint32_t *member, int n, int n_k, uint64_t *set);
 	/* count[i] = keys that set i of both families holds. */
@@ -97,6 +110,9 @@ typedef struct am_kernels {
 	 * n_k at most AM_SET_BUDGETS. Sets need not be nested, but those that are cost less in
 	 * ascending order. Up to n / 8 keys in float64, larger ones within 40 roundings of float32. */
 	void (*set_sums)(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum);
+	/* The same sums, and count[h * n_k + i] = keys j of set i with row[h][j] >= bound[h][i], size[i] =
+	 * keys of set i. Counting costs little for nested sets of up to n / 8 keys. */
+	void (*weigh_sets)(const uint64_t *set, int n, int n_k, const am_set_rows *rows);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
 	void (*row_shares)(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,

@@ -226,6 +226,9 @@ static bool allocate_scratch(am_shadow *s)
 		w->member = am_capture_take(s->c, &ok, sets * n, sizeof *w->member);
 		w->set = am_capture_take(s->c, &ok, sets, sizeof *w->set);
 		w->rows = am_capture_take(s->c, &ok, rankings, sizeof *w->rows);
+		w->bounds = am_capture_take(s->c, &ok, rankings, sizeof *w->bounds);
+		w->common = am_capture_take(s->c, &ok, rankings * budgets, sizeof *w->common);
+		w->size = am_capture_take(s->c, &ok, sets * budgets, sizeof *w->size);
 		w->judge = am_capture_take(s->c, &ok, rankings, sizeof *w->judge);
 		w->sums = am_capture_take(s->c, &ok, rankings * budgets, sizeof *w->sums);
 		w->score = am_capture_take(s->c, &ok, n, sizeof *w->score);
@@ -270,7 +273,7 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 static void scratch_free(am_shadow_scratch *w)
 {
 	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
-	               w->set, w->rows, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
+	               w->set, w->rows, w->bounds, w->common, w->size, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 }

@@ -24,7 +24,9 @@ typedef struct am_shadowed {
  * sums, of its maxima. Sets are those of kernels.h under the row's budgets: a word of bits for
  * 64 keys, one budget after the other. */
 typedef struct am_ranking {
-	uint64_t *set;       /* its best keys */
+	uint64_t *set;       /* its best keys, but under the first `from` budgets */
+	int from;            /* those are the keys whose weights reach bound[] */
+	float bound[AM_SELECT_BUDGETS];
 	const float *score;  /* [n] what it orders by */
 	const float *weight; /* [n] what its masses are of */
 	int best;            /* index of the best key */
@@ -32,6 +34,7 @@ typedef struct am_ranking {
 	/* On sampled rows: least score within, and whether a key beyond has it too. */
 	float border[AM_SELECT_BUDGETS];
 	bool tied[AM_SELECT_BUDGETS];
+	double square; /* sum of its ranks' squares */
 } am_ranking;
 
 /* What one ranking says of the sets of a selector, as a mean over those that concern it. */
@@ -49,10 +52,17 @@ typedef struct am_shadow_scratch {
 	uint32_t *member;    /* [most sets][stride] */
 	const uint64_t **set; /* [most sets] */
 	const float **rows;  /* [rankings] */
+	const float **bounds; /* [rankings] */
+	int32_t *common;     /* [rankings][budgets] keys that a set shares with rankings */
+	int32_t *size;       /* [most sets][budgets] */
 	int *judge;          /* [rankings] */
 	double *sums;        /* [rankings][budgets] */
+	double keys[AM_SELECT_BUDGETS]; /* that budgets come to */
 	float *score;        /* [stride] */
 	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */
+	const am_shadowed *ranked; /* whose set's scores those are, NULL: nobody's */
+	int ranked_set;
+	double square;       /* sum of their squares */
 	uint64_t *sort;      /* [2][stride] */
 	void *select;
 } am_shadow_scratch;

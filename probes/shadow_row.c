@@ -52,17 +52,37 @@ static int best_of(const uint64_t *set, const float *score, int n)
 	return best;
 }
 
-/* Best keys of a ranking, of which score and weight are known, as those whose weights reach the bounds;
- * masses are shares of z. False where ties leave no bound. */
+/* Budgets up to an eighth of the keys, of which counting does without a ranking's sets: their own
+ * keys are looked up instead. */
+static int first_large(const am_shadow *s, const am_shadow_scratch *w, int n)
+{
+	enum { LARGE = 512 };
+	int b = 0, most = n / 8 < LARGE ? n / 8 : LARGE;
+	while (b < am_shadow_budgets(s) && w->budgets.k[b] <= most)
+		b++;
+	return b;
+}
+
+/* Best keys of a ranking, of which score and weight are known, as those whose weights reach the bounds,
+ * as sets from the r->from-th budget on; masses are shares of z. False where ties leave no bound. */
 static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking *r, int n, const float *bound, const float *mass,
                            double z)
 {
+	const am_kernels *kernels = s->c->kernels;
 	int n_k = am_shadow_budgets(s);
 	for (int b = 0; b < n_k; b++)
 		if (!(bound[b] >= 0))
 			return false;
-	s->c->kernels->reach_sets(r->weight, n, bound, n_k, r->set);
-	r->best = best_of(r->set, r->score, n);
+	size_t at = (size_t)r->from * AM_SET_WORDS(n);
+	memcpy(r->bound, bound, (size_t)n_k * sizeof *bound);
+	kernels->reach_sets(r->weight, n, bound + r->from, n_k - r->from, r->set + at);
+	if (r->from > 0 && w->budgets.k[0] == 1) {
+		r->best = kernels->first_reach(r->weight, n, bound[0]);
+	} else {
+		if (r->from > 0)
+			kernels->reach_sets(r->weight, n, bound, 1, r->set);
+		r->best = best_of(r->set, r->score, n);
+	}
 	for (int b = 0; b < n_k; b++)
 		r->mass[b] = w->budgets.k[b] < n ? (double)mass[b] * z : z;
 	return true;
@@ -72,6 +92,7 @@ static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking 
 static void rank(am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n)
 {
 	int n_k = am_shadow_budgets(s);
+	r->from = 0;
 	r->best = s->c->kernels->row_sets(r->score, n, w->budgets.k, n_k, r->set, w->select);
 	s->c->kernels->set_sums(r->set, n, n_k, &r->weight, 1, r->mass);
 }
@@ -100,8 +121,30 @@ static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const
 		rank(s, w, r, n);
 }
 
-static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row)
+/* Rankings of which every set is looked at: selectors have them for their own, and the layer's maxima
+ * tell the probability that theirs hold. */
+static bool needs_sets(const am_shadow *s, am_run_reference r)
 {
+	bool needed = r == AM_RUN_MAX;
+	for (int i = 0; i < s->n; i++)
+		needed = needed || s->item[i].alias == (int)r;
+	return needed;
+}
+
+static void plan_sets(const am_shadow *s, am_shadow_scratch *w, int n, bool sampled)
+{
+	int large = sampled ? 0 : first_large(s, w, n);
+	for (int r = AM_RUN_HEAD; r <= AM_RUN_MAX; r++) {
+		int count = r == AM_RUN_HEAD ? s->heads : r == AM_RUN_GROUP ? s->kv_heads : 1;
+		int from = needs_sets(s, (am_run_reference)r) ? 0 : large;
+		for (int i = 0; i < count; i++)
+			w->ranking[am_ranking_of(s, (am_run_reference)r, i)].from = from;
+	}
+}
+
+static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, bool sampled)
+{
+	plan_sets(s, w, row->n, sampled);
 	int n = row->n, group = s->heads / s->kv_heads;
 	float *sum = w->shares + (size_t)s->kv_heads * s->stride, *most = sum + s->stride;
 	for (int h = 0; h < s->heads; h++)
@@ -168,23 +211,18 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), layer = row->block->layer;
 	am_field kept = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
-	int32_t size[AM_SELECT_BUDGETS];
 	double value[AM_SELECT_BUDGETS];
 	for (int i = 0, sets = am_stored_sets(s, a); i < sets; i++) {
-		const uint64_t *set = w->set[am_stored_set(s, a, i)];
-		s->c->kernels->set_counts(set, set, row->n, n_k, size);
+		const int32_t *size = w->size + am_stored_set(s, a, i) * n_k;
 		for (int b = 0; b < n_k; b++)
 			value[b] = size[b];
 		am_shadow_put(s, kept, am_shadow_at(s, layer, sets, i, slot), &w->budgets, value);
 	}
 	for (int i = 0; i < s->c->axes.n_head; i++) {
-		const uint64_t *set = w->set[am_set_of_head(s, a, s->c->heads[i])];
+		const int32_t *size = w->size + am_set_of_head(s, a, s->c->heads[i]) * n_k;
 		size_t at = am_shadow_at(s, layer, s->c->axes.n_head, i, slot);
-		if (i == 0 || a->sets > 1) {
-			s->c->kernels->set_counts(set, set, row->n, n_k, size);
-			for (int b = 0; b < n_k; b++)
-				value[b] = (double)size[b] / row->n;
-		}
+		for (int b = 0; b < n_k; b++)
+			value[b] = (double)size[b] / row->n;
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, &w->budgets, value);
 	}
 }
@@ -215,14 +253,20 @@ static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge
 	return n;
 }
 
-/* Masses that set i holds of the rankings by[], [n][budgets]. */
-static void set_masses(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const am_shadowed *a, int i, const int *by,
+/* Keys of set i, masses that it holds of the rankings by[], [n][budgets], and keys that it shares with
+ * those of them that tell their best keys by bounds. */
+static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const am_shadowed *a, int i, const int *by,
                        int n, int direct)
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
-	for (int j = 0; j < direct; j++)
-		w->rows[j] = w->ranking[by[j]].weight;
-	s->c->kernels->set_sums(w->set[i], row->n, n_k, w->rows, direct, w->sums);
+	am_set_rows rows = {w->rows, n, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
+	for (int j = 0; j < n; j++) {
+		const am_ranking *r = &w->ranking[by[j]];
+		w->rows[j] = r->weight;
+		w->bounds[j] = r->from ? r->bound : NULL;
+		rows.n_bound = r->from > rows.n_bound ? r->from : rows.n_bound;
+	}
+	s->c->kernels->weigh_sets(w->set[i], row->n, n_k, &rows);
 	for (int j = direct; j < n; j++) {
 		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
 		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
@@ -242,22 +286,29 @@ static int judged_by(const am_shadow *s, const am_shadowed *a, int ranking)
 	return ranking >= s->heads && a->sets == s->heads ? s->heads / s->kv_heads : 1;
 }
 
-/* One set's share in the verdict of a ranking; `sum` are the masses it holds. */
+/* One set's share in the verdict of a ranking; `sum` are the masses it holds, `common` the keys of both
+ * under the first budgets. */
 static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const uint64_t *set, const am_ranking *r,
-                  const double *sum, int count, am_verdict *v)
+                  const double *sum, int32_t *common, int count, am_verdict *v)
 {
 	int n_k = am_shadow_budgets(s);
-	int32_t common[AM_SELECT_BUDGETS];
-	bool itself = set == r->set;
-	if (!itself)
-		s->c->kernels->set_counts(set, r->set, row->n, n_k, common);
+	size_t at = (size_t)r->from * AM_SET_WORDS(row->n);
 	double part = 1.0 / count; /* mostly 1 */
-	for (int b = 0; b < n_k; b++) {
-		int k = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
-		v->recall[b] += itself ? part : (double)common[b] / k * part;
-		v->of_mass[b] += itself ? part : sum[b] / r->mass[b] * part;
-		v->hit[b] += am_set_holds(set, row->n, b, r->best) ? part : 0;
+	const uint64_t *top = set + r->best / 64;
+	for (int b = 0; b < n_k; b++, top += AM_SET_WORDS(row->n))
+		v->hit[b] += *top >> (r->best & 63) & 1 ? part : 0;
+	if (set == r->set) {
+		for (int b = 0; b < n_k; b++) {
+			v->recall[b] += part;
+			v->of_mass[b] += part;
+		}
+		return;
 	}
+	s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
+	for (int b = 0; b < n_k; b++)
+		v->recall[b] += (double)common[b] / w->keys[b] * part;
+	for (int b = 0; b < n_k; b++)
+		v->of_mass[b] += sum[b] / r->mass[b] * part;
 }
 
 static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,
@@ -275,6 +326,8 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), *by = w->judge;
+	for (int b = 0; b < n_k; b++)
+		w->keys[b] = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
 	for (int r = 0; r < s->rankings; r++) {
 		am_verdict *v = &w->verdict[r];
 		double *of[] = {v->recall, v->of_mass, v->hit};
@@ -283,10 +336,10 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	}
 	for (int i = 0; i < a->sets; i++) {
 		int direct, n = judges_of(s, a, i, by, &direct);
-		set_masses(s, w, row, a, i, by, n, direct);
+		weigh_set(s, w, row, a, i, by, n, direct);
 		for (int j = 0; j < n; j++) {
 			const double *sum = w->sums + (size_t)j * (size_t)n_k;
-			judge(s, w, row, w->set[i], &w->ranking[by[j]], sum, judged_by(s, a, by[j]), &w->verdict[by[j]]);
+			judge(s, w, row, w->set[i], &w->ranking[by[j]], sum, w->common + j * n_k, judged_by(s, a, by[j]), &w->verdict[by[j]]);
 			if (by[j] < s->heads && s->c->head_index[by[j]] >= 0)
 				put_retained(s, w, row, slot, selector, by[j], sum);
 		}
@@ -350,7 +403,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 	int slot = s->c->slot[row->row];
 	bool sampled = slot >= 0 && s->sampled[row->position];
 	am_budgets_set(s->c, &w->budgets, row->n);
-	rank_all(s, w, row);
+	rank_all(s, w, row, sampled);
 	if (slot >= 0)
 		put_reference_mass(s, w, row, slot);
 	if (sampled)
@@ -360,8 +413,8 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		am_shadow_keep(s, row, &w->budgets, i, w->set);
 		if (slot < 0)
 			continue;
-		put_plain(s, w, row, slot, i);
 		judge_all(s, w, row, slot, i);
+		put_plain(s, w, row, slot, i);
 		put_verdicts(s, w, row, slot, i);
 		if (s->item[i].about.index)
 			put_index(s, w, row, slot, i);

@@ -7,24 +7,68 @@
 
 /* ---- rank correlation ------------------------------------------------------- */
 
-/* Sorts key[n] by its upper 32 bits, 11 at a time; the result is in key. */
-static void sort_keys(uint64_t *key, uint64_t *other, int n)
+enum { DIGIT = 11, DIGITS = 1 << DIGIT };
+
+/* Moves key[n] to other[] by ascending values of 11 bits from bit `shift` of the upper 32 less `low`;
+ * count[]: how many there are of each. */
+static void sort_pass(const uint64_t *key, uint64_t *other, int n, uint32_t low, int shift, uint32_t *count)
 {
-	uint32_t count[3][2049] = {{0}};
+	uint32_t at = 0;
+	for (int i = 0; i < DIGITS; i++) {
+		uint32_t c = count[i];
+		count[i] = at;
+		at += c;
+	}
+	for (int i = 0; i < n; i++)
+		other[count[((uint32_t)(key[i] >> 32) - low) >> shift & (DIGITS - 1)]++] = key[i];
+}
+
+/* By all of the upper 32 bits; the result is in key. */
+static void sort_fully(uint64_t *key, uint64_t *other, int n)
+{
+	uint32_t count[3][DIGITS] = {{0}};
 	for (int i = 0; i < n; i++)
 		for (int pass = 0; pass < 3; pass++)
-			count[pass][(key[i] >> (32 + 11 * pass) & 2047) + 1]++;
-	for (int pass = 0; pass < 3; pass++) {
-		int shift = 32 + 11 * pass;
-		for (int i = 0; i < 2048; i++)
-			count[pass][i + 1] += count[pass][i];
-		for (int i = 0; i < n; i++)
-			other[count[pass][key[i] >> shift & 2047]++] = key[i];
-		uint64_t *t = key;
-		key = other;
-		other = t;
+			count[pass][key[i] >> (32 + DIGIT * pass) & (DIGITS - 1)]++;
+	sort_pass(key, other, n, 0, 0, count[0]);
+	sort_pass(other, key, n, 0, DIGIT, count[1]);
+	sort_pass(key, other, n, 0, 2 * DIGIT, count[2]);
+	memcpy(key, other, (size_t)n * sizeof *key);
+}
+
+/* Sorts key[n] by its upper 32 bits. Of the range that they take, the first 22 bits leave few of them
+ * in disorder; were it too many after all, they are sorted again by all. */
+static void sort_keys(uint64_t *key, uint64_t *other, int n)
+{
+	uint32_t count[2][DIGITS] = {{0}}, low = UINT32_MAX, high = 0;
+	for (int i = 0; i < n; i++) {
+		uint32_t u = (uint32_t)(key[i] >> 32);
+		low = u < low ? u : low;
+		high = u > high ? u : high;
 	}
-	memcpy(other, key, (size_t)n * sizeof *key); /* an odd number of passes */
+	int shift = 0;
+	while ((high - low) >> shift >> (2 * DIGIT))
+		shift++;
+	for (int i = 0; i < n; i++) {
+		uint32_t u = ((uint32_t)(key[i] >> 32) - low) >> shift;
+		count[0][u & (DIGITS - 1)]++;
+		count[1][u >> DIGIT]++;
+	}
+	sort_pass(key, other, n, low, shift, count[0]);
+	sort_pass(other, key, n, low, shift + DIGIT, count[1]);
+	int64_t moves = 0;
+	for (int i = 1; i < n; i++) {
+		uint64_t v = key[i];
+		int j = i;
+		for (; j > 0 && key[j - 1] > v; j--)
+			key[j] = key[j - 1];
+		key[j] = v;
+		moves += i - j;
+		if (moves > 8 * (int64_t)n) {
+			sort_fully(key, other, n);
+			return;
+		}
+	}
 }
 
 /* Ranks, equal scores sharing their mean: twice the rank less n + 1, so that all are
@@ -47,17 +91,29 @@ static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other,
 	}
 }
 
-/* Exact: |rank| < n, so that sums of n products fit 64 bits up to n = 2^20; NaN where either
- * is constant. */
-static double correlation(const int32_t *x, const int32_t *y, int n)
+/* Exact: |rank| < n, so that sums of n products fit 64 bits up to n = 2^20, and float64 up to 2^17. */
+static double product(const int32_t *x, const int32_t *y, int n)
 {
-	int64_t xx = 0, yy = 0, xy = 0;
-	for (int i = 0; i < n; i++) {
-		xx += (int64_t)x[i] * x[i];
-		yy += (int64_t)y[i] * y[i];
-		xy += (int64_t)x[i] * y[i];
+	int64_t sum = 0;
+	if (n <= 1 << 17) {
+		double part[4] = {0};
+		int i = 0;
+		for (; i + 4 <= n; i += 4)
+			for (int c = 0; c < 4; c++)
+				part[c] += (double)x[i + c] * (double)y[i + c];
+		for (; i < n; i++)
+			part[0] += (double)x[i] * (double)y[i];
+		return (part[0] + part[1]) + (part[2] + part[3]);
 	}
-	return xx > 0 && yy > 0 ? fmax(-1, fmin(1, (double)xy / sqrt((double)xx * (double)yy))) : NAN;
+	for (int i = 0; i < n; i++)
+		sum += (int64_t)x[i] * y[i];
+	return (double)sum;
+}
+
+/* NaN where either is constant; xx and yy are their products with themselves. */
+static double correlation(const int32_t *x, double xx, const int32_t *y, double yy, int n)
+{
+	return xx > 0 && yy > 0 ? fmax(-1, fmin(1, product(x, y, n) / sqrt(xx * yy))) : NAN;
 }
 
 /* ---- the border of the best keys -------------------------------------------- */
@@ -91,7 +147,9 @@ static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row 
 {
 	double gap[AM_SELECT_BUDGETS];
 	am_ranking *ranking = &w->ranking[index];
-	mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, w->rank + (size_t)index * s->stride);
+	int32_t *rank = w->rank + (size_t)index * s->stride;
+	mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, rank);
+	ranking->square = product(rank, rank, row->n);
 	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
@@ -139,14 +197,25 @@ static void add_tied(am_shadow *s, am_shadow_scratch *w, const uint64_t *set, co
 
 /* ---- a selector -------------------------------------------------------------- */
 
-/* The scores of a set's keys, of whichever selector. */
-static const float *scores_of(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row,
-                              const am_shadowed *a, int set)
+/* Ranks of the scores of a set's keys, of whichever selector, and their product with themselves. */
+static const int32_t *ranks_of(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row,
+                               const am_shadowed *a, int set, double *square)
 {
-	if (a->alias >= 0)
-		return w->ranking[am_ranking_of(s, (am_run_reference)a->alias, set)].score;
-	(void)!am_selector_scores(a->selector, worker, row, set, w->score);
-	return w->score;
+	if (a->alias >= 0) {
+		int ranking = am_ranking_of(s, (am_run_reference)a->alias, set);
+		*square = w->ranking[ranking].square;
+		return w->rank + (size_t)ranking * s->stride;
+	}
+	int32_t *own = w->rank + (size_t)s->rankings * s->stride;
+	if (w->ranked != a || w->ranked_set != set) {
+		(void)!am_selector_scores(a->selector, worker, row, set, w->score);
+		mid_ranks(w->score, row->n, w->sort, w->sort + s->stride, own);
+		w->square = product(own, own, row->n);
+		w->ranked = a;
+		w->ranked_set = set;
+	}
+	*square = w->square;
+	return own;
 }
 
 /* ---- sets against each other ------------------------------------------------ */
@@ -197,12 +266,6 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 	}
 }
 
-/* The first one that a row's sets are put against. */
-static int first_ranking(const am_shadow *s)
-{
-	return s->c->heads[0];
-}
-
 /* Sets first .. first + count - 1 against one ranking, on average. */
 static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot, int selector,
                         am_run_reference r, int width, int second, int ranking, int first, int count)
@@ -216,11 +279,9 @@ static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am
 		add_tied(s, w, w->set[i], to, row->n, count, value);
 		if (!out)
 			continue;
-		int32_t *own = w->rank + (size_t)s->rankings * s->stride;
-		/* Of a layer's one set the ranks are those of the ranking before. */
-		if (a->sets > 1 || ranking == first_ranking(s))
-			mid_ranks(scores_of(s, w, worker, row, a, i), row->n, w->sort, w->sort + s->stride, own);
-		rho += correlation(own, w->rank + (size_t)ranking * s->stride, row->n) / count;
+		double square;
+		const int32_t *own = ranks_of(s, w, worker, row, a, i, &square);
+		rho += correlation(own, square, w->rank + (size_t)ranking * s->stride, to->square, row->n) / count;
 	}
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, &w->budgets, value);
 	if (out)
@@ -232,6 +293,7 @@ void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, c
 {
 	const am_shadowed *a = &s->item[selector];
 	int per_group = a->sets == s->heads ? s->heads / s->kv_heads : 1;
+	w->ranked = NULL;
 	if (a->sets == s->heads && a->about.sets == AM_AXIS_HEAD)
 		put_unions(s, w, row, slot, selector);
 	if (a->about.sets != AM_AXIS_LAYER)

@@ -73,6 +73,11 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return bits;
 }
 
+static inline bool bits_any(vf x, float bound)
+{
+	return _mm256_movemask_ps((__m256)(x >= vf_set(bound))) != 0;
+}
+
 static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)
 {
 	uint32_t none = 0;

@@ -9,6 +9,7 @@
 #include "kernels/generic/vec.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #define AM_BITS
 #define AM_BITS_COUNT
@@ -32,6 +33,11 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	for (int i = 0; i < 4; i++)
 		in[i] = _mm512_cmp_ps_mask((__m512)x[i], (__m512)bound, _CMP_GE_OQ);
 	return _mm512_kunpackd(_mm512_kunpackw(in[3], in[2]), _mm512_kunpackw(in[1], in[0]));
+}
+
+static inline bool bits_any(vf x, float bound)
+{
+	return _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(bound), _CMP_GE_OQ) != 0;
 }
 
 static inline uint32_t bits_some(const uint64_t *a, const uint64_t *b)

@@ -3,6 +3,8 @@
  * and defines AM_BITS, and AM_BITS_COUNT for its own bits_count. */
 #ifndef AM_BITS
 #define AM_BITS
+#include <stdbool.h>
+
 typedef uint16_t vs __attribute__((vector_size(16)));
 
 /* Bit i: lane i of `mask` (0 or -1). */
@@ -59,6 +61,16 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 			half[h] |= (uint32_t)any[i];
 	}
 	return half[0] | half[1] << 32;
+}
+
+/* Whether any lane of x is >= bound. */
+static inline bool bits_any(vf x, float bound)
+{
+	vi in = x >= vf_set(bound);
+	int32_t any = 0;
+	for (int i = 0; i < AM_VW; i++)
+		any |= in[i];
+	return any != 0;
 }
 
 /* Bit w of 8: a[w] has bits that b[w] has not. */

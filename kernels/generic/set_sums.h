@@ -14,22 +14,22 @@ static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int
 }
 
 /* A set of up to an eighth of the keys is a list, made once for all rows. Where it holds the
- * set before it, as nested sets do, only what is new to it is listed, and sums run on. They are
- * float64 throughout, whatever came before and beside: equal sets have equal sums but for
- * roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
+ * set before it, as nested sets do, only what is new to it is listed, and sums and counts run on.
+ * Sums are float64 throughout, whatever came before and beside: equal sets have equal sums but
+ * for roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
  * 512 keys, float64 across. */
-enum { SET_LISTED = 8, SET_LIST = 640, SET_RUN = 64, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
+enum { SET_LISTED = 8, SET_LIST = 640, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
 
 typedef struct set_sums_step {
 	const uint64_t *set;
 	size_t words;
-	const float *const *row;
-	int n, n_k, rows;
-	double *sum;
+	int n, n_k;
+	const am_set_rows *r;
 } set_sums_step;
 
 typedef struct set_list {
 	const uint64_t *last; /* set that the list has reached, NULL for none */
+	bool more;            /* the set that ends last has keys beyond the list */
 	int from;             /* set whose sum the first key comes on top of, -1 for none */
 	int keys, ends;
 	int at[SET_LIST];     /* [keys] */
@@ -39,13 +39,13 @@ typedef struct set_list {
 
 static double set_sum_before(const set_sums_step *s, const set_list *l, int h)
 {
-	return l->from < 0 ? 0 : s->sum[(int64_t)h * s->n_k + l->from];
+	return l->from < 0 ? 0 : s->r->sum[(int64_t)h * s->n_k + l->from];
 }
 
 /* One row: sums of shells, in four chains. */
 static void set_list_row(const set_sums_step *s, const set_list *l, int h)
 {
-	const float *x = s->row[h];
+	const float *x = s->r->row[h];
 	double total = set_sum_before(s, l, h);
 	for (int e = 0, i = 0; e < l->ends; e++) {
 		double part[4] = {0};
@@ -55,57 +55,134 @@ static void set_list_row(const set_sums_step *s, const set_list *l, int h)
 		for (; i < l->end[e]; i++)
 			part[0] += (double)x[l->at[i]];
 		total += (part[0] + part[1]) + (part[2] + part[3]);
-		s->sum[(int64_t)h * s->n_k + l->which[e]] = total;
+		s->r->sum[(int64_t)h * s->n_k + l->which[e]] = total;
 	}
 }
 
 typedef float vf_four __attribute__((vector_size(16)));
+typedef float vf_eight __attribute__((vector_size(32)));
 typedef double vd_four __attribute__((vector_size(32)));
+typedef double vd_eight __attribute__((vector_size(64)));
+typedef int32_t vi_four __attribute__((vector_size(16)));
 
-/* SET_ROWS rows side by side, the first again for those that are missing. Running sums are
- * kept for every key: where sets end is read off afterwards, so that nothing branches on it. */
+/* Weights of the listed keys, SET_ROWS rows side by side, the first again for those that are
+ * missing; zeros fill up the last vectors. */
+static void set_list_fill(const set_sums_step *s, const set_list *l, int first, int rows, float *to)
+{
+	const float *x[SET_ROWS];
+	for (int h = 0; h < SET_ROWS; h++)
+		x[h] = s->r->row[first + (h < rows ? h : 0)];
+	for (int i = 0; i < l->keys; i++) {
+		int j = l->at[i];
+		vf_four v = {x[0][j], x[1][j], x[2][j], x[3][j]};
+		memcpy(to + SET_ROWS * i, &v, sizeof v);
+	}
+	memset(to + SET_ROWS * l->keys, 0, LANES * sizeof *to);
+}
+
+/* Shells of a list, four keys at a time, in as many chains. */
+static void set_list_sums(const set_sums_step *s, const set_list *l, int first, int rows, const float *x)
+{
+	double total[SET_ROWS];
+	for (int h = 0; h < SET_ROWS; h++)
+		total[h] = set_sum_before(s, l, first + (h < rows ? h : 0));
+	for (int e = 0, i = 0; e < l->ends; e++) {
+		vd_eight a = {0}, b = {0};
+		vd_four c = {0}, part[2];
+		for (; i + 4 <= l->end[e]; i += 4) {
+			vf_eight u, v;
+			memcpy(&u, x + SET_ROWS * i, sizeof u);
+			memcpy(&v, x + SET_ROWS * i + 8, sizeof v);
+			a += __builtin_convertvector(u, vd_eight);
+			b += __builtin_convertvector(v, vd_eight);
+		}
+		for (; i < l->end[e]; i++) {
+			vf_four v;
+			memcpy(&v, x + SET_ROWS * i, sizeof v);
+			c += __builtin_convertvector(v, vd_four);
+		}
+		a += b;
+		memcpy(part, &a, sizeof part);
+		c += part[0] + part[1];
+		for (int h = 0; h < SET_ROWS; h++)
+			total[h] += c[h];
+		for (int h = 0; h < rows; h++)
+			s->r->sum[(int64_t)(first + h) * s->n_k + l->which[e]] = total[h];
+	}
+}
+
+/* How many of the first `keys` listed reach the bound, in each of SET_ROWS rows. */
+static vi_four set_list_reach(const float *x, int keys, vf_four bound)
+{
+	/* From lane 16 - 4 m on: m keys. */
+	static const int32_t some[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	int whole = SET_ROWS * keys / LANES * LANES, i = 0;
+	const int32_t *left = some + LANES - (SET_ROWS * keys - whole);
+	vi count[UNROLL] = {{0}}, in;
+	vf limit[UNROLL];
+	vi_four part[LANES / 4];
+	for (int u = 0; u < LANES / 4; u++)
+		memcpy((char *)limit + u * sizeof bound, &bound, sizeof bound);
+	for (; i < whole; i += LANES)
+		for (int u = 0; u < UNROLL; u++)
+			count[u] -= vf_load(x + i + u * AM_VW) >= limit[u];
+	for (int u = 0; u < UNROLL; u++) {
+		memcpy(&in, left + u * AM_VW, sizeof in);
+		count[u] -= (vf_load(x + i + u * AM_VW) >= limit[u]) & in;
+	}
+	memcpy(part, count, sizeof part);
+	return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
+/* Of sets that end in the list, and of those that may yet hold all of it. */
+static void set_list_counts(const set_sums_step *s, const set_list *l, int first, int rows, const float *x)
+{
+	const float *const *bound = s->r->bound + first;
+	int last = l->ends ? l->which[l->ends - 1] : s->r->n_bound, ends = l->ends;
+	for (int e = 0; e < ends || (l->more && last + 1 + e - ends < s->r->n_bound); e++) {
+		int b = e < ends ? l->which[e] : last + 1 + e - ends;
+		if (b >= s->r->n_bound)
+			return;
+		vf_four least;
+		for (int h = 0; h < SET_ROWS; h++)
+			least[h] = h < rows && bound[h] ? bound[h][b] : NAN;
+		vi_four count = set_list_reach(x, e < ends ? l->end[e] : l->keys, least);
+		for (int h = 0; h < rows; h++)
+			s->r->count[(int64_t)(first + h) * s->n_k + b] += count[h];
+	}
+}
+
 static void set_list_rows(const set_sums_step *s, const set_list *l, int first, int rows)
 {
-	double run[SET_RUN + 1][SET_ROWS];
-	const float *x[SET_ROWS];
-	vd_four sum;
-	for (int h = 0; h < SET_ROWS; h++) {
-		x[h] = s->row[first + (h < rows ? h : 0)];
-		run[0][h] = set_sum_before(s, l, first + (h < rows ? h : 0));
-	}
-	memcpy(&sum, run[0], sizeof sum);
-	for (int from = 0, e = 0; e < l->ends; from += SET_RUN) {
-		int m = l->keys - from < SET_RUN ? l->keys - from : SET_RUN;
-		memcpy(run[0], &sum, sizeof sum);
-		for (int i = 0; i < m; i++) {
-			int j = l->at[from + i];
-			vf_four v = {x[0][j], x[1][j], x[2][j], x[3][j]};
-			sum += __builtin_convertvector(v, vd_four);
-			memcpy(run[i + 1], &sum, sizeof sum);
-		}
-		for (; e < l->ends && l->end[e] <= from + m; e++)
-			for (int h = 0; h < rows; h++)
-				s->sum[(int64_t)(first + h) * s->n_k + l->which[e]] = run[l->end[e] - from][h];
-	}
-}
-
-static void set_list_sum(const set_sums_step *s, const set_list *l, int first, int rows)
-{
-	if (rows == 1)
+	float x[SET_ROWS * SET_LIST + LANES];
+	int summed = s->r->summed - first < rows ? s->r->summed - first : rows;
+	if (rows == 1 && summed == 1 && s->r->n_bound == 0) {
 		set_list_row(s, l, first);
-	else
-		set_list_rows(s, l, first, rows);
+		return;
+	}
+	set_list_fill(s, l, first, rows, x);
+	if (summed > 0)
+		set_list_sums(s, l, first, summed, x);
+	set_list_counts(s, l, first, rows, x);
 }
 
-/* Adds up what is listed; set b, which has been listed so far, goes on from there. */
-static void set_list_add(const set_sums_step *s, set_list *l, int b)
+/* Adds up what is listed. */
+static void set_list_add(const set_sums_step *s, set_list *l)
+{
+	for (int h = 0; h < s->r->rows; h += SET_ROWS)
+		set_list_rows(s, l, h, s->r->rows - h < SET_ROWS ? s->r->rows - h : SET_ROWS);
+	l->keys = l->ends = 0;
+}
+
+/* Makes room: set b, which has been listed so far, goes on from there. */
+static void set_list_cut(const set_sums_step *s, set_list *l, int b)
 {
 	l->which[l->ends] = b;
 	l->end[l->ends++] = l->keys;
-	for (int h = 0; h < s->rows; h += SET_ROWS)
-		set_list_sum(s, l, h, s->rows - h < SET_ROWS ? s->rows - h : SET_ROWS);
+	l->more = true;
+	set_list_add(s, l);
+	l->more = false;
 	l->from = b;
-	l->keys = l->ends = 0;
 }
 
 /* Lists the keys of up to 64 words. A word gives four places at a time, those beyond its last
@@ -125,7 +202,7 @@ static void set_list_words(const set_sums_step *s, set_list *l, int b, const uin
 		bits ^= old;
 		if (to > full) {
 			l->keys = (int)(to - l->at);
-			set_list_add(s, l, b);
+			set_list_cut(s, l, b);
 			to = l->at;
 		}
 		next = to + __builtin_popcountll(bits);
@@ -139,8 +216,15 @@ static void set_list_words(const set_sums_step *s, set_list *l, int b, const uin
 	l->keys = (int)(to - l->at);
 }
 
-/* `before` is the set listed last. */
-static void set_list_take(const set_sums_step *s, set_list *l, int b, int before)
+/* Counts of set b and later ones have nothing yet. */
+static void set_counts_none(const set_sums_step *s, int b)
+{
+	for (int h = 0; h < s->r->rows; h++)
+		for (int i = b; i < s->r->n_bound; i++)
+			s->r->count[(int64_t)h * s->n_k + i] = 0;
+}
+
+static void set_list_take(const set_sums_step *s, set_list *l, int b)
 {
 	static const uint64_t none[64];
 	const uint64_t *set = s->set + (size_t)b * s->words;
@@ -148,7 +232,8 @@ static void set_list_take(const set_sums_step *s, set_list *l, int b, int before
 	for (size_t w = 0; l->last && w < s->words; w++)
 		lost |= l->last[w] & ~set[w];
 	if (lost) {
-		set_list_add(s, l, before);
+		set_list_add(s, l);
+		set_counts_none(s, b);
 		l->last = NULL;
 		l->from = -1;
 	}
@@ -256,7 +341,7 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 	for (int i = 0; i < m; i++)
 		set[i] = s->set + (size_t)which[i] * s->words;
 	for (int step, end = first + rows; first < end; first += step) {
-		const float *const *row = s->row + first;
+		const float *const *row = s->r->row + first;
 		step = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
 		if (step == SET_ROWS)
 			set_add_some(SET_ROWS, m, set, row, s->n, sum);
@@ -266,53 +351,77 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 			set_add_some(1, m, set, row, s->n, sum);
 		for (int h = 0; h < step; h++)
 			for (int i = 0; i < m; i++)
-				s->sum[(int64_t)(first + h) * s->n_k + which[i]] = sum[h * m + i];
+				s->r->sum[(int64_t)(first + h) * s->n_k + which[i]] = sum[h * m + i];
 	}
 }
 
 typedef struct set_plan {
 	int large[AM_SET_BUDGETS], n_large;
-	uint64_t repeated; /* bit b: set b is the one before */
+	uint64_t repeated; /* bit b: set b is the one before, not listed */
 	set_list list;     /* what is left to add of small ones */
 } set_plan;
 
+/* Keys of a set that is not listed and that reach the rows' bounds. */
+static void set_count_large(const set_sums_step *s, int b)
+{
+	const uint64_t *set = s->set + (size_t)b * s->words;
+	for (int h = 0; h < s->r->rows; h++) {
+		int32_t *count = s->r->count + (int64_t)h * s->n_k + b;
+		*count = s->r->bound[h] ? reach_count(s->r->row[h], s->n, s->r->bound[h][b], set) : 0;
+	}
+}
+
 static void set_plan_make(const set_sums_step *s, set_plan *p)
 {
-	int listed = -1, before = -1;
+	int before = -1;
 	p->n_large = p->list.keys = p->list.ends = 0;
 	p->list.last = NULL;
+	p->list.more = false;
 	p->list.from = -1;
 	p->repeated = 0;
 	for (int b = 0; b < s->n_k; b++) {
 		const uint64_t *one = s->set + (size_t)b * s->words;
 		int count = bits_count(one, one, s->words);
-		if (count == before && !memcmp(one, one - s->words, s->words * sizeof *one)) {
-			p->repeated |= (uint64_t)1 << b;
-		} else if (count <= s->n / SET_LISTED) {
-			set_list_take(s, &p->list, b, listed);
-			listed = b;
-		} else {
-			p->large[p->n_large++] = b;
-		}
+		bool again = count == before && !memcmp(one, one - s->words, s->words * sizeof *one);
 		before = count;
+		if (s->r->size)
+			s->r->size[b] = count;
+		if (count <= s->n / SET_LISTED) {
+			set_list_take(s, &p->list, b);
+			continue;
+		}
+		if (again)
+			p->repeated |= (uint64_t)1 << b;
+		else
+			p->large[p->n_large++] = b;
+		if (b < s->r->n_bound)
+			set_count_large(s, b);
 	}
 }
 
 /* A few rows at a time, so that they stay in the nearest cache for all sets. */
-static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
+static void weigh_sets(const uint64_t *set, int n, int n_k, const am_set_rows *r)
 {
-	set_sums_step s = {set, AM_SET_WORDS(n), row, n, n_k, rows, sum};
+	set_sums_step s = {set, AM_SET_WORDS(n), n, n_k, r};
 	set_plan p;
+	set_counts_none(&s, 0);
 	set_plan_make(&s, &p);
-	for (int first = 0; first < rows; first += SET_ROWS) {
-		int some = rows - first < SET_ROWS ? rows - first : SET_ROWS;
+	for (int first = 0; first < r->rows; first += SET_ROWS) {
+		int some = r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS;
+		int summed = r->summed - first < some ? r->summed - first : some;
 		for (int i = 0; i < p.n_large; i += SET_GROUP)
-			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first, some);
-		set_list_sum(&s, &p.list, first, some);
+			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first, summed);
+		set_list_rows(&s, &p.list, first, some);
 	}
 	for (uint64_t left = p.repeated; left; left &= left - 1) {
 		int b = __builtin_ctzll(left);
-		for (int h = 0; h < rows; h++)
-			sum[(int64_t)h * n_k + b] = sum[(int64_t)h * n_k + b - 1];
+		for (int h = 0; h < r->summed; h++)
+			r->sum[(int64_t)h * n_k + b] = r->sum[(int64_t)h * n_k + b - 1];
 	}
+}
+
+static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
+{
+	const am_set_rows r = {.row = row, .rows = rows, .summed = rows, .sum = sum};
+	weigh_sets(set, n, n_k, &r);
 }

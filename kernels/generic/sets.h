@@ -184,21 +184,24 @@ static void set_directly(set_row *r)
 	set_cut(r, r->key, r->n, 0, r->n_k);
 }
 
-/* The first of the largest. */
-static int set_best(const float *x, int n, float most)
+/* How many keys at least lie before the first that reaches a bound. */
+static int set_first(const float *x, int n, float bound)
 {
 	int j = 0;
 	for (; j + 4 * LANES <= n; j += 4 * LANES) {
-		vi found = {0};
-		for (int u = 0; u < 4 * UNROLL; u++)
-			found |= vf_load(x + j + u * AM_VW) == most;
-		uint64_t word[sizeof found / 8], any = 0;
-		memcpy(word, &found, sizeof found);
-		for (size_t i = 0; i < sizeof found / 8; i++)
-			any |= word[i];
-		if (any)
+		vf most = vf_load(x + j);
+		for (int u = 1; u < 4 * UNROLL; u++)
+			most = vf_max(vf_load(x + j + u * AM_VW), most);
+		if (bits_any(most, bound))
 			break;
 	}
+	return j;
+}
+
+/* The first of the largest. */
+static int set_best(const float *x, int n, float most)
+{
+	int j = set_first(x, n, most);
 	while (j < n - 1 && !(x[j] == most))
 		j++;
 	return j;
@@ -264,6 +267,30 @@ static void reach_sets(const float *weight, int n, const float *bound, int n_k, 
 	}
 	for (int i = 0; i < n_k; i++)
 		memset(set + (size_t)i * words + w, 0, (words - w) * sizeof *set);
+}
+
+/* The first of the keys that reach a bound; n where none does. */
+static int first_reach(const float *x, int n, float bound)
+{
+	int j = set_first(x, n, bound);
+	while (j < n && !(x[j] >= bound))
+		j++;
+	return j;
+}
+
+/* How many keys of a set reach a bound. */
+static int reach_count(const float *x, int n, float bound, const uint64_t *set)
+{
+	vf v[64 / AM_VW];
+	int count = 0;
+	for (int j = 0; j < n; j += 64) {
+		float rest[64];
+		for (int i = 0; n - j < 64 && i < 64; i++)
+			rest[i] = j + i < n ? x[j + i] : NAN;
+		memcpy(v, n - j < 64 ? rest : x + j, sizeof v);
+		count += __builtin_popcountll(set[j / 64] & bits_not_below(v, vf_set(bound)));
+	}
+	return count;
 }
 
 /* Bits of keys under one budget after the other. */

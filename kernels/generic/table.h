@@ -39,6 +39,8 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.member_sets = member_sets,     \
 		.set_counts = set_counts,       \
 		.set_sums = set_sums,           \
+		.weigh_sets = weigh_sets,       \
+		.first_reach = first_reach,     \
 		.row_shares = row_shares,       \
 		.row_member = row_member,       \
 		.combine_rows = combine_rows,   \

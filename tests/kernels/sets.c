@@ -129,6 +129,12 @@ static void reach_case(const am_kernels *k, set_case *c, place at, am_rng *r)
 			wrong += is_in(set, n, i, j) != (x[j] >= bound[i]);
 	check_ok(wrong == 0, "%d bits of %d sets tell another order of key and bound", wrong, n_k);
 	check_ok(is_padded(set, n, n_k) && guard_intact(&c->out, set, bytes), "bits behind the last key or set");
+	for (int i = 0; i < n_k; i++) {
+		int first = 0, found = k->first_reach(x, n, bound[i]);
+		while (first < n && !(x[first] >= bound[i]))
+			first++;
+		check_ok(found == first, "first that reaches %g: %d, expected %d", (double)bound[i], found, first);
+	}
 }
 
 /* Sets as row_sets gives them, some of them twice. */
@@ -159,6 +165,45 @@ static void check_sums(const am_kernels *k, const set_case *c, const float *cons
 	check_ok(apart <= 0, "a set by itself has another sum, by %g", apart);
 }
 
+/* Keys that sets share with what reaches bounds, for rows of which some are not counted; sums of
+ * the first rows as they are without. */
+static void check_shared(const am_kernels *k, const set_case *c, const float *const *row, int rows, am_rng *r)
+{
+	enum { ROWS = 10 };
+	static float bounds[ROWS][MOST_BUDGETS];
+	static double sum[ROWS * MOST_BUDGETS + 1], plain[ROWS * MOST_BUDGETS + 1];
+	static int32_t count[ROWS * MOST_BUDGETS + 1], size[MOST_BUDGETS + 1];
+	const float *bound[ROWS];
+	int n = c->n, n_k = c->n_k, wrong = 0, summed = (int)am_rng_below(r, (uint64_t)rows + 1);
+	am_set_rows a = {row, rows, summed, (int)am_rng_below(r, (uint64_t)n_k + 1), bound, sum, count, size};
+	for (int h = 0; h < rows; h++) {
+		bound[h] = am_rng_below(r, 4) ? bounds[h] : NULL;
+		for (int i = 0; i < a.n_bound; i++)
+			bounds[h][i] = am_rng_below(r, 8) ? row[h][am_rng_below(r, (uint64_t)n)] : am_rng_below(r, 2) ? NAN : 0.0f;
+	}
+	sum[summed * n_k] = -7;
+	count[rows * n_k] = size[n_k] = -7;
+	k->weigh_sets(c->other, n, n_k, &a);
+	k->set_sums(c->other, n, n_k, row, summed, plain);
+	for (int i = 0; i < n_k; i++) {
+		int keys = 0;
+		for (int j = 0; j < n; j++)
+			keys += is_in(c->other, n, i, j);
+		wrong += size[i] != keys;
+		for (int h = 0; h < summed; h++)
+			wrong += !(fabs(sum[h * n_k + i] - plain[h * n_k + i]) <= plain[h * n_k + i] * 0x1p-44);
+	}
+	check_ok(wrong == 0, "%d sizes and sums differ", wrong);
+	for (int i = 0; i < a.n_bound; i++)
+		for (int h = 0; h < rows; h++) {
+			int want = 0;
+			for (int j = 0; bound[h] && j < n; j++)
+				want += is_in(c->other, n, i, j) && row[h][j] >= bounds[h][i];
+			check_ok(count[h * n_k + i] == want, "row %d has %d keys of set %d, expected %d", h, (int)count[h * n_k + i], i, want);
+		}
+	check_ok(sum[summed * n_k] == -7.0 && count[rows * n_k] == -7 && size[n_k] == -7, "wrote past sums, counts or sizes");
+}
+
 /* Rows of different weights, as many as a table takes together and some more or less. */
 static void sums_case(const am_kernels *k, set_case *c, am_rng *r)
 {
@@ -179,6 +224,8 @@ static void sums_case(const am_kernels *k, set_case *c, am_rng *r)
 	k->set_sums(c->other, n, n_k, row, count, sum);
 	check_ok(sum[count * n_k] == -7.0, "wrote past the sums");
 	check_sums(k, c, row, count, sum);
+	if (n < 600 || am_rng_below(r, 4) == 0)
+		check_shared(k, c, row, count, r);
 	guard_close(&rows);
 }
 

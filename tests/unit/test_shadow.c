@@ -20,6 +20,11 @@ static const int ks[N_K] = {1, 3, 8, 30};
 static const double ratios[N_RATIO] = {0.05, 0.5};
 static const char *const specs[] = {"exact", "exact-sum", "random", "exact,sink=1", "recent:2+3"};
 enum { N_SPECS = (int)(sizeof specs / sizeof specs[0]) };
+/* No ties, and no selector whose sets are those of rankings: counted by bounds where they are small. */
+static const char *const untied_specs[] = {"exact,sink=1", "recent:2+3"};
+static const char *const *asked = specs;
+static int n_asked = N_SPECS;
+static bool untied;
 static am_error err;
 static int windows[LAYERS] = {0, WINDOW};
 static am_rope_config ropes[LAYERS];
@@ -29,7 +34,7 @@ static int32_t ids[LENGTH];
 static float score_of(int layer, int head, int position, int key)
 {
 	am_rng r = am_rng_split((uint64_t)(layer * 100 + head), (uint64_t)(position * 1000 + key));
-	return (float)am_rng_below(&r, 12) / 2;
+	return untied ? (float)am_rng_below(&r, 1 << 20) / (1 << 17) : (float)am_rng_below(&r, 12) / 2;
 }
 
 static int first_key(int layer, int position)
@@ -75,7 +80,7 @@ static void drive(int block, stored *out, am_field_spec *spec, int end)
 	am_run_options o;
 	am_run_options_init(&o);
 	o.k = ks, o.n_k = N_K, o.ratio = ratios, o.n_ratio = N_RATIO, o.n_mass = 0, o.map = 0;
-	o.shadows = specs, o.n_shadows = N_SPECS, o.shadow_sample = 4;
+	o.shadows = asked, o.n_shadows = n_asked, o.shadow_sample = 4;
 	am_config config = {.layers = LAYERS, .heads = HEADS, .kv_heads = GROUPS, .head_dim = DIM, .hidden = HIDDEN,
 	                    .max_positions = 100, .window = windows, .rope = ropes};
 	am_sequence item = {.name = (char *)"one", .task = (char *)"task", .ids = ids, .n = LENGTH};
@@ -213,6 +218,73 @@ static void check_row(const stored *s, const am_field_spec *spec, int layer, int
 		near(value(s, spec, am_shadow_field(1, AM_SHADOW_RECALL, AM_RUN_SUM, false), layer, 0, 1, row, b), 1, "exact-sum", layer, row, b);
 }
 
+/* A ranking of keys by share[n] against the sets of heads first .. first + heads - 1, on average. */
+static void check_shared(const stored *s, const am_field_spec *spec, int selector, am_run_reference r, int layer, int row, int second,
+                         int width, double score[HEADS][LENGTH], const double *share, int head, int heads)
+{
+	int first = first_key(layer, row), n = row - first + 1, best[LENGTH];
+	rank(share, n, best);
+	for (int b = 0; b < BUDGETS; b++) {
+		double found = 0, hit = 0;
+		int k = keys_asked(b, n);
+		for (int h = head; h < head + heads; h++) {
+			bool in[LENGTH];
+			naive_set(selector ? 4 : 3, score, share, h, n, first, k, in);
+			rank(share, n, best);
+			for (int i = 0; i < k; i++)
+				found += in[best[i]];
+			hit += in[best[0]];
+		}
+		near(value(s, spec, am_shadow_field(selector, AM_SHADOW_RECALL, r, false), layer, second, width, row, b), found / k / heads, "shared recall", layer, row, b);
+		near(value(s, spec, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), layer, second, width, row, b), hit / heads, "shared top 1", layer, row, b);
+	}
+}
+
+static void check_shares(const stored *s, const am_field_spec *spec, int layer, int row)
+{
+	int first = first_key(layer, row), n = row - first + 1, group = HEADS / GROUPS;
+	double score[HEADS][LENGTH], of_group[GROUPS][LENGTH] = {{0}}, sum[LENGTH] = {0}, most[LENGTH] = {0};
+	for (int h = 0; h < HEADS; h++) {
+		double z = 0;
+		for (int j = 0; j < n; j++)
+			z += exp(score[h][j] = (double)score_of(layer, h, row, first + j));
+		for (int j = 0; j < n; j++) {
+			double p = exp(score[h][j]) / z;
+			of_group[h / group][j] += p;
+			sum[j] += p;
+			most[j] = fmax(most[j], p);
+		}
+	}
+	for (int i = 0; i < 2; i++) {
+		for (int g = 0; g < GROUPS; g++)
+			check_shared(s, spec, i, AM_RUN_GROUP, layer, row, g, GROUPS, score, of_group[g], g * group, group);
+		check_shared(s, spec, i, AM_RUN_SUM, layer, row, 0, 1, score, sum, 0, HEADS);
+		check_shared(s, spec, i, AM_RUN_MAX, layer, row, 0, 1, score, most, 0, HEADS);
+	}
+}
+
+static void shares(void **state)
+{
+	(void)state;
+	static const am_run_selector about[] = {{.spec = "exact,sink=1", .sets = AM_AXIS_HEAD, .scores = true},
+	                                        {.spec = "recent:2+3", .sets = AM_AXIS_LAYER}};
+	am_field_spec *spec;
+	stored s;
+	int end = am_shadow_field_end(2), outer, inner;
+	assert_int_equal(am_field_specs_new(about, 2, &spec, &err), AM_OK);
+	for (int f = AM_FIELD_COUNT; f < end; f++)
+		s.x[f - AM_FIELD_COUNT] = spec[f].n_axes ? am_calloc((size_t)most_values(&spec[f], &outer, &inner), 4) : NULL;
+	asked = untied_specs, n_asked = 2, untied = true;
+	drive(16, &s, spec, end);
+	for (int layer = 0; layer < LAYERS; layer++)
+		for (int row = 0; row < LENGTH; row++)
+			check_shares(&s, spec, layer, row);
+	asked = specs, n_asked = N_SPECS, untied = false;
+	for (int f = AM_FIELD_COUNT; f < end; f++)
+		am_free(s.x[f - AM_FIELD_COUNT]);
+	am_free(spec);
+}
+
 static void values(void **state)
 {
 	(void)state;
@@ -258,6 +330,6 @@ static void values(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(values)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(values), cmocka_unit_test(shares)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
