@@ -75,6 +75,11 @@ static am_status reserve(am_filter *f, size_t bytes, am_error *err)
 	return f->room ? AM_OK : am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
 }
 
+static size_t aligned(size_t bytes)
+{
+	return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
+}
+
 /* A zlib stream of the shuffled bytes; 0 where it is not smaller than they are. */
 static size_t pack(const am_filter *f, size_t n, size_t size, const size_t *inner, unsigned char *out)
 {
@@ -83,7 +88,7 @@ static size_t pack(const am_filter *f, size_t n, size_t size, const size_t *inne
 	if (f->level > 1 || n < FEW)
 		return libdeflate_zlib_compress(f->deflate, f->shuffled, bytes, out, bytes);
 	return am_planes_pack(f->shuffled, n, size, (size_t[AM_PLANES_DISTANCES]){1, inner[0], inner[1]}, out, bytes,
-	                      f->shuffled + bytes);
+	                      (uint64_t *)(void *)(f->shuffled + aligned(bytes)));
 }
 
 am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, const size_t inner[2], size_t *out_size,
@@ -91,7 +96,7 @@ am_status am_filter_chunk(am_filter *f, void *data, size_t n, size_t size, const
 {
 	size_t bytes = n * size, packed = 0;
 	if (f->level) {
-		am_status s = reserve(f, bytes + AM_PLANES_SCRATCH(n), err);
+		am_status s = reserve(f, aligned(bytes) + AM_PLANES_SCRATCH(n) * sizeof(uint64_t), err);
 		if (s)
 			return s;
 		shuffle(data, n, size, f->shuffled);
