@@ -218,6 +218,7 @@ static bool allocate_scratch(am_shadow *s)
 		am_shadow_scratch *w = &s->scratch[i];
 		w->budgets.k = am_capture_take(s->c, &ok, budgets, sizeof(int));
 		w->budgets.origin = am_capture_take(s->c, &ok, budgets, sizeof(int));
+		w->place = am_capture_take(s->c, &ok, budgets, sizeof *w->place);
 		w->ranking = am_capture_take(s->c, &ok, rankings, sizeof *w->ranking);
 		w->verdict = am_capture_take(s->c, &ok, rankings, sizeof *w->verdict);
 		w->sets = am_capture_take(s->c, &ok, (rankings + sets + 1) * words, sizeof *w->sets);
@@ -269,7 +270,7 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 
 static void scratch_free(am_shadow_scratch *w)
 {
-	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
+	void *own[] = {w->budgets.k, w->budgets.origin, w->place, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
 	               w->set, w->rows, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);

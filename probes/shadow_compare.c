@@ -94,12 +94,14 @@ static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row 
 
 static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int slot)
 {
-	int n_k = am_shadow_budgets(s);
+	int n_k = am_shadow_budgets(s), in_order[AM_SELECT_BUDGETS];
 	double value[AM_SELECT_BUDGETS];
+	for (int i = 0; i < n_k; i++)
+		in_order[i] = i;
 	for (int i = 0; i < s->n; i++)
 		for (int j = 0, sets = am_stored_sets(s, &s->item[i]); j < sets; j++) {
 			overlap(s, x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
-			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_at(s, layer, sets, j, slot), NULL,
+			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_at(s, layer, sets, j, slot), in_order,
 			              value);
 		}
 }

@@ -41,6 +41,7 @@ typedef struct am_verdict {
 
 typedef struct am_shadow_scratch {
 	am_budgets budgets;
+	int *place;          /* [budgets] index among the row's of each -k, then of each --ratio */
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
 	am_verdict *verdict; /* likewise */
 	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
@@ -144,10 +145,9 @@ static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
 	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
 }
 
-/* Values of a row, in the order of the budgets (NULL: -k, then --ratio), to the arrays over
- * k and over ratio.
+/* Values of a row to the arrays over k and over ratio; place[] says where the value of each -k, then of each --ratio is.
  * `first` is the id over k; `at` the row's index before the last axis. */
-void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b, const double *value);
+void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value);
 /* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot. */
 size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot);
 

@@ -95,7 +95,7 @@ static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row 
 	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
-		              am_shadow_at(s, row->block->layer, width, second, slot), &w->budgets, gap);
+		              am_shadow_at(s, row->block->layer, width, second, slot), w->place, gap);
 }
 
 void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
@@ -173,7 +173,7 @@ static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	for (int b = 0; b < n_k && a->sets == 1; b++)
 		sum[b] = 1;
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, 1, 0, slot), &w->budgets, sum);
+	              am_shadow_at(s, row->block->layer, 1, 0, slot), w->place, sum);
 }
 
 /* Keys in the sets of any query head of a key/value head. */
@@ -193,7 +193,7 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
-		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), &w->budgets, value);
+		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), w->place, value);
 	}
 }
 
@@ -222,7 +222,7 @@ static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am
 			mid_ranks(scores_of(s, w, worker, row, a, i), row->n, w->sort, w->sort + s->stride, own);
 		rho += correlation(own, w->rank + (size_t)ranking * s->stride, row->n) / count;
 	}
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, &w->budgets, value);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, w->place, value);
 	if (out)
 		out[at] = (float)rho;
 }

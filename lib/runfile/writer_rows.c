@@ -91,7 +91,7 @@ static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type,
 	r->chunk = am_calloc((size_t)r->pieces, sizeof *r->chunk);
 	bool ok = r->chunk;
 	for (int i = 0; i < r->pieces && ok; i++)
-		ok = (r->chunk[i] = am_alloc(am_stored_chunk_elements(d), am_stored_element(d)));
+		ok = (r->chunk[i] = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1));
 	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory for row buffers",
 	                            w->part ? w->part : "run");
 }
