@@ -14,6 +14,12 @@ size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int sl
 	return (l * (size_t)width + (size_t)second) * (size_t)s->c->n_rows + (size_t)slot;
 }
 
+size_t am_shadow_sample_at(const am_shadow *s, int layer, int width, int second, int sample)
+{
+	size_t l = (size_t)s->c->layer_index[layer];
+	return (l * (size_t)width + (size_t)second) * (size_t)s->n_sampled + (size_t)sample;
+}
+
 static void put_values(void *to, bool count, size_t at, size_t n, const int *place, const double *value)
 {
 	if (count)
@@ -351,20 +357,21 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 				for (; bits && m < ranks; bits &= bits - 1)
 					out[m++] = row->first_key + (int)(64 * j) + __builtin_ctzll(bits);
 			}
+		for (; m < ranks; m++)
+			out[m] = -1;
 	}
 }
 
 void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 {
 	am_shadow_scratch *w = &s->scratch[worker];
-	int slot = s->c->slot[row->row];
-	bool sampled = slot >= 0 && s->sampled[row->position];
+	int slot = s->c->slot[row->row], sample = s->sample[row->row];
 	set_budgets(s, w, row->n);
 	rank_all(s, w, row);
 	if (slot >= 0)
 		put_reference_mass(s, w, row, slot);
-	if (sampled)
-		am_shadow_sample_reference(s, w, row, slot);
+	if (sample >= 0)
+		am_shadow_sample_reference(s, w, row, sample);
 	for (int i = 0; i < s->n; i++) {
 		find_sets(s, w, worker, row, &s->item[i]);
 		am_shadow_keep(s, row, &w->budgets, i, w->set);
@@ -375,7 +382,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		put_verdicts(s, w, row, slot, i);
 		if (s->item[i].about.index)
 			put_index(s, w, row, slot, i);
-		if (sampled)
-			am_shadow_sample_selector(s, w, worker, row, slot, i);
+		if (sample >= 0)
+			am_shadow_sample_selector(s, w, worker, row, sample, i);
 	}
 }
