@@ -178,7 +178,8 @@ void am_capture_end(am_capture *c, const float *nll, am_run_block *out)
 	out->n_rows = c->n_rows;
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		out->field[f] = c->field[f];
-	out->shadow = c->shadow ? am_shadow_fields(c->shadow) : NULL;
+	if (c->shadow)
+		am_shadow_give(c->shadow, out);
 }
 
 void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size)

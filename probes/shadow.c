@@ -165,15 +165,22 @@ static bool is_sampled(const am_shadow *s, int f)
 				return true;
 			for (int i = 0; i < s->n; i++)
 				for (int t = AM_SHADOW_OVERLAP_HEADS; t < AM_SHADOW_STATS; t++)
-					if (t != AM_SHADOW_RECALL && t != AM_SHADOW_MASS_RECALL && t != AM_SHADOW_TOP1_HIT &&
+					if (t != AM_SHADOW_INDEX && t != AM_SHADOW_RECALL && t != AM_SHADOW_MASS_RECALL && t != AM_SHADOW_TOP1_HIT &&
 					    f == (int)am_shadow_field(i, (am_shadow_stat)t, (am_run_reference)r, ratio))
 						return true;
 		}
 	return false;
 }
 
-/* Length of an axis of the block's arrays. */
-static size_t axis_length(const am_shadow *s, am_axis a)
+/* Every so many captured rows are sampled. */
+static size_t sample_step(const am_shadow *s)
+{
+	int every = s->c->o->shadow_sample;
+	return every > 0 ? (size_t)every : AM_SHADOW_SAMPLE;
+}
+
+/* Length of an axis of arrays of so many rows. */
+static size_t axis_length(const am_shadow *s, am_axis a, size_t rows)
 {
 	const am_run_axes *x = &s->c->axes;
 	switch (a) {
@@ -183,8 +190,18 @@ static size_t axis_length(const am_shadow *s, am_axis a)
 	case AM_AXIS_K: return (size_t)x->n_k;
 	case AM_AXIS_RATIO: return (size_t)x->n_ratio;
 	case AM_AXIS_RANK: return (size_t)x->n_rank;
-	default: return (size_t)s->c->block;
+	default: return rows;
 	}
+}
+
+/* Values of field i of so many rows; 0 where there is none. */
+static size_t values_of(const am_shadow *s, int i, size_t rows)
+{
+	const am_field_spec *f = &s->spec[AM_FIELD_COUNT + i];
+	size_t n = f->n_axes > 0;
+	for (int a = 0; a < f->n_axes; a++)
+		n *= axis_length(s, f->axes[a], rows);
+	return n;
 }
 
 static am_status allocate_fields(am_shadow *s, am_error *err)
@@ -197,13 +214,10 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 	s->field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->field);
 	s->sampled_field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->sampled_field);
 	for (int i = 0; ok && i < s->n_fields; i++) {
-		const am_field_spec *f = &s->spec[AM_FIELD_COUNT + i];
-		size_t n = f->n_axes > 0;
-		for (int a = 0; a < f->n_axes; a++)
-			n *= axis_length(s, f->axes[a]);
+		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
+		size_t block = (size_t)s->c->block, n = values_of(s, i, s->sampled_field[i] ? (block - 1) / sample_step(s) + 1 : block);
 		if (n)
 			s->field[i] = am_capture_take(s->c, &ok, n, 4);
-		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
 	}
 	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
 }
@@ -218,6 +232,7 @@ static bool allocate_scratch(am_shadow *s)
 		am_shadow_scratch *w = &s->scratch[i];
 		w->budgets.k = am_capture_take(s->c, &ok, budgets, sizeof(int));
 		w->budgets.origin = am_capture_take(s->c, &ok, budgets, sizeof(int));
+		w->place = am_capture_take(s->c, &ok, budgets, sizeof *w->place);
 		w->ranking = am_capture_take(s->c, &ok, rankings, sizeof *w->ranking);
 		w->verdict = am_capture_take(s->c, &ok, rankings, sizeof *w->verdict);
 		w->sets = am_capture_take(s->c, &ok, (rankings + sets + 1) * words, sizeof *w->sets);
@@ -260,6 +275,8 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 	s->ended = am_capture_take(c, &ok, (size_t)c->config->layers, sizeof *s->ended);
 	s->sampled = am_capture_take(c, &ok, (size_t)c->sequences->longest + 1, 1);
 	s->kept_at = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->kept_at);
+	s->sample = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->sample);
+	s->sampled_slot = am_capture_take(c, &ok, (size_t)c->block, sizeof *s->sampled_slot);
 	size_t rows = (size_t)c->block * (size_t)s->heads;
 	s->bound = am_capture_take(c, &ok, rows * 2 * (size_t)am_shadow_budgets(s), sizeof *s->bound);
 	s->bound_layer = am_capture_take(c, &ok, rows, sizeof *s->bound_layer);
@@ -272,7 +289,7 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 
 static void scratch_free(am_shadow_scratch *w)
 {
-	void *own[] = {w->budgets.k, w->budgets.origin, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
+	void *own[] = {w->budgets.k, w->budgets.origin, w->place, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
 	               w->set, w->rows, w->bounds, w->common, w->size, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
@@ -293,7 +310,7 @@ void am_shadow_free(am_shadow *s)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
 		am_free(s->carried[i].set);
-	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->kept_at,
+	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
@@ -306,11 +323,11 @@ void am_shadow_free(am_shadow *s)
 static void begin_sequence(am_shadow *s, int index)
 {
 	const am_capture *c = s->c;
-	int every = c->o->shadow_sample > 0 ? c->o->shadow_sample : AM_SHADOW_SAMPLE;
+	size_t every = sample_step(s), captured = 0;
 	s->sequence = index;
 	memset(s->sampled, 0, (size_t)c->sequences->longest + 1);
-	for (int p = c->length - 1, i = 0; p >= 0; p--)
-		if (am_row_policy_has(&c->rows, p) && i++ % every == 0)
+	for (int p = c->length - 1; p >= 0; p--)
+		if (am_row_policy_has(&c->rows, p) && captured++ % every == 0)
 			s->sampled[p] = 1;
 	memset(s->ended, 0, (size_t)c->config->layers * sizeof *s->ended);
 	for (int l = 0; l < c->config->layers; l++) {
@@ -332,6 +349,33 @@ static void promise(am_shadow *s)
 		am_selector_skip(s->item[i].selector, s->start + r);
 }
 
+/* Which of the block's rows are kept for comparison: a sampled row, and the one before it. */
+static void choose_rows(am_shadow *s)
+{
+	s->kept.n = s->n_sampled = 0;
+	for (int r = 0; r < s->rows; r++) {
+		const unsigned char *sampled = s->sampled + s->start + r;
+		int slot = s->c->slot[r];
+		s->kept_at[r] = sampled[0] || sampled[1] ? s->kept.n++ : -1;
+		s->sample[r] = sampled[0] && slot >= 0 ? s->n_sampled++ : -1;
+		if (s->sample[r] >= 0)
+			s->sampled_slot[s->sample[r]] = slot;
+	}
+}
+
+/* Not every sampled row has a value of every field. */
+static void clear_sampled(am_shadow *s)
+{
+	for (int f = 0; f < s->n_fields; f++) {
+		size_t n = s->field[f] && s->sampled_field[f] ? values_of(s, f, (size_t)s->n_sampled) : 0;
+		bool is_float = s->spec[AM_FIELD_COUNT + f].type == AM_TYPE_F32;
+		for (size_t i = 0; i < n && is_float; i++)
+			((float *)s->field[f])[i] = NAN;
+		if (n && !is_float)
+			memset(s->field[f], 0xff, n * 4);
+	}
+}
+
 void am_shadow_begin(am_shadow *s, int index, int start, int n)
 {
 	if (s->sequence != index || start == 0)
@@ -341,28 +385,17 @@ void am_shadow_begin(am_shadow *s, int index, int start, int n)
 	s->has_before = false;
 	for (int i = 0; i < n * s->heads; i++)
 		s->bound_layer[i] = -1;
-	/* A sampled row, and the one before it. */
-	s->kept.n = 0;
-	for (int r = 0; r < n; r++) {
-		bool keep = s->sampled[start + r] || s->sampled[start + r + 1];
-		s->kept_at[r] = keep ? s->kept.n++ : -1;
-	}
+	choose_rows(s);
 	promise(s);
-	for (int f = 0; f < s->n_fields; f++) {
-		const am_field_spec *spec = &s->spec[AM_FIELD_COUNT + f];
-		size_t values = s->field[f] && s->sampled_field[f];
-		for (int a = 0; a < spec->n_axes; a++)
-			values *= spec->axes[a] == AM_AXIS_ROW ? (size_t)s->c->n_rows : axis_length(s, spec->axes[a]);
-		for (size_t i = 0; i < values && spec->type == AM_TYPE_F32; i++)
-			((float *)s->field[f])[i] = NAN;
-		if (values && spec->type != AM_TYPE_F32)
-			memset(s->field[f], 0xff, values * 4);
-	}
+	clear_sampled(s);
 }
 
-const void *const *am_shadow_fields(const am_shadow *s)
+void am_shadow_give(const am_shadow *s, am_run_block *out)
 {
-	return (const void *const *)s->field;
+	out->shadow = (const void *const *)s->field;
+	out->sampled_field = s->sampled_field;
+	out->n_sampled = s->n_sampled;
+	out->sampled = s->sampled_slot;
 }
 
 static am_status prepare(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)

@@ -8,6 +8,7 @@
 #include "model/tap.h"
 #include "probes/run.h"
 #include "runfile/shadow_fields.h"
+#include "runfile/writer.h"
 #include "select/selector.h"
 
 typedef struct am_shadow am_shadow;
@@ -30,8 +31,8 @@ size_t am_shadow_values(const am_run_options *o);
 
 /* A block of the capture begins: its rows are known. */
 void am_shadow_begin(am_shadow *s, int index, int start, int n);
-/* Arrays of the block's values, as am_run_block.shadow. */
-const void *const *am_shadow_fields(const am_shadow *s);
+/* The block's values, for am_run_block.shadow and what follows it. */
+void am_shadow_give(const am_shadow *s, am_run_block *out);
 
 /* The tap's. */
 am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err) AM_MUST_CHECK;

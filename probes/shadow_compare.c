@@ -92,14 +92,16 @@ static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row 
 	}
 }
 
-static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int slot)
+static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int sample)
 {
-	int n_k = am_shadow_budgets(s);
+	int n_k = am_shadow_budgets(s), in_order[AM_SELECT_BUDGETS];
 	double value[AM_SELECT_BUDGETS];
+	for (int i = 0; i < n_k; i++)
+		in_order[i] = i;
 	for (int i = 0; i < s->n; i++)
 		for (int j = 0, sets = am_stored_sets(s, &s->item[i]); j < sets; j++) {
 			overlap(s, x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
-			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_at(s, layer, sets, j, slot), NULL,
+			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_sample_at(s, layer, sets, j, sample), in_order,
 			              value);
 		}
 }
@@ -119,15 +121,15 @@ void am_shadow_compare(am_shadow *s, int layer)
 {
 	am_kept_row *carried = &s->carried[layer];
 	for (int r = 0; r < s->rows; r++) {
-		int slot = s->c->slot[r];
-		if (!s->sampled[s->start + r] || slot < 0)
+		int sample = s->sample[r];
+		if (sample < 0)
 			continue;
 		const am_kept_row *row = &s->kept.row[s->kept_at[r]];
 		const am_kept_row *step = r ? &s->kept.row[s->kept_at[r - 1]] : carried;
 		if (step->set && step->position == row->position - 1)
-			put_overlaps(s, layer, row, step, AM_SHADOW_OVERLAP_STEP, slot);
+			put_overlaps(s, layer, row, step, AM_SHADOW_OVERLAP_STEP, sample);
 		if (s->has_before)
-			put_overlaps(s, layer, row, &s->before.row[s->kept_at[r]], AM_SHADOW_OVERLAP_LAYER, slot);
+			put_overlaps(s, layer, row, &s->before.row[s->kept_at[r]], AM_SHADOW_OVERLAP_LAYER, sample);
 	}
 	am_free(carried->set);
 	carried->set = NULL;

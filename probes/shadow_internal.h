@@ -44,6 +44,7 @@ typedef struct am_verdict {
 
 typedef struct am_shadow_scratch {
 	am_budgets budgets;
+	int *place;          /* [budgets] index among the row's of each -k, then of each --ratio */
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
 	am_verdict *verdict; /* likewise */
 	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
@@ -92,7 +93,7 @@ struct am_shadow {
 	int n_fields;
 	am_field_spec *spec;  /* [AM_FIELD_COUNT + n_fields] */
 	void **field;         /* [n_fields] */
-	bool *sampled_field;  /* [n_fields] missing but on sampled rows */
+	bool *sampled_field;  /* [n_fields] has values of sampled rows alone */
 	am_shadow_scratch *scratch; /* [workers] */
 	/* Of the layer's rows, [block][heads]: its budgets' bounds, then their masses, and of
 	 * which layer they are. */
@@ -105,6 +106,9 @@ struct am_shadow {
 	int sequence;
 	unsigned char *sampled; /* [longest + 1] rows of the sequence */
 	int start, rows;      /* of the block */
+	int n_sampled;        /* its captured rows that are sampled */
+	int32_t *sampled_slot; /* [block] which of the captured rows they are */
+	int32_t *sample;      /* [block] which of them a row is, -1 */
 	int *kept_at;         /* [block] entry in kept, -1 */
 	am_kept_rows kept, before; /* of the layer at hand, and of the captured one before */
 	bool has_before;
@@ -154,16 +158,17 @@ static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
 	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
 }
 
-/* Values of a row, in the order of the budgets (NULL: -k, then --ratio), to the arrays over
- * k and over ratio.
+/* Values of a row to the arrays over k and over ratio; place[] says where the value of each -k, then of each --ratio is.
  * `first` is the id over k; `at` the row's index before the last axis. */
-void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b, const double *value);
-/* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot. */
+void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value);
+/* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot, or which of the sampled
+ * rows it is. */
 size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot);
+size_t am_shadow_sample_at(const am_shadow *s, int layer, int width, int second, int sample);
 
 /* shadow_sample.c: what is taken on sampled rows. */
-void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot);
-void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
+void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample);
+void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int sample,
                                int selector);
 /* shadow_compare.c: sets kept for comparison with other rows and layers. */
 void am_shadow_keep(am_shadow *s, const am_select_row *row, const am_budgets *b, int selector, const uint64_t *const *set);

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LINE = 64 }; /* bytes */
+
 /* ---- places ----------------------------------------------------------------- */
 
 size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot)
@@ -14,20 +16,40 @@ size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int sl
 	return (l * (size_t)width + (size_t)second) * (size_t)s->c->n_rows + (size_t)slot;
 }
 
-void am_shadow_put(am_shadow *s, am_field first, size_t at, const am_budgets *b, const double *value)
+size_t am_shadow_sample_at(const am_shadow *s, int layer, int width, int second, int sample)
+{
+	size_t l = (size_t)s->c->layer_index[layer];
+	return (l * (size_t)width + (size_t)second) * (size_t)s->n_sampled + (size_t)sample;
+}
+
+/* The line behind is fetched for the rows that come next: a row writes to hundreds of arrays, more than the processor
+ * follows by itself. */
+static void put_values(void *to, bool count, size_t at, size_t n, const int *place, const double *value)
+{
+	if (n)
+		__builtin_prefetch((const void *)((uintptr_t)to + at * n * sizeof(float) + LINE), 1);
+	if (count)
+		for (size_t j = 0; j < n; j++)
+			((int32_t *)to)[at * n + j] = (int32_t)value[place[j]];
+	else
+		for (size_t j = 0; j < n; j++)
+			((float *)to)[at * n + j] = (float)value[place[j]];
+}
+
+void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value)
 {
 	size_t n_k = (size_t)s->c->axes.n_k, n_ratio = (size_t)s->c->axes.n_ratio;
-	void *k = s->field[first - AM_FIELD_COUNT], *ratio = s->field[first + 1 - AM_FIELD_COUNT];
 	bool count = s->spec[first].type == AM_TYPE_I32;
-	for (size_t i = 0; i < n_k + n_ratio; i++) {
-		size_t from = b ? (size_t)b->origin[i] : i;
-		void *to = from < n_k ? k : ratio;
-		size_t j = from < n_k ? at * n_k + from : at * n_ratio + from - n_k;
-		if (count)
-			((int32_t *)to)[j] = (int32_t)value[i];
-		else
-			((float *)to)[j] = (float)value[i];
-	}
+	put_values(s->field[first - AM_FIELD_COUNT], count, at, n_k, place, value);
+	put_values(s->field[first + 1 - AM_FIELD_COUNT], count, at, n_ratio, place + n_k, value);
+}
+
+/* Budgets of the row, and the way back from the order of -k, then --ratio. */
+static void set_budgets(const am_shadow *s, am_shadow_scratch *w, int n)
+{
+	am_budgets_set(s->c, &w->budgets, n);
+	for (int i = 0; i < am_shadow_budgets(s); i++)
+		w->place[w->budgets.origin[i]] = i;
 }
 
 /* ---- rankings --------------------------------------------------------------- */
@@ -167,7 +189,7 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 		for (int b = 0; b < n_k; b++)
 			value[b] = fmin(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / s->share / group, 1);
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false),
-		              am_shadow_at(s, layer, s->kv_heads, g, slot), &w->budgets, value);
+		              am_shadow_at(s, layer, s->kv_heads, g, slot), w->place, value);
 	}
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++) {
 		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
@@ -178,7 +200,7 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 		for (int b = 0; b < n_k; b++)
 			value[b] = fmin(value[b] / s->share / s->heads, 1);
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false),
-		              am_shadow_at(s, layer, 1, 0, slot), &w->budgets, value);
+		              am_shadow_at(s, layer, 1, 0, slot), w->place, value);
 	}
 }
 
@@ -216,14 +238,14 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 		const int32_t *size = w->size + am_stored_set(s, a, i) * n_k;
 		for (int b = 0; b < n_k; b++)
 			value[b] = size[b];
-		am_shadow_put(s, kept, am_shadow_at(s, layer, sets, i, slot), &w->budgets, value);
+		am_shadow_put(s, kept, am_shadow_at(s, layer, sets, i, slot), w->place, value);
 	}
 	for (int i = 0; i < s->c->axes.n_head; i++) {
 		const int32_t *size = w->size + am_set_of_head(s, a, s->c->heads[i]) * n_k;
 		size_t at = am_shadow_at(s, layer, s->c->axes.n_head, i, slot);
 		for (int b = 0; b < n_k; b++)
 			value[b] = (double)size[b] / row->n;
-		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, &w->budgets, value);
+		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, w->place, value);
 	}
 }
 
@@ -318,7 +340,7 @@ static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row
 	for (int b = 0; b < am_shadow_budgets(s); b++)
 		value[b] = fmin(sum[b] / row->sums[head].z, 1);
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, s->c->axes.n_head, s->c->head_index[head], slot), &w->budgets, value);
+	              am_shadow_at(s, row->block->layer, s->c->axes.n_head, s->c->head_index[head], slot), w->place, value);
 }
 
 /* Against heads the set of each, against what heads share each of the selector's sets there. */
@@ -349,9 +371,9 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 static void put_verdict(am_shadow *s, am_shadow_scratch *w, int selector, am_run_reference r, int set, size_t at)
 {
 	const am_verdict *v = &w->verdict[am_ranking_of(s, r, set)];
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL, r, false), at, &w->budgets, v->recall);
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_MASS_RECALL, r, false), at, &w->budgets, v->of_mass);
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), at, &w->budgets, v->hit);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL, r, false), at, w->place, v->recall);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_MASS_RECALL, r, false), at, w->place, v->of_mass);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), at, w->place, v->hit);
 }
 
 static void put_verdicts(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
@@ -394,20 +416,21 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 				for (; bits && m < ranks; bits &= bits - 1)
 					out[m++] = row->first_key + (int)(64 * j) + __builtin_ctzll(bits);
 			}
+		for (; m < ranks; m++)
+			out[m] = -1;
 	}
 }
 
 void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 {
 	am_shadow_scratch *w = &s->scratch[worker];
-	int slot = s->c->slot[row->row];
-	bool sampled = slot >= 0 && s->sampled[row->position];
-	am_budgets_set(s->c, &w->budgets, row->n);
-	rank_all(s, w, row, sampled);
+	int slot = s->c->slot[row->row], sample = s->sample[row->row];
+	set_budgets(s, w, row->n);
+	rank_all(s, w, row, sample >= 0);
 	if (slot >= 0)
 		put_reference_mass(s, w, row, slot);
-	if (sampled)
-		am_shadow_sample_reference(s, w, row, slot);
+	if (sample >= 0)
+		am_shadow_sample_reference(s, w, row, sample);
 	for (int i = 0; i < s->n; i++) {
 		find_sets(s, w, worker, row, &s->item[i]);
 		am_shadow_keep(s, row, &w->budgets, i, w->set);
@@ -418,7 +441,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		put_verdicts(s, w, row, slot, i);
 		if (s->item[i].about.index)
 			put_index(s, w, row, slot, i);
-		if (sampled)
-			am_shadow_sample_selector(s, w, worker, row, slot, i);
+		if (sample >= 0)
+			am_shadow_sample_selector(s, w, worker, row, sample, i);
 	}
 }

@@ -142,7 +142,7 @@ static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r
 	}
 }
 
-static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, am_run_reference r, int width,
+static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample, am_run_reference r, int width,
                         int second, int index, double whole)
 {
 	double gap[AM_SELECT_BUDGETS];
@@ -153,18 +153,18 @@ static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row 
 	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
 		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
-		              am_shadow_at(s, row->block->layer, width, second, slot), &w->budgets, gap);
+		              am_shadow_sample_at(s, row->block->layer, width, second, sample), w->place, gap);
 }
 
-void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
+void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample)
 {
 	int group = s->heads / s->kv_heads;
 	for (int h = 0; h < s->heads; h++)
-		rank_scores(s, w, row, slot, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
+		rank_scores(s, w, row, sample, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		rank_scores(s, w, row, slot, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group * s->share);
-	rank_scores(s, w, row, slot, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads * s->share);
-	rank_scores(s, w, row, slot, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), s->share);
+		rank_scores(s, w, row, sample, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group * s->share);
+	rank_scores(s, w, row, sample, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads * s->share);
+	rank_scores(s, w, row, sample, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), s->share);
 }
 
 /* ---- recall with ties ------------------------------------------------------- */
@@ -221,7 +221,7 @@ static const int32_t *ranks_of(am_shadow *s, am_shadow_scratch *w, int worker, c
 /* ---- sets against each other ------------------------------------------------ */
 
 /* Mean over the pairs of sets of the share of the smaller that is in both. */
-static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample, int selector)
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_kernels *kernels = s->c->kernels;
@@ -242,11 +242,11 @@ static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	for (int b = 0; b < n_k && a->sets == 1; b++)
 		sum[b] = 1;
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, 1, 0, slot), &w->budgets, sum);
+	              am_shadow_sample_at(s, row->block->layer, 1, 0, sample), w->place, sum);
 }
 
 /* Keys in the sets of any query head of a key/value head. */
-static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample, int selector)
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads;
 	size_t words = (size_t)n_k * AM_SET_WORDS(row->n);
@@ -262,17 +262,17 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
-		              am_shadow_at(s, row->block->layer, s->kv_heads, g, slot), &w->budgets, value);
+		              am_shadow_sample_at(s, row->block->layer, s->kv_heads, g, sample), w->place, value);
 	}
 }
 
 /* Sets first .. first + count - 1 against one ranking, on average. */
-static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot, int selector,
+static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int sample, int selector,
                         am_run_reference r, int width, int second, int ranking, int first, int count)
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_ranking *to = &w->ranking[ranking];
-	size_t at = am_shadow_at(s, row->block->layer, width, second, slot);
+	size_t at = am_shadow_sample_at(s, row->block->layer, width, second, sample);
 	double value[AM_SELECT_BUDGETS] = {0}, rho = 0;
 	float *out = s->field[am_shadow_field(selector, AM_SHADOW_RANK_CORRELATION, r, false) - AM_FIELD_COUNT];
 	for (int i = first; i < first + count; i++) {
@@ -283,28 +283,28 @@ static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am
 		const int32_t *own = ranks_of(s, w, worker, row, a, i, &square);
 		rho += correlation(own, square, w->rank + (size_t)ranking * s->stride, to->square, row->n) / count;
 	}
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, &w->budgets, value);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RECALL_TIED, r, false), at, w->place, value);
 	if (out)
 		out[at] = (float)rho;
 }
 
-void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int slot,
+void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int sample,
                                int selector)
 {
 	const am_shadowed *a = &s->item[selector];
 	int per_group = a->sets == s->heads ? s->heads / s->kv_heads : 1;
 	w->ranked = NULL;
 	if (a->sets == s->heads && a->about.sets == AM_AXIS_HEAD)
-		put_unions(s, w, row, slot, selector);
+		put_unions(s, w, row, sample, selector);
 	if (a->about.sets != AM_AXIS_LAYER)
-		put_pairs(s, w, row, slot, selector);
+		put_pairs(s, w, row, sample, selector);
 	for (int i = 0; i < s->c->axes.n_head; i++)
-		put_against(s, w, worker, row, slot, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
+		put_against(s, w, worker, row, sample, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
 		            am_set_of_head(s, a, s->c->heads[i]), 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		put_against(s, w, worker, row, slot, selector, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g),
+		put_against(s, w, worker, row, sample, selector, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g),
 		            a->sets == 1 ? 0 : g * per_group, per_group);
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++)
-		put_against(s, w, worker, row, slot, selector, (am_run_reference)r, 1, 0, am_ranking_of(s, (am_run_reference)r, 0), 0,
+		put_against(s, w, worker, row, sample, selector, (am_run_reference)r, 1, 0, am_ranking_of(s, (am_run_reference)r, 0), 0,
 		            a->sets);
 }

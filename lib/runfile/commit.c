@@ -56,6 +56,7 @@ am_status am_writer_commit(am_run_writer *w, int64_t rows, am_error *err)
 {
 	am_image m;
 	am_range r;
+	am_space_retract(&w->space); /* the file ends where its data do */
 	am_status s = build_in_spare(w, rows, &m, &r, err);
 	if (s)
 		return s;

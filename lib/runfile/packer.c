@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+enum { ROOM = 256 << 10 }; /* what chunks of row fields aim at (writer_rows.c) */
+
 typedef struct job {
 	struct job *next;
 	am_stored *stored;
-	unsigned char *data; /* [bytes], filtered in place */
+	unsigned char *data; /* [am_packer_room(bytes)], filtered in place */
 	size_t bytes;
 	am_chunk chunk;
 	bool filtered;
@@ -22,7 +24,8 @@ struct am_packer {
 	pthread_cond_t work, progress; /* for the threads; for the caller */
 	job *first, *last; /* not yet in the file, in order */
 	job *fresh;        /* the first of them that no thread has taken */
-	size_t bytes, limit;
+	job *spare;        /* that are in the file, the last first: their memory serves again */
+	size_t bytes, spare_bytes, limit;
 	bool placing, quit; /* a thread is placing chunks; all shall end */
 	am_status failed;
 	am_error error;
@@ -57,6 +60,39 @@ static void job_free(job *j)
 	am_free(j);
 }
 
+static void free_jobs(job *j)
+{
+	for (job *next; j; j = next) {
+		next = j->next;
+		job_free(j);
+	}
+}
+
+size_t am_packer_room(size_t bytes)
+{
+	return bytes <= ROOM / 8 ? bytes : (bytes + ROOM - 1) / ROOM * ROOM;
+}
+
+/* Large buffers are wanted again with every group of rows. */
+static void put_by(am_packer *p, job *j)
+{
+	if (j->bytes <= ROOM / 8) {
+		job_free(j);
+		return;
+	}
+	j->next = p->spare;
+	p->spare = j;
+	p->spare_bytes += j->bytes;
+}
+
+static job *take_spare(am_packer *p, job **at)
+{
+	job *j = *at;
+	*at = j->next;
+	p->spare_bytes -= j->bytes;
+	return j;
+}
+
 /* Puts filtered chunks into the file, oldest first, until one is not ready. One
  * thread at a time, so that the order is kept; the lock is not held meanwhile. */
 static void place(am_packer *p)
@@ -77,7 +113,7 @@ static void place(am_packer *p)
 		p->first = j->next;
 		p->last = p->first ? p->last : NULL;
 		p->bytes -= j->bytes;
-		job_free(j);
+		put_by(p, j);
 		pthread_cond_signal(&p->progress);
 	}
 	p->placing = false;
@@ -160,10 +196,8 @@ void am_packer_free(am_packer *p)
 		pthread_join(p->worker[i].thread, NULL);
 		am_filter_fini(&p->worker[i].filter);
 	}
-	for (job *j = p->first, *next; j; j = next) {
-		next = j->next;
-		job_free(j);
-	}
+	free_jobs(p->first);
+	free_jobs(p->spare);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->progress);
@@ -191,25 +225,50 @@ static am_status pack_now(am_packer *p, am_stored *d, am_chunk *c, unsigned char
 	return report(p, err);
 }
 
-/* Adds a job once there is room for it. */
-static am_status enqueue(am_packer *p, job *j, am_error *err)
+/* A job with a buffer of that size: one put by, or a new one, for which the oldest put by make room. NULL: out of
+ * memory. The lock is held. */
+static job *job_new(am_packer *p, size_t bytes)
 {
-	pthread_mutex_lock(&p->lock);
-	while (!p->failed && p->first && p->bytes + j->bytes > p->limit)
+	size_t room = am_packer_room(bytes);
+	for (job **at = &p->spare; *at; at = &(*at)->next)
+		if (am_packer_room((*at)->bytes) == room)
+			return take_spare(p, at);
+	while (p->spare && p->spare_bytes + bytes > p->limit) {
+		job **at = &p->spare;
+		while ((*at)->next)
+			at = &(*at)->next;
+		job_free(take_spare(p, at));
+	}
+	job *j = am_calloc(1, sizeof *j);
+	if (!j || !(j->data = am_alloc(room, 1))) {
+		am_free(j);
+		return NULL;
+	}
+	j->bytes = bytes;
+	return j;
+}
+
+/* Waits for room for a chunk; *out is a job with a buffer of its size. The lock is held. */
+static am_status wait_for_job(am_packer *p, size_t bytes, job **out, am_error *err)
+{
+	while (!p->failed && p->first && p->bytes + bytes > p->limit)
 		pthread_cond_wait(&p->progress, &p->lock);
 	am_status s = report(p, err);
-	if (!s) {
-		if (p->last)
-			p->last->next = j;
-		else
-			p->first = j;
-		p->last = j;
-		p->fresh = p->fresh ? p->fresh : j;
-		p->bytes += j->bytes;
-		pthread_cond_signal(&p->work);
-	}
-	pthread_mutex_unlock(&p->lock);
+	if (!s && !(*out = job_new(p, bytes)))
+		s = am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
 	return s;
+}
+
+static void enqueue(am_packer *p, job *j)
+{
+	if (p->last)
+		p->last->next = j;
+	else
+		p->first = j;
+	p->last = j;
+	p->fresh = p->fresh ? p->fresh : j;
+	p->bytes += j->bytes;
+	pthread_cond_signal(&p->work);
 }
 
 am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char **data, am_error *err)
@@ -219,22 +278,17 @@ am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned
 	if (!p->started)
 		return pack_now(p, d, &c, *data, err);
 	size_t bytes = am_stored_chunk_elements(d) * am_stored_element(d);
-	unsigned char *other = am_alloc(bytes, 1);
-	job *j = am_alloc(1, sizeof *j);
-	am_status s;
-	if (other && j) {
+	job *j = NULL;
+	pthread_mutex_lock(&p->lock);
+	am_status s = wait_for_job(p, bytes, &j, err);
+	if (!s) {
+		unsigned char *other = j->data;
 		*j = (job){.stored = d, .data = *data, .bytes = bytes, .chunk = c};
-		s = enqueue(p, j, err);
-	} else {
-		s = am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
+		enqueue(p, j);
+		*data = other;
 	}
-	if (s) {
-		am_free(other);
-		am_free(j);
-		return s;
-	}
-	*data = other;
-	return AM_OK;
+	pthread_mutex_unlock(&p->lock);
+	return s;
 }
 
 am_status am_packer_wait(am_packer *p, am_error *err)

@@ -25,7 +25,11 @@ am_status am_packer_new(int threads, am_filter *f, am_space *s, am_packer **out,
 /* Drops what is not in the file. Accepts NULL. */
 void am_packer_free(am_packer *p);
 
-/* Hands over one whole chunk of `d` (chunk[] elements, row-major, from am_alloc)
+/* Bytes to allocate for a chunk of `bytes`, so that buffers can stand in for each other; pages that a chunk does not
+ * reach are never touched. */
+size_t am_packer_room(size_t bytes);
+
+/* Hands over one whole chunk of `d` (chunk[] elements, row-major, in am_packer_room bytes from am_alloc)
  * at offset `at`, to be entered in d->chunks when it is in the file. *data becomes
  * another buffer of that size, contents undefined. On failure, this chunk's or an
  * earlier one's, *data stays the caller's. */

@@ -1,9 +1,9 @@
 #include "runfile/planes.h"
 
+#include "runfile/codes.h"
+
 #include <libdeflate.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -11,8 +11,8 @@ enum {
 	FARTHEST = 32768,    /* of deflate */
 	LONGEST = 16,        /* pieces of a repetition: 256 bytes of the 258 allowed */
 	END = 256,           /* symbol that ends a block */
-	SYMBOLS = 286,
-	MOST_BITS = 14,      /* of a code, so that four fit the bits held */
+	SYMBOLS = AM_CODES_SYMBOLS,
+	SAMPLE = 200,        /* pieces of a plane that are looked at first, at least */
 	STORED_MOST = 65535, /* bytes of a stored block */
 	SLACK = 8,           /* bits are written eight bytes at a time */
 };
@@ -49,79 +49,7 @@ static void bits_align(bit_stream *b)
 	bits_flush(b);
 }
 
-/* ---- codes ------------------------------------------------------------------ */
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-/* Depths of the leaves of a Huffman tree over m >= 2 ascending weights; returns the largest. */
-static int tree_depths(const uint32_t *weight, int m, int *depth)
-{
-	uint32_t of[2 * SYMBOLS];
-	int parent[2 * SYMBOLS], leaf = 0, inner = m, end = m, most = 0;
-	for (int i = 0; i < m; i++)
-		of[i] = weight[i];
-	for (; end < 2 * m - 1; end++) {
-		uint32_t sum = 0;
-		for (int i = 0; i < 2; i++) {
-			int least = leaf < m && (inner == end || of[leaf] <= of[inner]) ? leaf++ : inner++;
-			sum += of[least];
-			parent[least] = end;
-		}
-		of[end] = sum;
-	}
-	int level[2 * SYMBOLS];
-	level[end - 1] = 0;
-	for (int i = end - 2; i >= 0; i--) {
-		level[i] = level[parent[i]] + 1;
-		most = level[i] > most ? level[i] : most;
-	}
-	for (int i = 0; i < m; i++)
-		depth[i] = level[i];
-	return most;
-}
-
-/* Code lengths for counts, of which two are not 0; 0 for what does not occur. */
-static void code_lengths(const uint32_t *count, unsigned char *length)
-{
-	uint64_t key[SYMBOLS];
-	uint32_t weight[SYMBOLS];
-	int m = 0, depth[SYMBOLS];
-	for (int i = 0; i < SYMBOLS; i++)
-		if (count[i])
-			key[m++] = (uint64_t)count[i] << 9 | (uint64_t)i;
-	qsort(key, (size_t)m, sizeof *key, by_value);
-	for (int i = 0; i < m; i++)
-		weight[i] = (uint32_t)(key[i] >> 9);
-	/* Flatter until no code is too long; the order stays. */
-	while (tree_depths(weight, m, depth) > MOST_BITS)
-		for (int i = 0; i < m; i++)
-			weight[i] = weight[i] / 2 + 1;
-	memset(length, 0, SYMBOLS);
-	for (int i = 0; i < m; i++)
-		length[key[i] & 511] = (unsigned char)depth[i];
-}
-
-static uint32_t reversed(uint32_t code, int n)
-{
-	uint32_t r = 0;
-	for (int i = 0; i < n; i++)
-		r |= (code >> i & 1) << (n - 1 - i);
-	return r;
-}
-
-/* RFC 1951, 3.2.2: by length, then symbol; code[i] holds the bits, their number from bit 16 on. */
-static void make_codes(const unsigned char *length, uint32_t *code)
-{
-	uint32_t next = 0;
-	for (int n = 1; n <= MOST_BITS; n++, next <<= 1)
-		for (int i = 0; i < SYMBOLS; i++)
-			if (length[i] == n)
-				code[i] = reversed(next++, n) | (uint32_t)n << 16;
-}
+/* ---- symbols ---------------------------------------------------------------- */
 
 /* A number >= base as symbol and extra bits (3.2.5): `kept` bits of it choose among symbols. */
 typedef struct extra {
@@ -149,12 +77,12 @@ static extra distance_of(size_t distance)
 	return extra_of((uint32_t)(distance - 1), 1);
 }
 
-/* ---- a plane ---------------------------------------------------------------- */
+/* ---- what repeats ----------------------------------------------------------- */
 
 typedef struct plane {
 	const unsigned char *in;
 	size_t n, distance; /* 0: nothing repeats */
-	unsigned char *repeats; /* [n / PIECE] */
+	uint64_t *repeats; /* [AM_PLANES_SCRATCH(n)] bit i: piece i does */
 	unsigned char length[SYMBOLS];
 	bool stored;
 	size_t bytes; /* at most, in the stream */
@@ -168,42 +96,99 @@ static inline bool same_piece(const unsigned char *a, const unsigned char *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
 }
 
-static size_t mark(const unsigned char *in, size_t n, size_t distance, unsigned char *repeats)
+/* Marks the pieces that repeat the bytes `distance` before; returns how many. */
+static size_t mark(const unsigned char *in, size_t n, size_t distance, uint64_t *repeats)
 {
-	size_t found = 0, first = (distance + PIECE - 1) / PIECE;
-	for (size_t i = 0; i < n / PIECE; i++) {
-		bool same = i >= first && same_piece(in + i * PIECE, in + i * PIECE - distance);
-		repeats[i] = same;
-		found += same;
+	size_t pieces = n / PIECE, first = (distance + PIECE - 1) / PIECE, found = 0;
+	for (size_t w = 0; 64 * w < pieces; w++) {
+		size_t end = 64 * w + 64 < pieces ? 64 * w + 64 : pieces;
+		uint64_t bits = 0;
+		for (size_t i = 64 * w > first ? 64 * w : first; i < end; i++)
+			bits |= (uint64_t)same_piece(in + i * PIECE, in + i * PIECE - distance) << (i % 64);
+		repeats[w] = bits;
+		found += (size_t)__builtin_popcountll(bits);
 	}
 	return found;
 }
 
-/* The distance at which most repeats, if it is worth its symbols. */
-static void choose_distance(plane *p, const size_t *distance)
+static bool possible(size_t distance, size_t n)
 {
-	size_t most = p->n / PIECE / 8, marked = 0;
-	for (int i = 0; i < AM_PLANES_DISTANCES; i++) {
-		if (distance[i] < 1 || distance[i] > FARTHEST || distance[i] >= p->n)
-			continue;
-		marked = distance[i];
-		size_t found = mark(p->in, p->n, marked, p->repeats);
-		p->distance = found > most ? marked : p->distance;
-		most = found > most ? found : most;
-	}
-	if (!p->distance)
-		memset(p->repeats, 0, p->n / PIECE);
-	else if (marked != p->distance)
-		mark(p->in, p->n, p->distance, p->repeats);
+	return distance >= 1 && distance <= FARTHEST && distance < n;
 }
 
-/* Pieces from i on that repeat, as many as one symbol takes. */
-static int run_of(const plane *p, size_t i)
+/* The distance at which most of the pieces i, i + step, ... repeat; 0 where hardly any do. */
+static size_t likely_distance(const unsigned char *in, size_t n, size_t step, const size_t *distance)
 {
-	int m = 0;
-	while (m < LONGEST && i + (size_t)m < p->n / PIECE && p->repeats[i + (size_t)m])
-		m++;
-	return m;
+	size_t pieces = n / PIECE, most = pieces / step / 16, best = 0;
+	for (int d = 0; d < AM_PLANES_DISTANCES; d++) {
+		if (!possible(distance[d], n))
+			continue;
+		size_t found = 0, first = (distance[d] + PIECE - 1) / PIECE;
+		for (size_t i = step / 2; i < pieces; i += step)
+			found += i >= first && same_piece(in + i * PIECE, in + i * PIECE - distance[d]);
+		best = found > most ? distance[d] : best;
+		most = found > most ? found : most;
+	}
+	return best;
+}
+
+/* Whether pieces i, i + step, ... look like noise: two bytes are so seldom equal that the entropy, which is no
+ * less than that of order 2, leaves at most 3 % to gain. */
+static bool is_noise(const unsigned char *in, size_t n, size_t step)
+{
+	uint32_t count[256] = {0};
+	uint64_t equal = 0, m = 0;
+	for (size_t i = step / 2; i < n / PIECE; i += step, m += PIECE)
+		for (size_t j = i * PIECE; j < (i + 1) * PIECE; j++)
+			equal += count[in[j]]++;
+	return m >= SAMPLE / 2 * PIECE && 2 * equal * 217 <= m * (m - 1); /* 217: 2^(8 * 0.97) */
+}
+
+/* Finds what repeats, if it is worth its symbols. */
+static void find_repeats(plane *p, size_t distance)
+{
+	size_t pieces = p->n / PIECE;
+	p->distance = distance && mark(p->in, p->n, distance, p->repeats) > pieces / 8 ? distance : 0;
+	if (!p->distance)
+		memset(p->repeats, 0, (pieces + 63) / 64 * sizeof *p->repeats);
+}
+
+/* How many pieces from i on are marked (`same`: ~0) or not (0) as i is. */
+static inline size_t run_of(const plane *p, size_t i, uint64_t same)
+{
+	size_t pieces = p->n / PIECE, w = i / 64;
+	uint64_t other = (p->repeats[w] ^ same) >> (i % 64) << (i % 64);
+	while (!other && 64 * (w + 1) < pieces)
+		other = p->repeats[++w] ^ same;
+	size_t end = other ? 64 * w + (size_t)__builtin_ctzll(other) : pieces;
+	return (end < pieces ? end : pieces) - i;
+}
+
+/* ---- a plane ---------------------------------------------------------------- */
+
+/* Adds the symbols of `pieces` repeated ones; returns their extra bits. */
+static size_t count_repetition(size_t pieces, int distance_bits, uint32_t *count)
+{
+	size_t bits = 0;
+	for (size_t left = pieces, m; left; left -= m) {
+		m = left < LONGEST ? left : LONGEST;
+		extra e = length_of((int)m);
+		size_t times = m < LONGEST ? 1 : left / LONGEST;
+		count[e.symbol] += (uint32_t)times;
+		bits += times * (size_t)(e.bits + distance_bits);
+		m *= times;
+	}
+	return bits;
+}
+
+static void count_bytes(const unsigned char *in, size_t n, uint32_t part[4][256])
+{
+	for (size_t j = 0; j < n; j += 8) {
+		uint64_t x;
+		memcpy(&x, in + j, sizeof x);
+		for (int k = 0; k < 8; k++)
+			part[k % 4][x >> (8 * k) & 255]++;
+	}
 }
 
 /* How often each symbol occurs; returns the extra bits. */
@@ -213,19 +198,12 @@ static size_t count_symbols(const plane *p, uint32_t *count)
 	size_t pieces = p->n / PIECE, bits = 0;
 	int distance_bits = p->distance ? 1 + distance_of(p->distance).bits : 0;
 	memset(count, 0, SYMBOLS * sizeof *count);
-	for (size_t i = 0; i < pieces;) {
-		int m = run_of(p, i);
-		if (m) {
-			extra e = length_of(m);
-			count[e.symbol]++;
-			bits += (size_t)(e.bits + distance_bits);
-			i += (size_t)m;
-			continue;
-		}
-		for (size_t j = i * PIECE; j < (i + 1) * PIECE; j += 4)
-			for (size_t k = 0; k < 4; k++)
-				part[k][p->in[j + k]]++;
-		i++;
+	for (size_t i = 0, m; i < pieces; i += m) {
+		m = run_of(p, i, ~(uint64_t)0);
+		bits += count_repetition(m, distance_bits, count);
+		i += m;
+		m = i < pieces ? run_of(p, i, 0) : 0;
+		count_bytes(p->in + i * PIECE, m * PIECE, part);
 	}
 	for (size_t j = pieces * PIECE; j < p->n; j++)
 		part[0][p->in[j]]++;
@@ -245,12 +223,18 @@ static size_t header_bits(const plane *p)
 static void plan(plane *p, const size_t *distance)
 {
 	uint32_t count[SYMBOLS];
-	choose_distance(p, distance);
+	/* An odd step does not fall in with rows that come by powers of 2. */
+	size_t step = p->n / PIECE / SAMPLE | 1, likely = likely_distance(p->in, p->n, step, distance);
+	size_t stored = p->n + (p->n / STORED_MOST + 1) * 5 + 1;
+	p->stored = !likely && is_noise(p->in, p->n, step);
+	p->bytes = stored;
+	if (p->stored)
+		return;
+	find_repeats(p, likely);
 	size_t bits = count_symbols(p, count) + header_bits(p);
-	code_lengths(count, p->length);
+	am_codes_lengths(count, p->length);
 	for (int s = 0; s < SYMBOLS; s++)
 		bits += (size_t)count[s] * p->length[s];
-	size_t stored = p->n + (p->n / STORED_MOST + 1) * 5 + 1;
 	p->stored = bits / 8 + p->n / 32 >= stored; /* 3 % are not worth decoding */
 	p->bytes = p->stored ? stored : bits / 8 + 1;
 }
@@ -272,6 +256,7 @@ static void put_stored(const plane *p, bit_stream *b)
 /* Lengths 0 to 15 have codes of 4 bits, the number itself; what repeats lengths has none. */
 static void put_header(const plane *p, bit_stream *b)
 {
+	static const unsigned char reversed[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
 	extra d = p->distance ? distance_of(p->distance) : (extra){0};
 	bits_put(b, 2 << 1, 3);
 	bits_put(b, SYMBOLS - 257, 5);
@@ -282,12 +267,12 @@ static void put_header(const plane *p, bit_stream *b)
 		bits_put(b, i < 3 ? 0 : 4, 3);
 		bits_flush(b);
 	}
-	for (int i = 0; i < SYMBOLS; i++) {
-		bits_put(b, reversed(p->length[i], 4), 4);
+	for (int i = 0; i < SYMBOLS; i += 2) {
+		bits_put(b, reversed[p->length[i]] | reversed[p->length[i + 1]] << 4, 8);
 		bits_flush(b);
 	}
 	for (int i = 0; i <= d.symbol; i++) {
-		bits_put(b, reversed(p->distance && i == d.symbol, 4), 4);
+		bits_put(b, reversed[p->distance && i == d.symbol], 4);
 		bits_flush(b);
 	}
 }
@@ -297,37 +282,42 @@ static inline void put_symbol(bit_stream *b, uint32_t code)
 	bits_put(b, code & 0xffff, (int)(code >> 16));
 }
 
-static void put_repetition(const plane *p, int pieces, const uint32_t *code, bit_stream *b)
+/* A repetition as one value: its length, then the only distance, of at most 14 + 5 + 1 + 13 bits. */
+static void put_repetition(const plane *p, size_t pieces, const uint32_t *code, bit_stream *b)
 {
-	extra l = length_of(pieces), d = distance_of(p->distance);
-	put_symbol(b, code[l.symbol]);
-	bits_put(b, l.value, l.bits);
-	bits_flush(b);
-	bits_put(b, 0, 1); /* the only distance */
-	bits_put(b, d.value, d.bits);
-	bits_flush(b);
+	extra d = distance_of(p->distance);
+	for (size_t left = pieces, m; left; left -= m) {
+		m = left < LONGEST ? left : LONGEST;
+		extra l = length_of((int)m);
+		put_symbol(b, code[l.symbol]);
+		bits_put(b, l.value, l.bits);
+		bits_put(b, (uint64_t)d.value << 1, d.bits + 1);
+		bits_flush(b);
+	}
+}
+
+static inline void put_bytes(const unsigned char *in, size_t n, const uint32_t *code, bit_stream *b)
+{
+	for (size_t j = 0; j < n; j += 4) {
+		for (size_t k = 0; k < 4; k++)
+			put_symbol(b, code[in[j + k]]);
+		bits_flush(b);
+	}
 }
 
 static void put_coded(const plane *p, bit_stream *b)
 {
-	uint32_t code[SYMBOLS] = {0};
+	uint32_t code[SYMBOLS];
 	bit_stream c = *b; /* in registers */
 	size_t pieces = p->n / PIECE;
 	put_header(p, &c);
-	make_codes(p->length, code);
-	for (size_t i = 0; i < pieces;) {
-		int m = run_of(p, i);
-		if (m) {
-			put_repetition(p, m, code, &c);
-			i += (size_t)m;
-			continue;
-		}
-		for (size_t j = i * PIECE; j < (i + 1) * PIECE; j += 4) {
-			for (size_t k = 0; k < 4; k++)
-				put_symbol(&c, code[p->in[j + k]]);
-			bits_flush(&c);
-		}
-		i++;
+	am_codes_make(p->length, code);
+	for (size_t i = 0, m; i < pieces; i += m) {
+		m = run_of(p, i, ~(uint64_t)0);
+		put_repetition(p, m, code, &c);
+		i += m;
+		m = i < pieces ? run_of(p, i, 0) : 0;
+		put_bytes(p->in + i * PIECE, m * PIECE, code, &c);
 	}
 	for (size_t j = pieces * PIECE; j < p->n; j++) {
 		put_symbol(&c, code[p->in[j]]);
@@ -341,7 +331,7 @@ static void put_coded(const plane *p, bit_stream *b)
 /* ---- a stream --------------------------------------------------------------- */
 
 size_t am_planes_pack(const unsigned char *in, size_t n, size_t planes, const size_t distance[AM_PLANES_DISTANCES],
-                      unsigned char *out, size_t room, unsigned char *scratch)
+                      unsigned char *out, size_t room, uint64_t *scratch)
 {
 	enum { HEADER = 2, LAST_BLOCK = 2, CHECKSUM = 4 };
 	bit_stream b = {.to = out + HEADER};

@@ -9,9 +9,10 @@
 #define AM_RUNFILE_PLANES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* Bytes that am_planes_pack needs beside its input and output. */
-#define AM_PLANES_SCRATCH(n) ((n) / 16 + 1)
+/* Words of 64 bits that am_planes_pack needs beside its input and output. */
+#define AM_PLANES_SCRATCH(n) ((n) / 1024 + 1)
 
 enum { AM_PLANES_DISTANCES = 3 };
 
@@ -19,6 +20,6 @@ enum { AM_PLANES_DISTANCES = 3 };
  * distance[], in bytes of a plane; one that is 0 or farther than 32768 is passed over. Returns
  * the bytes of the stream, 0 where it does not fit. scratch[AM_PLANES_SCRATCH(n)]. */
 size_t am_planes_pack(const unsigned char *in, size_t n, size_t planes, const size_t distance[AM_PLANES_DISTANCES],
-                      unsigned char *out, size_t room, unsigned char *scratch);
+                      unsigned char *out, size_t room, uint64_t *scratch);
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { AHEAD_SHARE = 64, AHEAD_MOST = 4 << 20 }; /* of the file; bytes */
+
 void am_space_init(am_space *s, int fd, const char *path, int64_t head)
 {
 	*s = (am_space){.fd = fd, .path = path, .end = head};
@@ -26,6 +28,22 @@ static void drop_range(am_space *s, int i)
 	s->n_free--;
 }
 
+/* Takes from the end, with some more for what comes next: reserving it chunk by chunk would cost a third of the
+ * writing. What is asked for alone where there is no room for that. */
+static am_status take_at_end(am_space *s, int64_t size, int64_t *addr, am_error *err)
+{
+	am_space_retract(s);
+	int64_t at = s->end, ahead = at / AHEAD_SHARE < AHEAD_MOST ? at / AHEAD_SHARE : AHEAD_MOST;
+	am_status status = am_space_extend(s, size + ahead, NULL);
+	if (!status && ahead)
+		am_space_give(s, (am_range){at + size, ahead});
+	if (status)
+		status = am_space_extend(s, size, err);
+	if (!status)
+		*addr = at;
+	return status;
+}
+
 am_status am_space_take(am_space *s, int64_t size, int64_t *addr, am_error *err)
 {
 	for (int i = 0; i < s->n_free; i++) {
@@ -39,11 +57,13 @@ am_status am_space_take(am_space *s, int64_t size, int64_t *addr, am_error *err)
 			drop_range(s, i);
 		return AM_OK;
 	}
-	int64_t at = s->end;
-	am_status status = am_space_extend(s, size, err);
-	if (!status)
-		*addr = at;
-	return status;
+	return take_at_end(s, size, addr, err);
+}
+
+void am_space_retract(am_space *s)
+{
+	if (s->n_free && s->free[s->n_free - 1].addr + s->free[s->n_free - 1].size == s->end)
+		s->end = s->free[--s->n_free].addr;
 }
 
 am_status am_space_extend(am_space *s, int64_t size, am_error *err)
@@ -91,8 +111,7 @@ void am_space_give(am_space *s, am_range r)
 
 am_status am_space_trim(am_space *s, am_error *err)
 {
-	if (s->n_free && s->free[s->n_free - 1].addr + s->free[s->n_free - 1].size == s->end)
-		s->end = s->free[--s->n_free].addr;
+	am_space_retract(s);
 	if (s->fd >= 0 && ftruncate(s->fd, s->end) != 0)
 		return am_fail(err, AM_ERR_IO, "%s: cannot set the size: %s", s->path, strerror(errno));
 	return AM_OK;

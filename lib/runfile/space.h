@@ -17,7 +17,7 @@ typedef struct am_range {
 typedef struct am_space {
 	int fd;
 	const char *path; /* for messages; the caller's */
-	int64_t end;      /* first byte never handed out */
+	int64_t end;      /* of what is handed out and free[] */
 	am_range *free;   /* ascending, not touching each other */
 	int n_free, room;
 } am_space;
@@ -33,6 +33,8 @@ am_status am_space_take(am_space *s, int64_t size, int64_t *addr, am_error *err)
 am_status am_space_extend(am_space *s, int64_t size, am_error *err) AM_MUST_CHECK;
 /* Takes a range back. When memory is short the range is lost, nothing worse. */
 void am_space_give(am_space *s, am_range r);
+/* Lets `end` be that of what is handed out, where a free range lies there; it stays reserved. */
+void am_space_retract(am_space *s);
 /* Cuts off a free range at the end of the file, and what was reserved beyond. */
 am_status am_space_trim(am_space *s, am_error *err) AM_MUST_CHECK;
 

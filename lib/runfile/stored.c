@@ -68,8 +68,8 @@ am_status am_stored_place(am_stored *d, am_space *s, am_chunk *c, const void *da
 am_status am_stored_filter(const am_stored *d, am_filter *f, void *data, size_t *size, uint32_t *mask, am_error *err)
 {
 	size_t last = d->rank > 0 ? (size_t)d->chunk[d->rank - 1] : 1, before = d->rank > 1 ? (size_t)d->chunk[d->rank - 2] : 1;
-	return am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), (size_t[]){last, last * before}, size,
-	                       mask, err);
+	return am_filter_chunk(f, data, am_stored_chunk_elements(d), am_stored_element(d), d->shuffled,
+	                       (size_t[]){last, last * before}, size, mask, err);
 }
 
 int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *data)
@@ -103,6 +103,26 @@ void am_stored_fill(const am_stored *d, void *data, size_t n)
 	} else {
 		memset(data, 0xff, n * am_stored_element(d)); /* -1 */
 	}
+}
+
+void am_stored_copy_at(const am_stored *d, unsigned char *chunk, size_t at, const void *data, size_t n)
+{
+	size_t size = am_stored_element(d);
+	if (d->shuffled)
+		am_filter_shuffle(data, n, size, chunk + at, am_stored_chunk_elements(d));
+	else
+		memcpy(chunk + at * size, data, n * size);
+}
+
+void am_stored_fill_at(const am_stored *d, unsigned char *chunk, size_t at, size_t n)
+{
+	size_t size = am_stored_element(d), whole = am_stored_chunk_elements(d);
+	unsigned char one[sizeof(double)];
+	am_stored_fill(d, one, 1);
+	for (size_t b = 0; b < size && d->shuffled; b++)
+		memset(chunk + b * whole + at, one[b], n);
+	if (!d->shuffled)
+		am_stored_fill(d, chunk + at * size, n);
 }
 
 void am_stored_fini(am_stored *d)

@@ -18,6 +18,7 @@ typedef struct am_chunk {
 typedef struct am_stored {
 	am_type type;
 	bool half; /* float32 kept as binary16 */
+	bool shuffled; /* its chunks are handed over as am_filter_shuffle leaves them */
 	int rank;  /* 0: there is no such dataset */
 	unsigned unlimited; /* bit a: axis a may grow, so its last chunk may overhang */
 	int64_t dims[AM_MAX_AXES], chunk[AM_MAX_AXES];
@@ -44,6 +45,10 @@ int64_t am_stored_filtered_size(const am_stored *d, am_filter *f, const void *da
 
 /* Fills n elements with the fill value: NaN, or -1 for integers. */
 void am_stored_fill(const am_stored *d, void *data, size_t n);
+
+/* n elements of an open chunk from element `at` on: from data[], or the fill value. */
+void am_stored_copy_at(const am_stored *d, unsigned char *chunk, size_t at, const void *data, size_t n);
+void am_stored_fill_at(const am_stored *d, unsigned char *chunk, size_t at, size_t n);
 
 void am_stored_fini(am_stored *d);
 

@@ -330,6 +330,7 @@ int64_t am_run_writer_bytes(const am_run_writer *w)
 	/* Compressing uses the writer's scratch memory, nothing a caller can see. */
 	am_run_writer *scratch = (am_run_writer *)w;
 	(void)!am_packer_wait(w->packer, NULL);
+	am_space_retract(&scratch->space);
 	int64_t index = w->arena[1].size < (int64_t)w->index_size ? (int64_t)w->index_size : 0;
 	return w->space.end + index + am_writer_rows_pending(scratch) + am_writer_dist_pending(scratch);
 }

@@ -83,6 +83,11 @@ typedef struct am_run_block {
 	/* Of fields from AM_FIELD_COUNT on (shadow_fields.h), [am_shadow_field_end(n) -
 	 * AM_FIELD_COUNT]; NULL: all missing. */
 	const void *const *shadow;
+	/* Those of them, likewise, that hold values on the rows sampled[n_sampled] of the block alone, ascending: n_sampled rows
+	 * in place of n_rows, the others are missing. NULL: none. */
+	const bool *sampled_field;
+	int64_t n_sampled;
+	const int32_t *sampled;
 } am_run_block;
 
 /* Appends the rows of a block. After a failure the writer can only be abandoned. */

@@ -34,7 +34,7 @@ static am_status open_layer(am_run_writer *w, am_dist_layer *l, bool half, am_er
 	size_t n = CHUNK_BYTES / ((size_t)d->dims[0] * am_stored_element(d));
 	d->chunk[1] = (int64_t)(n < LEAST_ELEMENTS ? LEAST_ELEMENTS : n);
 	l->room = w->expected_rows > 0 ? w->expected_rows + 1 : 1024;
-	l->chunk = am_alloc(am_stored_chunk_elements(d), am_stored_element(d));
+	l->chunk = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1);
 	l->offset = am_calloc((size_t)l->room, sizeof *l->offset);
 	if (!l->chunk || !l->offset)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory for distributions");

@@ -50,7 +50,7 @@ static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *d
 static am_status write_all(am_run_writer *w, am_stored *d, const void *data, am_error *err)
 {
 	am_stored_choose_chunk(d, CHUNK_BYTES);
-	unsigned char *chunk = am_alloc(am_stored_chunk_elements(d), am_stored_element(d));
+	unsigned char *chunk = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1);
 	if (!chunk)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk");
 	am_status s = hand_all(w, d, data, &chunk, err);

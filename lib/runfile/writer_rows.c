@@ -79,6 +79,7 @@ static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type,
 			r->inner *= (size_t)d->dims[a];
 	}
 	memcpy(d->chunk, d->dims, sizeof d->chunk);
+	d->shuffled = n_axes > 1 && w->filter.level > 0;
 	r->pieces = 1;
 	if (n_axes > 1) { /* axis 0 is the layer: some layers a chunk */
 		size_t layer = am_stored_chunk_elements(d) / (size_t)d->dims[0] * am_stored_element(d);
@@ -91,7 +92,7 @@ static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type,
 	r->chunk = am_calloc((size_t)r->pieces, sizeof *r->chunk);
 	bool ok = r->chunk;
 	for (int i = 0; i < r->pieces && ok; i++)
-		ok = (r->chunk[i] = am_alloc(am_stored_chunk_elements(d), am_stored_element(d)));
+		ok = (r->chunk[i] = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1));
 	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory for row buffers",
 	                            w->part ? w->part : "run");
 }
@@ -107,19 +108,46 @@ am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_err
 	return s;
 }
 
-/* Copies rows [from, from + n) of a block into the open group. */
-static void copy_rows(am_row_field *r, int64_t chunk_rows, int64_t filled, const void *data,
-                      int64_t block_rows, int64_t from, int64_t n)
+/* What a block has of a field. */
+typedef struct rows_given {
+	const void *data; /* [outer][rows][inner], NULL: missing */
+	int64_t rows;
+	const int32_t *at; /* [rows] which of the block's they are, ascending; NULL: all */
+} rows_given;
+
+static rows_given given(const am_run_block *b, int f)
+{
+	if (f < AM_FIELD_COUNT)
+		return (rows_given){b->field[f], b->n_rows, NULL};
+	int i = f - AM_FIELD_COUNT;
+	if (!b->shadow)
+		return (rows_given){0};
+	return b->sampled_field && b->sampled_field[i] ? (rows_given){b->shadow[i], b->n_sampled, b->sampled}
+	                                               : (rows_given){b->shadow[i], b->n_rows, NULL};
+}
+
+/* Rows of `g` that are [from, from + n) of the block, to element `at` of a chunk. */
+static void copy_line(const am_row_field *r, unsigned char *chunk, size_t at, const rows_given *g, size_t outer, int64_t from,
+                      int64_t n)
 {
 	size_t unit = r->inner * am_stored_element(&r->stored);
+	const unsigned char *line = g->data ? (const unsigned char *)g->data + outer * (size_t)g->rows * unit : NULL;
+	if (line && !g->at) {
+		am_stored_copy_at(&r->stored, chunk, at, line + (size_t)from * unit, (size_t)n * r->inner);
+		return;
+	}
+	am_stored_fill_at(&r->stored, chunk, at, (size_t)n * r->inner);
+	for (int64_t i = 0; line && i < g->rows; i++)
+		if (g->at[i] >= from && g->at[i] < from + n)
+			am_stored_copy_at(&r->stored, chunk, at + (size_t)(g->at[i] - from) * r->inner, line + (size_t)i * unit, r->inner);
+}
+
+/* Copies rows [from, from + n) of a block into the open group. */
+static void copy_rows(const am_run_writer *w, am_row_field *r, const rows_given *g, int64_t from, int64_t n)
+{
 	for (size_t o = 0; o < r->outer; o++) {
-		size_t line = o % r->piece_outer * (size_t)chunk_rows + (size_t)filled;
-		unsigned char *to = r->chunk[o / r->piece_outer] + line * unit;
-		if (data)
-			memcpy(to, (const char *)data + (o * (size_t)block_rows + (size_t)from) * unit,
-			       (size_t)n * unit);
-		else
-			am_stored_fill(&r->stored, to, (size_t)n * r->inner);
+		size_t line = o % r->piece_outer * (size_t)w->chunk_rows + (size_t)w->filled;
+		copy_line(r, r->chunk[o / r->piece_outer], line * r->inner, g, o, from, n);
 	}
 }
 
@@ -127,8 +155,7 @@ static void copy_rows(am_row_field *r, int64_t chunk_rows, int64_t filled, const
 static void pad(const am_run_writer *w, am_row_field *r)
 {
 	size_t used = (r->outer - (size_t)(r->pieces - 1) * r->piece_outer) * (size_t)w->chunk_rows * r->inner;
-	am_stored_fill(&r->stored, r->chunk[r->pieces - 1] + used * am_stored_element(&r->stored),
-	               am_stored_chunk_elements(&r->stored) - used);
+	am_stored_fill_at(&r->stored, r->chunk[r->pieces - 1], used, am_stored_chunk_elements(&r->stored) - used);
 }
 
 static am_status hand_row_field(am_run_writer *w, am_row_field *r, am_error *err)
@@ -164,13 +191,6 @@ static void number_rows(am_run_writer *w, int64_t n)
 		row[i] = w->rows + i;
 }
 
-static const void *of_block(const am_run_block *b, int f)
-{
-	if (f < AM_FIELD_COUNT)
-		return b->field[f];
-	return b->shadow ? b->shadow[f - AM_FIELD_COUNT] : NULL;
-}
-
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err)
 {
 	am_status s = am_writer_ready(w, err);
@@ -181,7 +201,7 @@ am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_e
 		number_rows(w, n);
 		for (int f = 0; f < w->n_fields; f++)
 			if (w->row[f].chunk)
-				copy_rows(&w->row[f], w->chunk_rows, w->filled, of_block(block, f), block->n_rows, done, n);
+				copy_rows(w, &w->row[f], (rows_given[]){given(block, f)}, done, n);
 		done += n;
 		w->filled += n;
 		w->rows += n;
@@ -197,7 +217,7 @@ static void clear_rest(am_run_writer *w)
 	int64_t n = w->chunk_rows - w->filled;
 	for (int f = 0; f < w->n_fields; f++)
 		if (w->row[f].chunk)
-			copy_rows(&w->row[f], w->chunk_rows, w->filled, NULL, n, 0, n);
+			copy_rows(w, &w->row[f], &(rows_given){0}, 0, n);
 	am_stored_fill(&w->row_axis.stored, w->row_axis.chunk[0] + w->filled * 8, (size_t)n);
 }
 

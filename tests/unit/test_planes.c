@@ -16,7 +16,8 @@
 
 enum { MOST = 200000, PLANES = 4, GUARD = 64 };
 
-static unsigned char in[PLANES * MOST], out[PLANES * MOST + GUARD], back[PLANES * MOST], scratch[AM_PLANES_SCRATCH(MOST)];
+static unsigned char in[PLANES * MOST], out[PLANES * MOST + GUARD], back[PLANES * MOST];
+static uint64_t scratch[AM_PLANES_SCRATCH(MOST)];
 
 static void same_after(const unsigned char *packed, size_t size, size_t bytes)
 {

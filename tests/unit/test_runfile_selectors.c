@@ -13,8 +13,9 @@
 #include <hdf5.h>
 
 #define OUT AM_BINARY_DIR "/tests/tmp/selectors.h5"
+#define SPARSE AM_BINARY_DIR "/tests/tmp/selectors_sparse.h5"
 
-enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES };
+enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES, STEP = 8 };
 
 static am_error err;
 static const am_run_selector selectors[] = {
@@ -36,23 +37,30 @@ static double value_of(const sample *s, const am_field_spec *f, int selector, in
 	if (strstr(f->path, "union"))
 		return -1;
 	if (strstr(f->path, "overlap") || strstr(f->path, "tied") || strstr(f->path, "gap") || strstr(f->path, "rank"))
-		return row % 8 ? NAN : strstr(f->path, "tied") ? 1 : 0.25;
+		return row % STEP ? NAN : strstr(f->path, "tied") ? 1 : 0.25;
 	if (strstr(f->path, "mass"))
 		return whole ? 1 : 1 / (double)n;
 	return whole ? 1 : 0.5;
 }
 
-static void *rows_of(const sample *s, const am_field_spec *f, int selector)
+static bool is_sampled(const am_field_spec *f)
+{
+	return strstr(f->path, "overlap") || strstr(f->path, "tied") || strstr(f->path, "gap") || strstr(f->path, "rank") ||
+	       strstr(f->path, "union");
+}
+
+/* Rows first, first + step, ... before end. */
+static void *rows_of(const sample *s, const am_field_spec *f, int selector, int64_t first, int64_t end, int64_t step)
 {
 	int64_t size[AM_MAX_AXES] = {1, 1, 1, 1}, outer = 1, trail = 1;
 	int row = am_spec_row_axis(f);
 	for (int a = 0; a < f->n_axes; a++) {
-		size[a] = a == row ? ROWS : sample_length(s, f->axes[a]);
+		size[a] = a == row ? end - first : sample_length(s, f->axes[a]);
 		*(a < row ? &outer : a > row ? &trail : &(int64_t){0}) *= size[a];
 	}
-	float *x = am_alloc((size_t)(outer * ROWS * trail), 4);
+	float *x = am_calloc((size_t)(outer * (end - first) * trail), 4);
 	for (int64_t o = 0, i = 0; o < outer; o++)
-		for (int64_t r = 0; r < ROWS; r++)
+		for (int64_t r = first; r < end; r += step)
 			for (int64_t t = 0; t < trail; t++, i++) {
 				double v = value_of(s, f, selector, r, t);
 				if (f->type == AM_TYPE_I32)
@@ -71,32 +79,97 @@ static sample new_sample(void)
 	return s;
 }
 
-static void write_run(void)
+/* Appends rows [from, to); `sparse`: fields of sampled rows on these alone. */
+static void append(am_run_writer *w, const sample *s, int64_t from, int64_t to, bool sparse)
 {
-	sample s = new_sample();
-	am_run_writer *w;
 	am_field_spec *spec;
-	am_run_block b = {.n_rows = ROWS};
-	int end = am_shadow_field_end(2);
-	const void **shadow = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *shadow);
+	am_run_block b = {.n_rows = to - from};
+	int end = am_shadow_field_end(2), second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
+	int64_t first = (from + STEP - 1) / STEP * STEP;
+	int32_t sampled[ROWS];
+	bool *of_sampled = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *of_sampled);
+	void **shadow = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *shadow);
 	assert_int_equal(am_field_specs_new(selectors, 2, &spec, &err), AM_OK);
-	assert_int_equal(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err), AM_OK);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		if (am_field_row_axis((am_field)f) >= 0)
-			b.field[f] = sample_rows(&s, (am_field)f, 0, ROWS);
-	for (int f = AM_FIELD_COUNT; f < end; f++)
+			b.field[f] = sample_rows(s, (am_field)f, from, to - from);
+	for (int f = AM_FIELD_COUNT; f < end; f++) {
+		bool thin = spec[f].n_axes && sparse && is_sampled(&spec[f]);
+		of_sampled[f - AM_FIELD_COUNT] = thin;
 		if (spec[f].n_axes)
-			shadow[f - AM_FIELD_COUNT] = rows_of(&s, &spec[f], f >= (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false));
-	b.shadow = shadow;
+			shadow[f - AM_FIELD_COUNT] = rows_of(s, &spec[f], f >= second, thin && first < to ? first : from, to, thin ? STEP : 1);
+	}
+	for (int64_t r = first; r < to; r += STEP)
+		sampled[b.n_sampled++] = (int32_t)(r - from);
+	b.shadow = (const void *const *)shadow;
+	b.sampled_field = sparse ? of_sampled : NULL;
+	b.sampled = sampled;
 	assert_int_equal(am_run_writer_append(w, &b, &err), AM_OK);
-	assert_int_equal(sample_finish(&s, w, &err), AM_OK);
-	assert_int_equal(am_run_writer_close(w, &err), AM_OK);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		am_free((void *)b.field[f]);
 	for (int f = 0; f < end - AM_FIELD_COUNT; f++)
-		am_free((void *)shadow[f]);
+		am_free(shadow[f]);
 	am_free(shadow);
+	am_free(of_sampled);
 	am_free(spec);
+}
+
+static void write_to(const char *path, int deflate, int64_t block, bool sparse)
+{
+	sample s = new_sample();
+	am_run_writer *w;
+	s.contents.deflate = deflate;
+	assert_int_equal(am_run_writer_open(path, true, &s.axes, &s.contents, &w, &err), AM_OK);
+	for (int64_t from = 0; from < ROWS; from += block)
+		append(w, &s, from, from + block < ROWS ? from + block : ROWS, sparse);
+	assert_int_equal(sample_finish(&s, w, &err), AM_OK);
+	assert_int_equal(am_run_writer_close(w, &err), AM_OK);
+}
+
+static void write_run(void)
+{
+	write_to(OUT, new_sample().contents.deflate, ROWS, false);
+}
+
+static int64_t read_all(am_run *r, int f, void *out, int64_t room)
+{
+	int64_t shape[AM_MAX_AXES], zero[AM_MAX_AXES] = {0}, n = 4;
+	int rank = am_run_shape(r, (am_field)f, shape);
+	for (int a = 0; a < rank; a++)
+		n *= shape[a];
+	assert_true(n <= room);
+	if (am_run_field(r, (am_field)f)->type == AM_TYPE_I32)
+		assert_int_equal(am_run_read_i32(r, (am_field)f, zero, shape, out, &err), AM_OK);
+	else
+		assert_int_equal(am_run_read_f32(r, (am_field)f, zero, shape, out, &err), AM_OK);
+	return n;
+}
+
+/* Rows that fields of sampled rows do not have are missing, whatever the blocks and filters. */
+static void sampled_rows_are_enough(void **state)
+{
+	(void)state;
+	static const int64_t blocks[] = {ROWS, 45, 7, 3};
+	static unsigned char want[1 << 20], got[1 << 20];
+	write_run();
+	for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+		am_run *a, *b;
+		int compared = 0;
+		write_to(SPARSE, (int[]){1, 0, 2, 9}[i], blocks[i], true);
+		assert_int_equal(am_run_open(OUT, &a, &err), AM_OK);
+		assert_int_equal(am_run_open(SPARSE, &b, &err), AM_OK);
+		for (int f = AM_FIELD_COUNT; f < am_run_field_end(a); f++) {
+			if (!am_run_has(a, (am_field)f))
+				continue;
+			int64_t n = read_all(a, f, want, sizeof want);
+			assert_int_equal(read_all(b, f, got, sizeof got), n);
+			assert_memory_equal(got, want, n);
+			compared += is_sampled(am_run_field(a, (am_field)f));
+		}
+		assert_true(compared > 20);
+		am_run_close(a);
+		am_run_close(b);
+	}
 }
 
 static hid_t fresh(void)
@@ -279,7 +352,7 @@ static int close_hdf5(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ids_are_distinct), cmocka_unit_test(reads_back),
+		cmocka_unit_test(ids_are_distinct), cmocka_unit_test(reads_back), cmocka_unit_test(sampled_rows_are_enough),
 		cmocka_unit_test(broken_values), cmocka_unit_test(broken_groups),
 	};
 	return cmocka_run_group_tests(tests, NULL, close_hdf5);

@@ -107,13 +107,13 @@ static void noise_is_not_deflated(void **state)
 	uint32_t mask;
 	assert_ok(am_filter_init(&f, 9, &err));
 	for (size_t element = 1; element <= 8; element *= 2) {
-		assert_ok(am_filter_chunk(&f, noise, sizeof noise / element, element, (size_t[]){1, 1}, &size, &mask, &err));
+		assert_ok(am_filter_chunk(&f, noise, sizeof noise / element, element, false, (size_t[]){1, 1}, &size, &mask, &err));
 		assert_int_equal(size, sizeof noise);
 		assert_int_equal(mask, AM_FILTER_SKIP);
 		assert_memory_equal(noise, kept, sizeof noise);
 	}
 	memset(noise, 0, sizeof noise);
-	assert_ok(am_filter_chunk(&f, noise, N, 8, (size_t[]){1, 1}, &size, &mask, &err));
+	assert_ok(am_filter_chunk(&f, noise, N, 8, false, (size_t[]){1, 1}, &size, &mask, &err));
 	assert_true(size < sizeof noise / 100);
 	assert_int_equal(mask, 0);
 	am_filter_fini(&f);

@@ -61,6 +61,16 @@ static int most_values(const am_field_spec *f, int *outer, int *inner)
 	return *outer * LENGTH * *inner;
 }
 
+/* NaN, or the bits of -1. */
+static float missing(const am_field_spec *f)
+{
+	int32_t minus = -1;
+	float x = NAN;
+	if (f->type != AM_TYPE_F32)
+		memcpy(&x, &minus, sizeof x);
+	return x;
+}
+
 static void fill_row(am_select_row *row, const am_select_block *block, int r, float *score, float *weight, am_row_sums *sums,
                      const am_kernels *k)
 {
@@ -114,9 +124,13 @@ static void drive(int block, stored *out, am_field_spec *spec, int end)
 			int outer, inner;
 			if (!spec[f].n_axes || !most_values(&spec[f], &outer, &inner) || !whole.shadow[f - AM_FIELD_COUNT])
 				continue;
-			for (int i = 0; i < outer; i++)
-				memcpy(out->x[f - AM_FIELD_COUNT] + (i * LENGTH + start) * inner,
-				       (const float *)whole.shadow[f - AM_FIELD_COUNT] + i * rows * inner, (size_t)(rows * inner) * 4);
+			bool sampled = whole.sampled_field[f - AM_FIELD_COUNT];
+			int given = sampled ? (int)whole.n_sampled : rows;
+			for (int i = 0; i < outer * rows * inner; i++)
+				out->x[f - AM_FIELD_COUNT][(i / (rows * inner) * LENGTH + start) * inner + i % (rows * inner)] = missing(&spec[f]);
+			for (int i = 0; i < outer * given; i++)
+				memcpy(out->x[f - AM_FIELD_COUNT] + (i / given * LENGTH + start + (sampled ? whole.sampled[i % given] : i % given)) * inner,
+				       (const float *)whole.shadow[f - AM_FIELD_COUNT] + i * inner, (size_t)inner * 4);
 		}
 	}
 	am_capture_free(c);
