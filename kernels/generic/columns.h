@@ -24,6 +24,12 @@ static inline int columns_rows(int longest)
 	return longest <= 16 ? 16 : longest <= 32 ? 32 : COLUMN_MOST;
 }
 
+static inline void columns_clear(columns *c, int rows)
+{
+	for (int i = 0; i < rows; i += 16)
+		memset(c->weight[i], 0, 16 * sizeof c->weight[0]);
+}
+
 /* One step of a bitonic network: rows whose number differs in the bits of `flip`, of which
  * `half` is the highest. */
 INLINE void column_step(vf *x, const int rows, const int flip, const int half)
@@ -80,9 +86,10 @@ static void column_merge(float *at, int half)
 		vf_store(at + i * LANES, x[i]);
 }
 
-static void columns_sort(columns *c, int rows, column_sums *s)
+/* Of n columns. */
+static void columns_sort(columns *c, int n, int rows, column_sums *s)
 {
-	for (int u = 0; u < LANES; u += AM_VW) {
+	for (int u = 0; u < LANES && u < n; u += AM_VW) {
 		float *at = &c->weight[0][u];
 		vi sum = {0};
 		column_blocks(at, rows);
