@@ -124,53 +124,70 @@ static void part_find(const mass_level *l, const int *slot, int slots, const flo
 		part_of_kind(PLACES_TOP, &p, t, x, n, wanted);
 }
 
-/* Leaves of the words those that are not 0, and their number in block[]; returns how many. */
-static int part_some(uint32_t *wanted, int words, int32_t *block)
+/* Leaves of m words those that are not 0, and where each begins in begin[]; returns how many. */
+static inline int part_some(uint32_t *wanted, int m, int32_t *begin)
 {
-	const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	int m = 0;
-	for (int i = 0; i < words; i += 16) {
-		__mmask16 in = words - i < 16 ? (__mmask16)((1u << (words - i)) - 1) : (__mmask16)0xffff;
-		__m512i w = _mm512_loadu_si512(wanted + i);
-		__mmask16 some = _mm512_mask_test_epi32_mask(in, w, w);
-		_mm512_storeu_si512(wanted + m, _mm512_maskz_compress_epi32(some, w));
-		_mm512_storeu_si512(block + m, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(lane, _mm512_set1_epi32(i))));
-		m += __builtin_popcount(some);
-	}
-	return m;
-}
-
-/* Adds weights to found[]. Compressed in a register: a compressing store is slow on some processors. */
-static inline int part_gather_16(const float *x, uint32_t in, float *found, int have)
-{
-	_mm512_storeu_ps(found + have, _mm512_maskz_compress_ps((__mmask16)in, _mm512_maskz_loadu_ps((__mmask16)in, x)));
-	return have + __builtin_popcount(in);
-}
-
-/* Wanted weights of m blocks one after another; returns how many. */
-static int part_gather(const float *x, const uint32_t *wanted, const int32_t *block, int m, float *found)
-{
+	const __m512i lane = _mm512_setr_epi32(0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 480);
 	int have = 0;
-	for (int i = 0; i < m; i++) {
-		have = part_gather_16(x + 32 * (size_t)block[i], _pext_u32(wanted[i], 0x55555555), found, have);
-		have = part_gather_16(x + 32 * (size_t)block[i] + 16, _pext_u32(wanted[i], 0xaaaaaaaa), found, have);
+	for (int i = 0; i < m; i += 16) {
+		__m512i w = _mm512_maskz_loadu_epi32(m - i < 16 ? (__mmask16)((1u << (m - i)) - 1) : (__mmask16)0xffff, wanted + i);
+		__mmask16 some = _mm512_test_epi32_mask(w, w);
+		_mm512_storeu_si512(wanted + have, _mm512_maskz_compress_epi32(some, w));
+		_mm512_storeu_si512(begin + have, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(lane, _mm512_set1_epi32(32 * i))));
+		have += __builtin_popcount(some);
 	}
 	return have;
 }
 
-static void mass_part(const mass_level *l, const int *slot, int slots, const float *x, int n, float *to, void *scratch)
+/* The lowest bits of 16 words as the weights they are of, from the word's first. */
+static inline __m512i part_lowest(__m512i w)
+{
+	/* By the exponent of the bit as a number, modulo 32: that of 1 is 31. */
+	const __m512i even = _mm512_setr_epi32(16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8);
+	const __m512i odd = _mm512_setr_epi32(24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31, 0);
+	__m512i low = _mm512_and_si512(w, _mm512_sub_epi32(_mm512_setzero_si512(), w));
+	return _mm512_permutex2var_epi32(even, _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvtepu32_ps(low)), 23), odd);
+}
+
+/* Where the weights are whose bits are set in m words, none of them 0, in any order; returns how many. The
+ * lowest bit of each word, then those of what is left: no branch depends on where they are. */
+static int part_hits(uint32_t *wanted, int32_t *begin, int m, int32_t *hit)
+{
+	int have = 0;
+	for (int left; m; m = left) {
+		left = 0;
+		for (int i = 0; i < m; i += 16) {
+			__mmask16 in = m - i < 16 ? (__mmask16)((1u << (m - i)) - 1) : (__mmask16)0xffff;
+			__m512i w = _mm512_maskz_loadu_epi32(in, wanted + i), from = _mm512_loadu_si512(begin + i);
+			_mm512_storeu_si512(hit + have, _mm512_add_epi32(from, part_lowest(w)));
+			have += m - i < 16 ? m - i : 16;
+			__m512i rest = _mm512_and_si512(w, _mm512_add_epi32(w, _mm512_set1_epi32(-1)));
+			__mmask16 some = _mm512_test_epi32_mask(rest, rest);
+			_mm512_storeu_si512(wanted + left, _mm512_maskz_compress_epi32(some, rest));
+			_mm512_storeu_si512(begin + left, _mm512_maskz_compress_epi32(some, from));
+			left += __builtin_popcount(some);
+		}
+	}
+	return have;
+}
+
+static void mass_part(const mass_level *l, const mass_open *o, const float *x, int n, float *to, void *scratch)
 {
 	const tally_form f = l->t->form; /* buckets do not alias it */
 	int words = (n + 31) / 32;
 	uint32_t *wanted = scratch;
-	int32_t *block = (int32_t *)wanted + words + 16;
-	part_find(l, slot, slots, x, n, wanted);
-	int m = part_some(wanted, words, block);
-	float *found = (float *)block + m;
-	m = part_gather(x, wanted, block, m, found);
-	for (int i = 0; i < m; i++) {
-		int32_t key = tally_key(found[i]);
+	int32_t *begin = (int32_t *)wanted + words + 16;
+	part_find(l, o->slot, o->slots, x, n, wanted);
+	int m = part_some(wanted, words, begin);
+	int32_t *hit = begin + m + 16;
+	m = part_hits(wanted, begin, m, hit);
+	for (int i = 0; o->large && i < m; i++) {
+		int32_t key = tally_key(x[hit[i]]);
 		part_take(l->t, tally_place(&f, key), key, to);
+	}
+	for (int i = 0; !o->large && i < m; i++) {
+		int32_t key = tally_key(x[hit[i]]);
+		part_take_column(l->t, tally_place(&f, key), key, to);
 	}
 }
 

@@ -17,10 +17,10 @@
 #ifdef AM_MASS_PART
 #include AM_MASS_PART
 #else
-/* Distributes the weights of marked buckets, slot[slots]; scratch: as many and 16 more, and n / 4 bytes. */
-static void mass_part(const mass_level *l, const int *slot, int slots, const float *x, int n, float *to, void *scratch)
+/* Distributes the weights of marked buckets; scratch: as many and 16 more, and n / 4 bytes. */
+static void mass_part(const mass_level *l, const mass_open *o, const float *x, int n, float *to, void *scratch)
 {
-	(void)slot, (void)slots;
+	(void)o;
 	const tally_form f = l->t->form; /* buckets do not alias it */
 	float *found = scratch;
 	int m = 0;
@@ -122,13 +122,6 @@ static void mass_settle_column(mass_wants *w, int i, int rows, const float *weig
 	w->passed[i] += count < size ? count : size;
 }
 
-/* Wants that are not settled, and their buckets. */
-typedef struct mass_open {
-	int want[MASS_WANTS + 1], n;
-	int slot[MASS_WANTS], slots; /* one of several wants but once */
-	int columns, longest, large; /* buckets that go to columns, their most weights; weights of others */
-} mass_open;
-
 static void mass_unsettled(mass_open *o, const mass_wants *w)
 {
 	o->n = o->slots = o->columns = o->longest = o->large = 0;
@@ -228,7 +221,7 @@ static void mass_settle(mass_wants *w, mass_level *l, const float *x, int n, voi
 	char *behind = mass_align(p->large + o.large);
 	for (int i = 0; i * LANES < o.columns; i++)
 		columns_clear(&p->column[i], columns_rows(o.longest));
-	mass_part(l, o.slot, o.slots, x, n, first, behind);
+	mass_part(l, &o, x, n, first, behind);
 	if (w->n == MASS_WANTS) /* more may follow */
 		mass_unmark(&o, w, l);
 	mass_settle_columns(&o, w, p->column);

@@ -45,12 +45,27 @@ static inline int level_octave(const tally_form *f, int group)
 	return (f->first + (group * TALLY_GROUP << f->shift)) >> 23;
 }
 
+/* Wants that are not settled, and their buckets. */
+typedef struct mass_open {
+	int want[MASS_WANTS + 1], n;
+	int slot[MASS_WANTS], slots; /* one of several wants but once */
+	int columns, longest, large; /* buckets that go to columns, their most weights; weights of others */
+} mass_open;
+
 /* Puts a weight where its bucket, a marked one, tells. */
 static inline void part_take(tally *t, uint32_t place, int32_t key, float *to)
 {
 	uint64_t at = t->bucket[place];
 	to[(uint32_t)at] = tally_weight(key);
 	t->bucket[place] = at + (at >> 32);
+}
+
+/* The same where all go to columns of 16. */
+static inline void part_take_column(tally *t, uint32_t place, int32_t key, float *to)
+{
+	uint64_t at = t->bucket[place];
+	to[(uint32_t)at] = tally_weight(key);
+	t->bucket[place] = at + 16;
 }
 
 #endif
