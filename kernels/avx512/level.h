@@ -109,6 +109,9 @@ static void level_fill(mass_level *l, int passed, double sum)
 	const __m512i lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
 	__m256i passed8 = _mm256_set1_epi32(passed);
 	__m512d sum8 = _mm512_set1_pd(sum);
+	/* Kept in registers: vectors read back soon after parts of them were written wait long. */
+	__m512i chunk_count = _mm512_setzero_si512();
+	__m512d chunk_sum = _mm512_setzero_pd(), chunk_sum2 = chunk_sum;
 	for (int c = l->last / LEVEL_CHUNK; c >= 0; c--) {
 		int g = c * LEVEL_CHUNK;
 		__m512i b = level_groups(l->t->bucket + g * TALLY_GROUP, l->last + 1 - g), count = level_counts(&f, b);
@@ -119,9 +122,14 @@ static void level_fill(mass_level *l, int passed, double sum)
 		_mm512_storeu_pd(l->sum + g, _mm512_add_pd(s, sum8));
 		passed8 = _mm256_add_epi32(passed8, _mm256_broadcastd_epi32(_mm256_castsi256_si128(n)));
 		sum8 = _mm512_add_pd(sum8, _mm512_broadcastsd_pd(_mm512_castpd512_pd128(s)));
-		l->chunk_count[c] = _mm256_cvtsi256_si32(passed8);
-		l->chunk_sum[c] = _mm512_cvtsd_f64(sum8);
+		uint32_t here = (uint32_t)1 << c;
+		chunk_count = _mm512_mask_broadcastd_epi32(chunk_count, (__mmask16)here, _mm256_castsi256_si128(passed8));
+		chunk_sum = _mm512_mask_mov_pd(chunk_sum, (__mmask8)here, sum8);
+		chunk_sum2 = _mm512_mask_mov_pd(chunk_sum2, (__mmask8)(here >> 8), sum8);
 	}
+	_mm512_storeu_si512(l->chunk_count, chunk_count);
+	_mm512_storeu_pd(l->chunk_sum, chunk_sum);
+	_mm512_storeu_pd(l->chunk_sum + 8, chunk_sum2);
 }
 
 /* The group and, before its bucket is known, what lies above. */
@@ -220,10 +228,10 @@ static uint32_t level_search(mass_wants *w, const mass_level *l)
 	const __m512i count = _mm512_loadu_si512(l->chunk_count);
 	const __m512d sum = _mm512_loadu_pd(l->chunk_sum), sum2 = _mm512_loadu_pd(l->chunk_sum + 8);
 	uint32_t below = 0;
-	for (int i = 0; i < w->n; i++) {
-		int none = w->k[i] < INT_MAX ? level_search_count(w, i, l, count, above) : level_search_sum(w, i, l, sum, sum2, above);
-		below |= (uint32_t)none << i;
-	}
+	for (int i = 0; i < w->ks; i++)
+		below |= (uint32_t)level_search_count(w, i, l, count, above) << i;
+	for (int i = w->ks; i < w->n; i++)
+		below |= (uint32_t)level_search_sum(w, i, l, sum, sum2, above) << i;
 	for (int i = 0; i < w->n; i += 8)
 		level_take_8(w, i, &l->t->form, above);
 	return below;

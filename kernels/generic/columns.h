@@ -42,12 +42,6 @@ static inline int columns_rows(int longest)
 	return (longest + 7) / 8 * 8;
 }
 
-static inline void columns_clear(columns *c, int rows)
-{
-	for (int i = 0; i < rows; i += 8)
-		memset(c->weight[i], 0, 8 * sizeof c->weight[0]);
-}
-
 static inline cf cf_load(const float *x)
 {
 	cf v;
@@ -58,6 +52,17 @@ static inline cf cf_load(const float *x)
 static inline void cf_store(float *x, cf v)
 {
 	memcpy(x, &v, sizeof v);
+}
+
+/* Of n columns. */
+static inline void columns_clear(columns *c, int n, int rows)
+{
+	const cf zero = {0};
+	for (int u = 0; u < LANES && u < n; u += COLUMN_VW)
+		for (int i = 0; i < rows; i += 8)
+#pragma GCC unroll 8
+			for (int j = 0; j < 8; j++)
+				cf_store(&c->weight[i + j][u], zero);
 }
 
 #define COLUMN_ORDER(i, j) \

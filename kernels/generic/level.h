@@ -133,11 +133,10 @@ static double level_open(mass_level *l, tally *t, int passed, double sum)
 	l->last = t->form.fine / TALLY_GROUP - 1;
 	l->sum[l->last + 1] = sum;
 	l->count[l->last + 1] = passed;
-	for (int i = 0; i < 16; i++) {
-		l->chunk_count[i] = 0;
-		l->chunk_sum[i] = 0;
-	}
-	memset(l->mark, 0, sizeof l->mark);
+	memset(l->chunk_count, 0, sizeof l->chunk_count);
+	memset(l->chunk_sum, 0, sizeof l->chunk_sum);
+	for (int i = 0; i < LEVEL_WORDS; i += 8) /* piece by piece, as compilers choose slow ways for all at once */
+		memset(l->mark + i, 0, 8 * sizeof l->mark[0]);
 	level_fill(l, passed, sum);
 	sum = l->sum[0];
 	for (int o = t->form.plain ? -1 : t->form.first >> 23; o >= 0; o--)

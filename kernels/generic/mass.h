@@ -183,8 +183,10 @@ static void mass_settle_alike(mass_wants *w, const int *want, int m, const float
 {
 	mass_wants own;
 	own.n = m;
+	own.ks = 0;
 	for (int i = 0; i < m; i++) {
 		own.k[i] = w->k[want[i]];
+		own.ks += own.k[i] < INT_MAX;
 		own.next[i] = w->next[want[i]];
 		own.passed[i] = w->passed[want[i]];
 		own.sum[i] = w->sum[want[i]];
@@ -220,7 +222,7 @@ static void mass_settle(mass_wants *w, mass_level *l, const float *x, int n, voi
 	float *first = p->column[0].weight[0];
 	char *behind = mass_align(p->large + o.large);
 	for (int i = 0; i * LANES < o.columns; i++)
-		columns_clear(&p->column[i], columns_rows(o.longest));
+		columns_clear(&p->column[i], o.columns - i * LANES, columns_rows(o.longest));
 	mass_part(l, &o, x, n, first, behind);
 	if (w->n == MASS_WANTS) /* more may follow */
 		mass_unmark(&o, w, l);
@@ -249,6 +251,7 @@ static int mass_want_counts(mass_wants *w, const int *k, int n)
 		w->next[w->n + i] = INFINITY;
 	}
 	w->n += m;
+	w->ks = w->n;
 	return m;
 }
 

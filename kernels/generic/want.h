@@ -24,7 +24,7 @@ typedef struct mass_wants {
 	uint64_t bucket[MASS_WANTS];
 	int slot[MASS_WANTS], size[MASS_WANTS], start[MASS_WANTS], settled[MASS_WANTS];
 	float bound[MASS_WANTS]; /* of a settled k: so many weights reach it and no more; NaN: equal ones do */
-	int n;
+	int n, ks; /* those of a k come first */
 } mass_wants;
 
 /* A tally with the weights in each of its groups and above; of every chunk's first group again in
