@@ -1,5 +1,5 @@
-/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics mass_gather of
- * generic/mass.h, passes of nested sets (generic/bits.h) and what reaches a bound (reach.h). */
+/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics what
+ * generic/mass.h asks for, passes of nested sets (generic/bits.h) and what reaches a bound (reach.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"

@@ -1,5 +1,6 @@
 /* Up to 16 small groups of weights put in order side by side, a column each; included after
- * generic/row.h. A sorting network takes the same steps whatever the weights are, so no branch
+ * generic/row.h. <isa>/row.c may define AM_MASS_COLUMN, a header with vectors cf and ci of COLUMN_VW
+ * columns and cf_max and cf_min. A sorting network takes the same steps whatever the weights are, so no branch
  * is mispredicted, and the columns share them. */
 #ifndef AM_KERNELS_GENERIC_COLUMNS_H
 #define AM_KERNELS_GENERIC_COLUMNS_H
