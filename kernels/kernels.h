@@ -74,7 +74,7 @@ typedef struct am_kernels {
 	 *   mass[i]   = (sum of the k[i] largest) / Z; exactly 1 when k[i] >= n
 	 *   bound[i]  = a number that exactly k[i] of the weights are >=; NaN where equal weights
 	 *               leave none, 0 when k[i] >= n. bound may be NULL.
-	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at most n
+	 *   count[i]  = min {k : mass of the k largest >= tau[i] - 1e-12}, at least 1, at most n
 	 * k[n_k] ascending and >= 1; tau[n_tau] ascending in (0, 1].
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
 	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,

@@ -1,5 +1,5 @@
-/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics mass_gather of
- * generic/mass.h, passes of nested sets (generic/bits.h) and what reaches a bound (reach.h). */
+/* AVX-512: the common bodies at 16 floats a vector, and in intrinsics what
+ * generic/mass.h asks for, passes of nested sets (generic/bits.h) and what reaches a bound (reach.h). */
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
@@ -7,6 +7,7 @@
 #define AM_VF_SCALE
 #define AM_MASS_PART "kernels/avx512/part.h"
 #define AM_MASS_LEVEL "kernels/avx512/level.h"
+#define AM_MASS_COLUMN "kernels/avx512/column.h"
 #define AM_REACH
 #include "kernels/generic/vec.h"
 #include "kernels/kernels.h"

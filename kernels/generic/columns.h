@@ -1,10 +1,29 @@
 /* Up to 16 small groups of weights put in order side by side, a column each; included after
- * generic/row.h. A sorting network takes the same steps whatever the weights are, so no branch
+ * generic/row.h. <isa>/row.c may define AM_MASS_COLUMN, a header with vectors cf and ci of COLUMN_VW
+ * columns and cf_max and cf_min. A sorting network takes the same steps whatever the weights are, so no branch
  * is mispredicted, and the columns share them. */
 #ifndef AM_KERNELS_GENERIC_COLUMNS_H
 #define AM_KERNELS_GENERIC_COLUMNS_H
 
 #include "kernels/generic/vec.h"
+
+#ifdef AM_MASS_COLUMN
+#include AM_MASS_COLUMN
+#else
+#define COLUMN_VW AM_VW
+typedef vf cf;
+typedef vi ci;
+
+static inline cf cf_max(cf a, cf b)
+{
+	return vf_max(a, b);
+}
+
+static inline cf cf_min(cf a, cf b)
+{
+	return vf_min(a, b);
+}
+#endif
 
 enum { COLUMN_MOST = 64 }; /* weights, so that sums of their significands fit 31 bits */
 
@@ -21,76 +40,159 @@ typedef struct column_sums {
 /* Rows sorted for columns of at most so many weights. */
 static inline int columns_rows(int longest)
 {
-	return longest <= 16 ? 16 : longest <= 32 ? 32 : COLUMN_MOST;
+	return (longest + 7) / 8 * 8;
 }
 
-/* One step of a bitonic network: rows whose number differs in the bits of `flip`, of which
- * `half` is the highest. */
-INLINE void column_step(vf *x, const int rows, const int flip, const int half)
+static inline cf cf_load(const float *x)
 {
+	cf v;
+	memcpy(&v, x, sizeof v);
+	return v;
+}
+
+static inline void cf_store(float *x, cf v)
+{
+	memcpy(x, &v, sizeof v);
+}
+
+/* Of n columns. */
+static inline void columns_clear(columns *c, int n, int rows)
+{
+	const cf zero = {0};
+	for (int u = 0; u < LANES && u < n; u += COLUMN_VW)
+		for (int i = 0; i < rows; i += 8)
 #pragma GCC unroll 8
-	for (int block = 0; block < rows; block += 2 * half)
-#pragma GCC unroll 8
-		for (int i = block; i < block + half; i++) {
-			vf a = x[i], b = x[i ^ flip];
-			x[i] = vf_max(a, b);
-			x[i ^ flip] = vf_min(a, b);
-		}
+			for (int j = 0; j < 8; j++)
+				cf_store(&c->weight[i + j][u], zero);
 }
 
-INLINE void column_sort_16(vf *y)
+#define COLUMN_ORDER(i, j) \
+	do { \
+		cf high = cf_max(x[i], x[j]); \
+		x[j] = cf_min(x[i], x[j]); \
+		x[i] = high; \
+	} while (0)
+#define COLUMN_ORDER4(a, b, c, d, e, f, g, h) \
+	COLUMN_ORDER(a, b); \
+	COLUMN_ORDER(c, d); \
+	COLUMN_ORDER(e, f); \
+	COLUMN_ORDER(g, h)
+
+/* 19 comparisons, the least possible. */
+INLINE void column_sort_8(cf *x)
 {
-	column_step(y, 16, 1, 1);
-	column_step(y, 16, 3, 2);
-	column_step(y, 16, 1, 1);
-	column_step(y, 16, 7, 4);
-	column_step(y, 16, 2, 2);
-	column_step(y, 16, 1, 1);
-	column_step(y, 16, 15, 8);
-	column_step(y, 16, 4, 4);
-	column_step(y, 16, 2, 2);
-	column_step(y, 16, 1, 1);
+	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
+	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
+	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
+	COLUMN_ORDER4(2, 4, 3, 5, 1, 4, 3, 6);
+	COLUMN_ORDER(1, 2);
+	COLUMN_ORDER(3, 4);
+	COLUMN_ORDER(5, 6);
 }
 
-/* Sorts blocks of 16 rows, in registers. */
-static void column_blocks(float *at, int rows)
+/* Green's network of 60 comparisons (Knuth, The Art of Computer Programming 3, 5.3.4). */
+INLINE void column_sort_16(cf *x)
 {
-	for (int i = 0; i < rows; i += 16, at += 16 * LANES) {
-		vf x[16];
+	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
+	COLUMN_ORDER4(8, 9, 10, 11, 12, 13, 14, 15);
+	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
+	COLUMN_ORDER4(8, 10, 9, 11, 12, 14, 13, 15);
+	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
+	COLUMN_ORDER4(8, 12, 9, 13, 10, 14, 11, 15);
+	COLUMN_ORDER4(0, 8, 1, 9, 2, 10, 3, 11);
+	COLUMN_ORDER4(4, 12, 5, 13, 6, 14, 7, 15);
+	COLUMN_ORDER4(5, 10, 6, 9, 3, 12, 13, 14);
+	COLUMN_ORDER4(4, 8, 7, 11, 1, 2, 1, 4);
+	COLUMN_ORDER4(7, 13, 2, 8, 11, 14, 2, 4);
+	COLUMN_ORDER4(5, 6, 9, 10, 11, 13, 3, 8);
+	COLUMN_ORDER4(7, 12, 6, 8, 10, 12, 3, 5);
+	COLUMN_ORDER4(7, 9, 3, 4, 5, 6, 7, 8);
+	COLUMN_ORDER4(9, 10, 11, 12, 6, 7, 8, 9);
+}
+
+/* Puts 16 rows in order that first rise, then fall, or are a rotation of such. */
+INLINE void column_join_16(cf *x)
+{
+	COLUMN_ORDER4(0, 8, 1, 9, 2, 10, 3, 11);
+	COLUMN_ORDER4(4, 12, 5, 13, 6, 14, 7, 15);
+	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
+	COLUMN_ORDER4(8, 12, 9, 13, 10, 14, 11, 15);
+	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
+	COLUMN_ORDER4(8, 10, 9, 11, 12, 14, 13, 15);
+	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
+	COLUMN_ORDER4(8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+/* The same of 8 rows. */
+INLINE void column_join_8(cf *x)
+{
+	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
+	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
+	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/* Sorts or joins blocks of 16 rows in registers, 8 where no more are left of the rows. */
+INLINE void column_blocks(const int join, float *at, int rows)
+{
+	cf x[16];
+	for (; rows >= 16; rows -= 16, at += 16 * LANES) {
 #pragma GCC unroll 16
 		for (int j = 0; j < 16; j++)
-			x[j] = vf_load(at + j * LANES);
-		column_sort_16(x);
+			x[j] = cf_load(at + j * LANES);
+		if (join)
+			column_join_16(x);
+		else
+			column_sort_16(x);
 #pragma GCC unroll 16
 		for (int j = 0; j < 16; j++)
-			vf_store(at + j * LANES, x[j]);
+			cf_store(at + j * LANES, x[j]);
 	}
+	if (!rows)
+		return;
+#pragma GCC unroll 8
+	for (int j = 0; j < 8; j++)
+		x[j] = cf_load(at + j * LANES);
+	if (join)
+		column_join_8(x);
+	else
+		column_sort_8(x);
+#pragma GCC unroll 8
+	for (int j = 0; j < 8; j++)
+		cf_store(at + j * LANES, x[j]);
 }
 
-/* Merges sorted halves of 2 * half rows. */
-static void column_merge(float *at, int half)
+static inline void column_order_rows(float *a, float *b)
 {
-	vf x[COLUMN_MOST];
-	for (int i = 0; i < 2 * half; i++)
-		x[i] = vf_load(at + i * LANES);
-	column_step(x, 2 * half, 2 * half - 1, half);
-	for (int h = half / 2; h; h /= 2)
-		column_step(x, 2 * half, h, h);
-	for (int i = 0; i < 2 * half; i++)
-		vf_store(at + i * LANES, x[i]);
+	cf x[2] = {cf_load(a), cf_load(b)};
+	COLUMN_ORDER(0, 1);
+	cf_store(a, x[0]);
+	cf_store(b, x[1]);
 }
 
-static void columns_sort(columns *c, int rows, column_sums *s)
+/* Merges 16 or 32 sorted rows with as many sorted ones behind, as far as there are `rows` in all; those
+ * behind would be 0 and stay. */
+static void column_merge(float *at, int half, int rows)
 {
-	for (int u = 0; u < LANES; u += AM_VW) {
+	for (int i = 2 * half - rows > 0 ? 2 * half - rows : 0; i < half; i++)
+		column_order_rows(at + i * LANES, at + (2 * half - 1 - i) * LANES);
+	for (int i = 0; half > 16 && i < 2 * half; i += i % 16 == 15 ? 17 : 1)
+		if (i + 16 < rows)
+			column_order_rows(at + i * LANES, at + (i + 16) * LANES);
+	column_blocks(1, at, rows < 2 * half ? rows : 2 * half);
+}
+
+/* Of n columns, of rows a multiple of 8. */
+static void columns_sort(columns *c, int n, int rows, column_sums *s)
+{
+	for (int u = 0; u < LANES && u < n; u += COLUMN_VW) {
 		float *at = &c->weight[0][u];
-		vi sum = {0};
-		column_blocks(at, rows);
+		column_blocks(0, at, rows);
 		for (int half = 16; half < rows; half *= 2)
-			for (int i = 0; i < rows; i += 2 * half)
-				column_merge(at + i * LANES, half);
+			for (int i = 0; i + half < rows; i += 2 * half)
+				column_merge(at + i * LANES, half, rows - i);
+		ci sum = {0};
 		for (int i = 0; i < rows; i++) {
-			vi key = (vi)vf_load(at + i * LANES);
+			ci key = (ci)cf_load(at + i * LANES);
 			sum += (key & 0x7fffff) + ((key > 0x7fffff) & 0x800000); /* subnormals have no leading one */
 			memcpy(&s->sum[i][u], &sum, sizeof sum);
 		}

@@ -51,7 +51,7 @@ static inline int32_t tally_key(float x)
 static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
 {
 	enum { MOST = TALLY_FINE - TALLY_GROUP, WIDE = TALLY_SHIFT - 1 };
-	int limit = n < 512 ? 240 : n < 2048 ? 496 : n < 16384 ? 1504 : MOST, count = 0, shift = 0;
+	int limit = n < 512 ? 240 : n < 2048 ? 752 : n < 16384 ? 1504 : MOST, count = 0, shift = 0;
 	while (n >> count)
 		count++;
 	/* More buckets where they would be wider than 3 % of a weight. */

@@ -181,6 +181,24 @@ static void check_tau_rule(const am_kernels *k, select_case *c, int n, float wei
 		         n, tau[i] - half);
 }
 
+/* A tau that the rule's 1e-12 makes nothing of: the largest weight reaches it. */
+static void check_tau_tiny(const am_kernels *k, select_case *c, int n, am_rng *r)
+{
+	static const double tau[] = {1e-300, 1e-13, 1e-12, 1.001e-12};
+	int32_t count[4];
+	c->n = n;
+	input_gaussian(c->x, n, 2, r);
+	if (!to_weights(c->x, n))
+		return;
+	check_case("tau_tiny", n);
+	float *x = place_input(c, PLACE_END);
+	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
+	k->row_mass(x, n, NULL, 0, tau, 4, NULL, NULL, count, scratch);
+	for (int i = 0; i < 4; i++)
+		check_ok(count[i] == 1, "count = %d for tau = %g", (int)count[i], tau[i]);
+	expect_untouched(c, x, scratch);
+}
+
 /* Nearly all weights equal, below them one weight at a distance of every power of two
  * in bits: however buckets are cut, the large one stays large as they get finer. */
 static void check_nested(const am_kernels *k, select_case *c, int n, am_rng *r)
@@ -224,6 +242,9 @@ int test_mass(const am_kernels *k, const test_options *o)
 	for (int l = 0; input_length(l) >= 0; l++)
 		if (input_length(l) > 0)
 			check_nested(k, &c, input_length(l), &r);
+	for (int l = 0; input_length(l) >= 0; l++)
+		if (input_length(l) > 0)
+			check_tau_tiny(k, &c, input_length(l), &r);
 	for (int n = 10; n <= 40000 && n <= input_longest(); n *= 4)
 		for (int e = 0; e <= 140; e += 35)
 			check_tau_rule(k, &c, n, ldexpf(1, -e));
