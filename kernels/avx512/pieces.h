@@ -46,32 +46,6 @@ static inline __m512 piece_any(const float *x, int count)
 	return _mm512_add_ps(z, piece_short(x, count));
 }
 
-/* Each lane's sum of itself and those below. */
-static inline __m512d scan(__m512d x)
-{
-	const __m512i none = _mm512_setzero_si512();
-	x = _mm512_add_pd(x, (__m512d)_mm512_alignr_epi64((__m512i)x, none, 7));
-	x = _mm512_add_pd(x, (__m512d)_mm512_alignr_epi64((__m512i)x, none, 6));
-	return _mm512_add_pd(x, (__m512d)_mm512_alignr_epi64((__m512i)x, none, 4));
-}
-
-/* sum[i] = before + whole[0] + .. + whole[i]; returns the last. */
-static inline double sum_up(__m512 whole, double before, double *sum)
-{
-	const __m512i last = _mm512_set1_epi64(7);
-	__m512d low = scan(_mm512_cvtps_pd(_mm512_castps512_ps256(whole)));
-	__m512d high = scan(_mm512_cvtps_pd(_mm512_extractf32x8_ps(whole, 1)));
-	high = _mm512_add_pd(high, _mm512_permutexvar_pd(last, low));
-	_mm512_storeu_pd(sum, _mm512_add_pd(low, _mm512_set1_pd(before)));
-	_mm512_storeu_pd(sum + 8, _mm512_add_pd(high, _mm512_set1_pd(before)));
-	return _mm512_cvtsd_f64(_mm512_permutexvar_pd(last, high)) + before;
-}
-
-static inline double pieces_up_to(const float *whole, double before, double *sum)
-{
-	return sum_up(_mm512_loadu_ps(whole), before, sum);
-}
-
 /* Sums of the 16 pieces up to at[0 .. 16), the first from `from`. */
 INLINE __m512 pieces_short(const float *x, const int *at, int from)
 {
@@ -115,7 +89,9 @@ static inline int pieces_sum(const float *x, const int *at, int places, int from
 		whole = pieces_any(x, at, from);
 	else
 		whole = pieces_short(x, at, from);
-	*total = sum_up(whole, *total, places < 16 ? up_to : sum);
+	float sums[16];
+	vf_store(sums, (vf)whole);
+	*total = pieces_up_to(sums, *total, places < 16 ? up_to : sum);
 	if (places < 16)
 		memcpy(sum, up_to, (size_t)places * sizeof *sum);
 	return 1;

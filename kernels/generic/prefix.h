@@ -4,12 +4,8 @@
  * stand tells how many, so that few jumps are mispredicted.
  *
  * <isa>/row.c may define AM_PIECES, a header with its own
- *   pieces_up_to  as below
  *   pieces_sum    the sums up to as many places as pieces, of up to 16 pieces where none is longer than PART */
 #include "kernels/generic/fold.h"
-#ifdef AM_PIECES
-#include AM_PIECES
-#endif
 
 enum { PIECES = LANES, TAIL = 4 * LANES };
 
@@ -75,30 +71,21 @@ static inline void piece_lanes(const float *x, int n, int count, vf *lanes)
 	memcpy(lanes, z, sizeof z);
 }
 
-/* sum[i] = before + whole[0] + .. + whole[i]; returns the last. In doubled strides within halves,
- * then from half to half, so that vectors can do it. */
-#ifndef AM_PIECES
+/* sum[i] = before + (whole[0] + .. + whole[i]), 16 of them; returns the last. Apart from the rest
+ * of the row, so that groups need not wait for each other; one after another, so that sums of
+ * what is not negative never fall. */
 static inline double pieces_up_to(const float *whole, double before, double *sum)
 {
-	enum { HALF = PIECES / 2, ROOM = HALF / 2 };
-	for (int h = 0; h < PIECES; h += HALF) {
-		double a[ROOM + HALF] = {0}, b[ROOM + HALF] = {0}, *x = a + ROOM, *y = b + ROOM;
-		for (int i = 0; i < HALF; i++)
-			x[i] = (double)whole[h + i];
-		for (int i = 0; i < HALF; i++)
-			y[i] = x[i] + x[i - 1];
-		for (int i = 0; i < HALF; i++)
-			x[i] = y[i] + y[i - 2];
-		for (int i = 0; i < HALF; i++)
-			sum[h + i] = x[i] + x[i - 4];
+	double within = 0;
+	for (int i = 0; i < PIECES; i++) {
+		within += (double)whole[i];
+		sum[i] = before + within;
 	}
-	double half = sum[HALF - 1];
-	for (int i = 0; i < HALF; i++) {
-		sum[i] += before;
-		sum[HALF + i] = sum[HALF + i] + half + before;
-	}
-	return sum[PIECES - 1];
+	return before + within;
 }
+
+#ifdef AM_PIECES
+#include AM_PIECES
 #endif
 
 static __attribute__((noinline)) void fold_pieces(prefix_state *p, double *sum)
