@@ -26,7 +26,7 @@ static inline __m512 piece_part(const float *x, int t)
 }
 
 /* Lanes of x[0 .. count), count <= 64. */
-INLINE __m512 piece_short(const float *x, int count)
+static inline __attribute__((always_inline)) __m512 piece_short(const float *x, int count)
 {
 	__m512 a, b, c, d = piece_part(x + 48, count - 48);
 	if (count >= 48) /* told by where the piece stands, so predictable */
@@ -47,7 +47,7 @@ static inline __m512 piece_any(const float *x, int count)
 }
 
 /* Sums of the 16 pieces up to at[0 .. 16), the first from `from`. */
-INLINE __m512 pieces_short(const float *x, const int *at, int from)
+static inline __attribute__((always_inline)) __m512 pieces_short(const float *x, const int *at, int from)
 {
 	vf lanes[16];
 #pragma GCC unroll 16

@@ -7,7 +7,7 @@
  *   pieces_sum    the sums up to as many places as pieces, of up to 16 pieces where none is longer than PART */
 #include "kernels/generic/fold.h"
 
-enum { PIECES = LANES, TAIL = 4 * LANES };
+enum { TAIL = 4 * LANES };
 
 /* Pieces not folded yet, each with the place it leads to or up to. */
 typedef struct prefix_state {
@@ -69,19 +69,6 @@ static inline void piece_lanes(const float *x, int n, int count, vf *lanes)
 	else if (count)
 		piece_tail(x, count, z);
 	memcpy(lanes, z, sizeof z);
-}
-
-/* sum[i] = before + (whole[0] + .. + whole[i]), 16 of them; returns the last. Apart from the rest
- * of the row, so that groups need not wait for each other; one after another, so that sums of
- * what is not negative never fall. */
-static inline double pieces_up_to(const float *whole, double before, double *sum)
-{
-	double within = 0;
-	for (int i = 0; i < PIECES; i++) {
-		within += (double)whole[i];
-		sum[i] = before + within;
-	}
-	return before + within;
 }
 
 #ifdef AM_PIECES

@@ -1,14 +1,14 @@
 /* Row reductions, included by <isa>/row.c after what exp.h asks for. */
 #include "kernels/generic/exp.h"
+#include "kernels/generic/fold.h"
 #include "kernels/generic/tally.h"
 #include "kernels/products.h"
 #include "kernels/row.h"
 
 #include <math.h>
 
-#define PART 512 /* floats summed in float32 lanes before they go to double */
-/* A sweep has more of them: sums of strips are added up in float32 once more, for so many
- * strips, so that a lane has few terms to add and little has to be converted. */
+/* Floats of a sweep that lanes add up in float32, and how many such strips are added up
+ * likewise before they go to double: few terms, and little to convert. */
 #define STRIP 512
 #define STRIPS 8
 #define INLINE static inline __attribute__((always_inline))
