@@ -82,7 +82,8 @@ typedef struct am_kernels {
 	/* The same of a row that row_tally has weighed; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
 	                   int n_tau, float *mass, float *bound, int32_t *count, void *scratch);
-	/* sum[i] = sum of x[0 .. at[i]) in float64; at[n_at] ascending in 0 .. n. */
+	/* sum[i] = sum of x[0 .. at[i]) in float64, ascending where no x is negative; at[n_at]
+	 * ascending in 0 .. n. */
 	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is

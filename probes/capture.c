@@ -22,16 +22,6 @@ static void put(am_capture *c, am_field f, size_t at, double x)
 	((float *)c->field[f])[at] = (float)x;
 }
 
-double am_capture_mass(const am_capture *c, const am_attn_row *row, int64_t from, int64_t to)
-{
-	int64_t lo = from - row->first_key, hi = to - row->first_key;
-	lo = lo < 0 ? 0 : lo;
-	hi = hi > row->n ? row->n : hi;
-	if (hi <= lo)
-		return 0;
-	return c->kernels->sum(row->weight + lo, (int)(hi - lo)) / row->sums->z;
-}
-
 static double unit(double x)
 {
 	return x < 0 ? 0 : x > 1 ? 1 : x;
@@ -44,13 +34,13 @@ static double deficit(const am_capture *c, const am_attn_row *row)
 	return sink ? 1 / (1 + row->sums->z * exp((double)row->sums->max - (double)sink[row->head])) : 0;
 }
 
-static void moments(am_capture *c, const am_attn_row *row)
+static void moments(am_capture *c, const am_attn_row *row, const am_row_places *places)
 {
 	const am_row_sums *s = row->sums;
 	size_t at = am_capture_at(c, row);
 	double ln_z = log(s->z), mean = s->a / s->z, variance = s->b / s->z - mean * mean;
 	/* Rounding may leave a value a hair outside its range; the range is exact. */
-	double entropy = fmin(fmax(ln_z - mean, 0), log((double)row->n));
+	double entropy = fmin(fmax(ln_z - mean, 0), places->log_visible);
 	put(c, AM_FIELD_LSE, at, (double)s->max + ln_z);
 	put(c, AM_FIELD_ENTROPY, at, entropy);
 	put(c, AM_FIELD_SCORE_VARIANCE, at, fmax(variance, 0));
@@ -59,9 +49,8 @@ static void moments(am_capture *c, const am_attn_row *row)
 	if (c->sink_logit)
 		put(c, AM_FIELD_DEFICIT, at, deficit(c, row));
 	put(c, AM_FIELD_MEAN_DISTANCE, at, fmax(s->d / s->z, 0));
-	put(c, AM_FIELD_SINK_MASS, at, unit(am_capture_mass(c, row, 0, c->o->sink)));
-	put(c, AM_FIELD_RECENT_MASS, at,
-	    unit(am_capture_mass(c, row, row->position - c->o->recent + 1, row->position + 1)));
+	put(c, AM_FIELD_SINK_MASS, at, unit(places->sink));
+	put(c, AM_FIELD_RECENT_MASS, at, unit(places->recent));
 }
 
 static void store_distribution(am_capture *c, const am_attn_row *row)
@@ -77,9 +66,10 @@ static void store_distribution(am_capture *c, const am_attn_row *row)
 static void observe(void *ctx, int worker, const am_attn_row *row)
 {
 	am_capture *c = ctx;
-	moments(c, row);
+	am_row_places places;
+	am_profile_row(c, &c->scratch[worker], row, &places);
+	moments(c, row, &places);
 	am_coverage_row(c, &c->scratch[worker], row);
-	am_profile_row(c, &c->scratch[worker], row);
 	if (c->dist)
 		store_distribution(c, row);
 }

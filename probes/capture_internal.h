@@ -15,17 +15,35 @@ typedef struct am_budgets {
 	int n;          /* keys that k and origin are for */
 } am_budgets;
 
+/* Where a row is cut for its profiles. Heads have it in common, but come one after another or
+ * tile by tile, so that a worker keeps those of a tile. */
+enum { AM_EDGE_SETS = 128, AM_MARKS = 40 };
+
+typedef struct am_row_edges {
+	int64_t first_key, position; /* of the row */
+	int n;                       /* edges; 0: none are kept here */
+	int *edge;                   /* [bins + map + 4] ascending, each an index in the row */
+	/* Which of them are those of distance bins [bins + 1], the end of the sink and the begin
+	 * of the recent keys; and those of map cells [map + 1]. */
+	int *of_mark, *of_cell;
+	double log_visible; /* log of the row's keys */
+} am_row_edges;
+
+/* What a row's profile is good for beside it. */
+typedef struct am_row_places {
+	double sink, recent; /* masses */
+	double log_visible;
+} am_row_places;
+
 typedef struct am_probe_scratch {
 	am_budgets budgets;
 	void *select;    /* of the selection kernels */
 	int32_t *index;  /* [best] */
 	double *partial; /* [head_dim] output over the keys taken so far */
-	/* Edges of distance bins and map cells in a row, ascending, the sums up to them, and
-	 * where the edges of each kind are among them: [bins + 1] and [map + 1]. */
-	int *edge, *of_bin, *of_cell;
-	double *prefix;
-	int edges; /* how many */
-	int64_t first_key, position; /* of the row they are for; heads of a row have the same */
+	am_row_edges *edges; /* [AM_EDGE_SETS] of the positions met last, by position modulo that */
+	int *cell;           /* [map + 1] edges of map cells in the row */
+	double *prefix;      /* [bins + map + 4] sums up to the edges, then up to those of cells */
+	double *of_cells;    /* [map + 1] */
 } am_probe_scratch;
 
 struct am_capture {
@@ -76,9 +94,6 @@ static inline size_t am_capture_at(const am_capture *c, const am_attn_row *row)
 	return (l * (size_t)c->axes.n_head + h) * (size_t)c->n_rows + (size_t)c->slot[row->row];
 }
 
-/* Mass of the keys at positions from .. to - 1, clipped to what the row sees. */
-double am_capture_mass(const am_capture *c, const am_attn_row *row, int64_t from, int64_t to);
-
 /* Allocates n * size bytes counted in c->bytes; clears *ok when it cannot. */
 void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size);
 
@@ -93,7 +108,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 bool am_profile_new(am_capture *c);
 void am_profile_free(am_capture *c);
 void am_profile_begin_sequence(am_capture *c);
-void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places);
 void am_profile_layer_done(am_capture *c, int layer_index);
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "probes/capture_internal.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +35,26 @@ static bool set_weights(am_capture *c)
 	return true;
 }
 
+/* The edges are the marks and cells of am_row_edges: bins + 3 and map + 1. */
+static bool new_edges(am_capture *c, am_probe_scratch *s, size_t bins, size_t map)
+{
+	bool ok = bins + 3 <= AM_MARKS;
+	s->cell = am_capture_take(c, &ok, map + 1, sizeof *s->cell);
+	s->prefix = am_capture_take(c, &ok, bins + map + 4, sizeof *s->prefix);
+	s->of_cells = am_capture_take(c, &ok, map + 1, sizeof *s->of_cells);
+	s->edges = am_capture_take(c, &ok, AM_EDGE_SETS, sizeof *s->edges);
+	/* Those of a set lie together. */
+	for (int i = 0; ok && i < AM_EDGE_SETS; i++) {
+		am_row_edges *e = &s->edges[i];
+		e->edge = am_capture_take(c, &ok, 2 * (bins + map + 4), sizeof *e->edge);
+		if (!ok)
+			break;
+		e->of_mark = e->edge + bins + map + 4;
+		e->of_cell = e->of_mark + bins + 3;
+	}
+	return ok;
+}
+
 bool am_profile_new(am_capture *c)
 {
 	size_t h = (size_t)c->axes.n_head, lh = (size_t)c->axes.n_layer * h, b = (size_t)c->block;
@@ -51,14 +70,8 @@ bool am_profile_new(am_capture *c)
 		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
 		c->cell_begin = am_capture_take(c, &ok, map + 1, sizeof *c->cell_begin);
 	}
-	size_t edges = bins + map + 2;
-	for (int i = 0; ok && i < c->workers; i++) {
-		am_probe_scratch *s = &c->scratch[i];
-		s->edge = am_capture_take(c, &ok, edges, sizeof *s->edge);
-		s->prefix = am_capture_take(c, &ok, edges, sizeof *s->prefix);
-		s->of_bin = am_capture_take(c, &ok, bins + 1, sizeof *s->of_bin);
-		s->of_cell = am_capture_take(c, &ok, map + 1, sizeof *s->of_cell);
-	}
+	for (int i = 0; ok && i < c->workers; i++)
+		ok = new_edges(c, &c->scratch[i], bins, map);
 	return ok && set_weights(c);
 }
 
@@ -69,10 +82,13 @@ void am_profile_free(am_capture *c)
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 	for (int i = 0; c->scratch && i < c->workers; i++) {
-		am_free(c->scratch[i].edge);
-		am_free(c->scratch[i].prefix);
-		am_free(c->scratch[i].of_bin);
-		am_free(c->scratch[i].of_cell);
+		am_probe_scratch *s = &c->scratch[i];
+		for (int j = 0; s->edges && j < AM_EDGE_SETS; j++)
+			am_free(s->edges[j].edge);
+		am_free(s->edges);
+		am_free(s->of_cells);
+		am_free(s->prefix);
+		am_free(s->cell);
 	}
 }
 
@@ -86,7 +102,8 @@ void am_profile_begin_sequence(am_capture *c)
 	const am_sequence *s = &c->sequences->item[c->sequence];
 	c->rows_in_sequence = am_row_policy_count(c->o, am_sequence_rows(s));
 	for (int i = 0; i < c->workers; i++)
-		c->scratch[i].edges = 0;
+		for (int j = 0; j < AM_EDGE_SETS; j++)
+			c->scratch[i].edges[j].n = 0;
 	if (!c->axes.n_map)
 		return;
 	/* The keys of cell i are the positions q with q * cells / length == i. */
@@ -115,36 +132,81 @@ static int bin_edge(const am_attn_row *row, int b)
 	return clip(row, row->position + 1 - (b ? (int64_t)1 << (b - 1) : 0));
 }
 
-/* Both kinds of edges merged, ascending; bins count back from the query. */
-static void merge_edges(const am_capture *c, am_probe_scratch *s, const am_attn_row *row)
+/* Edges of the bins, which count back from the query, end of the sink, begin of the recent
+ * keys; in no order. */
+static int set_marks(const am_capture *c, const am_attn_row *row, int *mark)
 {
-	int m = 0, b = c->axes.n_distance_bin, i = 0, cells = c->axes.n_map ? c->axes.n_map : -1;
-	while (b >= 0 || i <= cells) {
-		int of_bin = b >= 0 ? bin_edge(row, b) : INT_MAX, of_cell = i <= cells ? clip(row, c->cell_begin[i]) : INT_MAX;
-		if (of_bin <= of_cell)
-			s->of_bin[b--] = m;
-		else
-			s->of_cell[i++] = m;
-		s->edge[m++] = of_bin <= of_cell ? of_bin : of_cell;
-	}
-	s->edges = m;
-	s->first_key = row->first_key;
-	s->position = row->position;
+	int bins = c->axes.n_distance_bin;
+	for (int b = 0; b <= bins; b++)
+		mark[b] = bin_edge(row, b);
+	mark[bins + 1] = clip(row, c->o->sink);
+	mark[bins + 2] = clip(row, row->position - c->o->recent + 1);
+	return bins + 3;
 }
 
-void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
+/* Ranks of marks and cells among each other by counting, since no jump of a merge could be
+ * foretold: marks before cells where they are equal. */
+static void rank_edges(const int *mark, int marks, const int *cell, int cells, int *of_mark, int *of_cell)
+{
+	for (int i = 0; i < cells; i++)
+		of_cell[i] = i;
+	for (int b = 0; b < marks; b++) {
+		int at = mark[b], behind = 0, before = 0;
+		for (int i = 0; i < cells; i++) {
+			of_cell[i] += at <= cell[i];
+			behind += at <= cell[i];
+		}
+		for (int i = 0; i < marks; i++)
+			before += i < b ? mark[i] <= at : mark[i] < at;
+		of_mark[b] = before + cells - behind;
+	}
+}
+
+/* Of the cells' edges that lie before the row or at its end one each is left. */
+static void set_edges(const am_capture *c, int *cell, am_row_edges *e, const am_attn_row *row)
+{
+	int mark[AM_MARKS], marks = set_marks(c, row, mark), cells = c->axes.n_map ? c->axes.n_map + 1 : 0;
+	int first = 0, last = cells - 1;
+	for (int i = 0; i < cells; i++)
+		cell[i] = clip(row, c->cell_begin[i]);
+	while (first < last && cell[first + 1] == 0)
+		first++;
+	while (first < last && cell[last - 1] == row->n)
+		last--;
+	rank_edges(mark, marks, cell + first, last - first + 1, e->of_mark, e->of_cell + first);
+	for (int b = 0; b < marks; b++)
+		e->edge[e->of_mark[b]] = mark[b];
+	for (int i = first; i <= last; i++)
+		e->edge[e->of_cell[i]] = cell[i];
+	for (int i = 0; i < first; i++)
+		e->of_cell[i] = e->of_cell[first];
+	for (int i = last + 1; i < cells; i++)
+		e->of_cell[i] = e->of_cell[last];
+	e->n = marks + last - first + 1;
+	e->first_key = row->first_key;
+	e->position = row->position;
+	e->log_visible = log((double)row->n);
+}
+
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places)
 {
 	size_t at = (size_t)c->head_index[row->head] * (size_t)c->n_rows + (size_t)c->slot[row->row];
-	float *d = c->row_distance + at * (size_t)c->axes.n_distance_bin;
-	float *m = c->axes.n_map ? c->row_map + at * (size_t)c->axes.n_map : NULL;
-	double inverse = 1 / row->sums->z;
-	if (!s->edges || s->first_key != row->first_key || s->position != row->position)
-		merge_edges(c, s, row);
-	c->kernels->prefix(row->weight, row->n, s->edge, s->edges, s->prefix);
-	for (int b = 0; b < c->axes.n_distance_bin; b++)
-		d[b] = (float)((s->prefix[s->of_bin[b]] - s->prefix[s->of_bin[b + 1]]) * inverse);
-	for (int i = 0; i < c->axes.n_map; i++)
-		m[i] = (float)((s->prefix[s->of_cell[i + 1]] - s->prefix[s->of_cell[i]]) * inverse);
+	int bins = c->axes.n_distance_bin, map = c->axes.n_map;
+	float *d = c->row_distance + at * (size_t)bins, *m = map ? c->row_map + at * (size_t)map : NULL;
+	double inverse = 1 / row->sums->z, *of_cells = s->of_cells, of_mark[AM_MARKS];
+	am_row_edges *e = &s->edges[row->position % AM_EDGE_SETS];
+	if (!e->n || e->first_key != row->first_key || e->position != row->position)
+		set_edges(c, s->cell, e, row);
+	c->kernels->prefix(row->weight, row->n, e->edge, e->n, s->prefix);
+	for (int b = 0; b < bins + 3; b++)
+		of_mark[b] = s->prefix[e->of_mark[b]] * inverse;
+	for (int i = 0; m && i <= map; i++)
+		of_cells[i] = s->prefix[e->of_cell[i]] * inverse;
+	for (int b = 0; b < bins; b++)
+		d[b] = (float)(of_mark[b] - of_mark[b + 1]);
+	for (int i = 0; i < map; i++)
+		m[i] = (float)(of_cells[i + 1] - of_cells[i]);
+	*places = (am_row_places){of_mark[bins + 1], of_mark[0] - of_mark[bins + 2], e->log_visible};
 }
 
 static void add_rows(double *to, const float *from, size_t n, double weight)

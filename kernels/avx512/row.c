@@ -5,6 +5,7 @@
 #define AM_ISA_NAME "avx512"
 #define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .pack_rows = am_pack_rows_avx512
 #define AM_VF_SCALE
+#define AM_SWEEP_BLOCKS 2
 #define AM_MASS_PART "kernels/avx512/part.h"
 #define AM_MASS_LEVEL "kernels/avx512/level.h"
 #define AM_MASS_COLUMN "kernels/avx512/column.h"

@@ -4,13 +4,10 @@
  * stand tells how many, so that few jumps are mispredicted.
  *
  * <isa>/row.c may define AM_PIECES, a header with its own
- *   pieces_are_short, pieces_short    16 such pieces at a time */
+ *   pieces_sum    the sums up to as many places as pieces, of up to 16 pieces where none is longer than PART */
 #include "kernels/generic/fold.h"
-#ifdef AM_PIECES
-#include AM_PIECES
-#endif
 
-enum { PIECES = LANES, TAIL = 4 * LANES };
+enum { TAIL = 4 * LANES };
 
 /* Pieces not folded yet, each with the place it leads to or up to. */
 typedef struct prefix_state {
@@ -74,41 +71,33 @@ static inline void piece_lanes(const float *x, int n, int count, vf *lanes)
 	memcpy(lanes, z, sizeof z);
 }
 
-static void give_pieces(prefix_state *p, const float *whole, int n, double *sum)
-{
-	double total = p->total;
-	for (int i = 0; i < n; i++) {
-		total += (double)whole[i];
-		sum[p->place[i]] = total; /* of several pieces the last stays */
-	}
-	p->total = total;
-	p->pieces = 0;
-}
+#ifdef AM_PIECES
+#include AM_PIECES
+#endif
 
 static __attribute__((noinline)) void fold_pieces(prefix_state *p, double *sum)
 {
 	float whole[PIECES];
+	double up_to[PIECES];
 	memset(p->lanes + p->pieces, 0, (size_t)(PIECES - p->pieces) * sizeof p->lanes[0]);
 	fold_rows(p->lanes, whole);
-	give_pieces(p, whole, p->pieces, sum);
+	p->total = pieces_up_to(whole, p->total, up_to);
+	for (int i = 0; i < p->pieces; i++)
+		sum[p->place[i]] = up_to[i]; /* of several pieces the last stays */
+	p->pieces = 0;
 }
 
-/* Short pieces from place 0 on by 16 at a time; returns the places done. */
-static int prefix_short(prefix_state *p, const float *x, const int *at, int n_at, double *sum)
+/* The piece from `from` to at[place], in parts where it is long. */
+static inline void prefix_place(prefix_state *p, const float *x, int n, int from, const int *at, int place, double *sum)
 {
-	int place = 0;
-#ifdef AM_PIECES
-	for (int from = 0; place + PIECES <= n_at && pieces_are_short(at + place, from); place += PIECES) {
-		float whole[PIECES];
-		pieces_short(x, at + place, from, whole);
-		from = at[place + PIECES - 1];
-		for (int i = 0; i < PIECES; i++)
-			sum[place + i] = p->total += (double)whole[i];
-	}
-#else
-	(void)p, (void)x, (void)at, (void)n_at, (void)sum;
-#endif
-	return place;
+	do {
+		int count = at[place] - from < PART ? at[place] - from : PART;
+		piece_lanes(x + from, n - from, count, p->lanes[p->pieces]);
+		p->place[p->pieces++] = place;
+		from += count;
+		if (p->pieces == PIECES)
+			fold_pieces(p, sum);
+	} while (from < at[place]);
 }
 
 static void prefix(const float *x, int n, const int *at, int n_at, double *sum)
@@ -116,15 +105,16 @@ static void prefix(const float *x, int n, const int *at, int n_at, double *sum)
 	prefix_state p;
 	p.pieces = 0;
 	p.total = 0;
-	int place = prefix_short(&p, x, at, n_at, sum), from = place ? at[place - 1] : 0;
-	for (; place < n_at; place++)
-		do {
-			int count = at[place] - from < STRIP ? at[place] - from : STRIP;
-			piece_lanes(x + from, n - from, count, p.lanes[p.pieces]);
-			p.place[p.pieces++] = place;
-			from += count;
-			if (p.pieces == PIECES)
-				fold_pieces(&p, sum);
-		} while (from < at[place]);
-	fold_pieces(&p, sum);
+	for (int place = 0, from = 0; place < n_at; from = at[place - 1]) {
+#ifdef AM_PIECES
+		int count = n_at - place < PIECES ? n_at - place : PIECES;
+		if (!p.pieces && pieces_sum(x, at + place, count, from, &p.total, sum + place)) {
+			place += count;
+			continue;
+		}
+#endif
+		prefix_place(&p, x, n, from, at, place++, sum);
+	}
+	if (p.pieces)
+		fold_pieces(&p, sum);
 }

@@ -1,12 +1,16 @@
 /* Row reductions, included by <isa>/row.c after what exp.h asks for. */
 #include "kernels/generic/exp.h"
+#include "kernels/generic/fold.h"
 #include "kernels/generic/tally.h"
 #include "kernels/products.h"
 #include "kernels/row.h"
 
 #include <math.h>
 
-#define STRIP 512 /* floats summed in float32 lanes before they go to double */
+/* Floats of a sweep that lanes add up in float32, and how many such strips are added up
+ * likewise before they go to double: few terms, and little to convert. */
+#define STRIP 512
+#define STRIPS 8
 #define INLINE static inline __attribute__((always_inline))
 
 enum { CHAINS = 4 * UNROLL }; /* of maxima: more than one block, for their latency */
@@ -156,8 +160,22 @@ static inline void add_lanes(const vf *x, double *to)
 		to[i] += (double)lane[i];
 }
 
-/* `after`: keys from the first behind the strip's blocks to the last of the row. */
-INLINE void add_strip(const sweep_kind kind, const strip_sums *t, double after, row_lanes *r)
+/* Adds a strip of so many blocks to those before it. */
+INLINE void add_strip(const sweep_kind kind, const strip_sums *t, int blocks, strip_sums *to)
+{
+	for (int i = 0; i < UNROLL; i++) {
+		if (kind != SWEEP_Z) {
+			to->a[i] += t->a[i];
+			to->b[i] += t->b[i];
+			to->z2[i] += t->z2[i];
+			to->t[i] = vf_fma(to->z[i], vf_set((float)blocks), to->t[i] + t->t[i]);
+		}
+		to->z[i] += t->z[i];
+	}
+}
+
+/* `after`: keys from the first behind the strips' blocks to the last of the row. */
+INLINE void add_strips(const sweep_kind kind, const strip_sums *t, double after, row_lanes *r)
 {
 	add_lanes(t->z, r->z);
 	if (kind == SWEEP_Z)
@@ -169,7 +187,7 @@ INLINE void add_strip(const sweep_kind kind, const strip_sums *t, double after, 
 	memcpy(z, t->z, sizeof z);
 	memcpy(blocks, t->t, sizeof blocks);
 	for (int i = 0; i < LANES; i++)
-		r->d[i] += (after - i) * (double)z[i] + LANES * (double)blocks[i];
+		r->d[i] += (after - (double)i) * (double)z[i] + LANES * (double)blocks[i];
 }
 
 static double sum_lanes(const double *x)
@@ -191,47 +209,74 @@ static double sum_block(const vf *v)
 /* A tally lags this much behind the weights, which are on their way to the cache. */
 enum { LAG = 8 * LANES };
 
-/* The first blocks * 16 scores of a strip, and a tally of as many weights up to LAG before
- * e. Additions to memory and arithmetic run side by side only where neither fills the
- * processor's queues, so three blocks are on their way at a time. */
-INLINE void strip_tally(const float *s, int blocks, vf max, float *e, strip_sums *t, tally *tl, int lag)
+/* So many blocks go side by side, as registers permit; a divisor of STRIP / 16. */
+#ifndef AM_SWEEP_BLOCKS
+#define AM_SWEEP_BLOCKS 1
+#endif
+enum { GROUP = AM_SWEEP_BLOCKS, GROUP_LANES = GROUP * LANES };
+
+INLINE void group_reduce(const float *s, vf max, block_step *b)
 {
-	uint64_t *origin = tally_origin(tl), one = (uint64_t)1 << tl->form.bits;
-	const int shift = tl->form.shift;
-	block_step last = block_series(block_reduce(s, max)), next = block_reduce(s + (blocks > 1 ? LANES : 0), max);
-	for (int b = 0; b < blocks; b++) {
-		if (b >= lag)
-			tally_plain(origin, shift, one, e + b * LANES - LAG);
-		block_finish(SWEEP_TALLY, last, e + b * LANES, t);
-		last = block_series(next);
-		next = block_reduce(s + (b + 2 < blocks ? b + 2 : b) * LANES, max);
+#pragma GCC unroll 4
+	for (int g = 0; g < GROUP; g++)
+		b[g] = block_reduce(s + g * LANES, max);
+}
+
+INLINE void group_series(const block_step *b, block_step *to)
+{
+#pragma GCC unroll 4
+	for (int g = 0; g < GROUP; g++)
+		to[g] = block_series(b[g]);
+}
+
+/* What is left of a strip, less than a group. */
+INLINE void strip_end(const sweep_kind kind, const float *s, int count, vf max, float *e, strip_sums *t)
+{
+	for (; count >= LANES; count -= LANES, s += LANES, e += LANES)
+		sweep_block(kind, s, max, e, t);
+	if (count) {
+		float x[LANES], w[LANES];
+		int rest = pad_tail(s, count, x);
+		sweep_block(kind, x, max, w, t);
+		memcpy(e, w, (size_t)rest * sizeof *w);
 	}
 }
 
+/* A weight takes a chain of some 20 operations, and a processor looks ahead no further than a
+ * few blocks, so groups of them are on their way at two places of the chain. */
 INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float *e, row_lanes *r, tally *tl)
 {
 	const vf m = vf_set(max);
-	for (int j0 = 0; j0 < n; j0 += STRIP) {
-		int count = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
+	const int tallied = kind == SWEEP_TALLY, whole = n / GROUP_LANES * GROUP_LANES;
+	const int shift = tallied ? tl->form.shift : 0;
+	uint64_t *origin = tallied ? tally_origin(tl) : NULL, one = tallied ? (uint64_t)1 << tl->form.bits : 0;
+	block_step last[GROUP] = {0}, next[GROUP] = {0};
+	strip_sums strips = {0};
+	if (whole)
+		group_reduce(s, m, next);
+	for (int j0 = 0, j = 0; j0 < n; j0 += STRIP) {
 		strip_sums t = {0};
-		if (kind == SWEEP_TALLY && count >= LANES)
-			strip_tally(s + j0, count / LANES, m, e + j0, &t, tl, j0 ? 0 : LAG / LANES);
-		if (kind == SWEEP_TALLY)
-			j = count / LANES * LANES;
-		for (; j + LANES <= count; j += LANES)
-			sweep_block(kind, s + j0 + j, m, e + j0 + j, &t);
-		if (j < count) {
-			float x[LANES], w[LANES];
-			int rest = pad_tail(s, n, x);
-			sweep_block(kind, x, m, w, &t);
-			memcpy(e + n - rest, w, (size_t)rest * sizeof *w);
+		int end = n - j0 < STRIP ? n : j0 + STRIP, groups = end < whole ? end : whole;
+		for (; j < groups; j += GROUP_LANES) {
+			group_series(next, last);
+			group_reduce(s + (j + GROUP_LANES < whole ? j + GROUP_LANES : j), m, next);
+#pragma GCC unroll 4
+			for (int g = 0; g < GROUP_LANES; g += LANES) {
+				if (tallied && j + g >= LAG)
+					tally_plain(origin, shift, one, e + j + g - LAG);
+				block_finish(kind, last[g / LANES], e + j + g, &t);
+			}
 		}
-		add_strip(kind, &t, n - 1 - j0 - (count + LANES - 1) / LANES * LANES, r);
+		strip_end(kind, s + j, end - j, m, e + j, &t);
+		add_strip(kind, &t, (end - j0 + LANES - 1) / LANES, &strips);
+		if (end == n || end % (STRIPS * STRIP) == 0) {
+			add_strips(kind, &strips, n - 1 - j0 - (end - j0 + LANES - 1) / LANES * LANES, r);
+			strips = (strip_sums){0};
+		}
 	}
-	int tallied = n / LANES * LANES - LAG;
-	tallied = tallied > 0 ? tallied : 0;
-	if (kind == SWEEP_TALLY)
-		tally_fill(tl, e + tallied, n - tallied);
+	int done = whole > LAG ? whole - LAG : 0;
+	if (tallied)
+		tally_fill(tl, e + done, n - done);
 }
 
 INLINE void reduce(const sweep_kind kind, const float *s, int n, float max, float *e, am_row_sums *out, tally *tl)
@@ -308,8 +353,8 @@ static double sum(const float *x, int n)
 			total += (double)x[j];
 		return total;
 	}
-	for (int j0 = 0; j0 < n; j0 += STRIP) {
-		int m = n - j0 < STRIP ? n - j0 : STRIP, j = 0;
+	for (int j0 = 0; j0 < n; j0 += PART) {
+		int m = n - j0 < PART ? n - j0 : PART, j = 0;
 		vf z[UNROLL] = {0};
 		for (; j + LANES <= m; j += LANES)
 			for (int i = 0; i < UNROLL; i++)

@@ -8,12 +8,13 @@
 #define TINY 0x1p-149 /* smallest subnormal of float32 */
 #define WIDEN (1 + 1.0 / 64)
 
-enum { STRIP = 512, LANE_TERMS = 32, LANES = 16 };
+/* Float32 additions of a lane: within a strip and of strips in a sweep, and in sums alone. */
+enum { LANES = 16, STRIP = 512, STRIPS = 8, LANE_TERMS = STRIP / LANES + STRIPS, PART = 512, PART_TERMS = PART / LANES };
 
 /* Lanes and strips added in double, as a share of the sum of magnitudes. */
 static double double_share(int n)
 {
-	return (LANES + 2 + n / STRIP) * 0x1p-53;
+	return (LANES + 2 + n / PART) * 0x1p-53;
 }
 
 static void finish(oracle_sum *s, int n, double subnormal_factor)
@@ -25,7 +26,7 @@ static void finish(oracle_sum *s, int n, double subnormal_factor)
 static void add_score(oracle_row *o, double u, double e, int j, int n)
 {
 	double t = fabs(u), w = t + 2 * ORACLE_EXP_ULP;
-	int j0 = j / STRIP * STRIP, count = n - j0 < STRIP ? n - j0 : STRIP, blocks = (count + LANES - 1) / LANES;
+	int most = STRIPS * STRIP, j0 = j / most * most, count = n - j0 < most ? n - j0 : most, blocks = (count + LANES - 1) / LANES;
 	double last = n - 1 - j, after = n - 1 - j0 - blocks * LANES - j % LANES, within = last - after;
 	o->z.value += e;
 	o->z.bound += e * (w + LANE_TERMS);
@@ -76,7 +77,7 @@ oracle_sum oracle_total(const float *x, int n)
 		sum += (long double)x[j];
 		magnitude += fabsl((long double)x[j]);
 	}
-	double share = LANE_TERMS * EPS + double_share(n);
+	double share = PART_TERMS * EPS + double_share(n);
 	return (oracle_sum){(double)sum, (double)magnitude * share};
 }
 
