@@ -82,9 +82,9 @@ typedef struct am_kernels {
 	/* The same of a row that row_tally has weighed; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
 	                   int n_tau, float *mass, float *bound, int32_t *count, void *scratch);
-	/* sum[i] = sum of x[0 .. at[i]) in float64, ascending where no x is negative; at[n_at]
-	 * ascending in 0 .. n. */
-	void (*prefix)(const float *x, int n, const int *at, int n_at, double *sum);
+	/* share[i] = factor times the sum of x[from[i] - first .. to[i] - first), of what lies in 0 .. n;
+	 * from[n_spans] and to[n_spans] in any order. */
+	void (*spans)(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
 	 * the larger. Best first when `sorted`, else by rising index. With NaN among

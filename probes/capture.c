@@ -34,13 +34,17 @@ static double deficit(const am_capture *c, const am_attn_row *row)
 	return sink ? 1 / (1 + row->sums->z * exp((double)row->sums->max - (double)sink[row->head])) : 0;
 }
 
-static void moments(am_capture *c, const am_attn_row *row, const am_row_places *places)
+static void moments(am_capture *c, am_probe_scratch *p, const am_attn_row *row, const am_row_places *places)
 {
 	const am_row_sums *s = row->sums;
 	size_t at = am_capture_at(c, row);
 	double ln_z = log(s->z), mean = s->a / s->z, variance = s->b / s->z - mean * mean;
+	if (p->visible != row->n) {
+		p->visible = row->n;
+		p->log_visible = log((double)row->n);
+	}
 	/* Rounding may leave a value a hair outside its range; the range is exact. */
-	double entropy = fmin(fmax(ln_z - mean, 0), places->log_visible);
+	double entropy = fmin(fmax(ln_z - mean, 0), p->log_visible);
 	put(c, AM_FIELD_LSE, at, (double)s->max + ln_z);
 	put(c, AM_FIELD_ENTROPY, at, entropy);
 	put(c, AM_FIELD_SCORE_VARIANCE, at, fmax(variance, 0));
@@ -67,8 +71,8 @@ static void observe(void *ctx, int worker, const am_attn_row *row)
 {
 	am_capture *c = ctx;
 	am_row_places places;
-	am_profile_row(c, &c->scratch[worker], row, &places);
-	moments(c, row, &places);
+	am_profile_row(c, row, &places);
+	moments(c, &c->scratch[worker], row, &places);
 	am_coverage_row(c, &c->scratch[worker], row);
 	if (c->dist)
 		store_distribution(c, row);

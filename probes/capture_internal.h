@@ -15,24 +15,11 @@ typedef struct am_budgets {
 	int n;          /* keys that k and origin are for */
 } am_budgets;
 
-/* Where a row is cut for its profiles. Heads have it in common, but come one after another or
- * tile by tile, so that a worker keeps those of a tile. */
-enum { AM_EDGE_SETS = 128, AM_MARKS = 40 };
-
-typedef struct am_row_edges {
-	int64_t first_key, position; /* of the row */
-	int n;                       /* edges; 0: none are kept here */
-	int *edge;                   /* [bins + map + 4] ascending, each an index in the row */
-	/* Which of them are those of distance bins [bins + 1], the end of the sink and the begin
-	 * of the recent keys; and those of map cells [map + 1]. */
-	int *of_mark, *of_cell;
-	double log_visible; /* log of the row's keys */
-} am_row_edges;
+enum { AM_BACK = 40 }; /* bins and the recent keys, at most */
 
 /* What a row's profile is good for beside it. */
 typedef struct am_row_places {
 	double sink, recent; /* masses */
-	double log_visible;
 } am_row_places;
 
 typedef struct am_probe_scratch {
@@ -40,10 +27,8 @@ typedef struct am_probe_scratch {
 	void *select;    /* of the selection kernels */
 	int32_t *index;  /* [best] */
 	double *partial; /* [head_dim] output over the keys taken so far */
-	am_row_edges *edges; /* [AM_EDGE_SETS] of the positions met last, by position modulo that */
-	int *cell;           /* [map + 1] edges of map cells in the row */
-	double *prefix;      /* [bins + map + 4] sums up to the edges, then up to those of cells */
-	double *of_cells;    /* [map + 1] */
+	int visible;     /* keys of the row that log_visible is of; heads have them in common */
+	double log_visible;
 } am_probe_scratch;
 
 struct am_capture {
@@ -80,7 +65,9 @@ struct am_capture {
 	double *map_weight;      /* [map] */
 	int64_t rows_in_sequence;
 	int64_t *rows_in_map_q;  /* [map], of the current sequence */
-	int64_t *cell_begin;     /* [map + 1] first position of a cell, likewise */
+	int *cell_begin;         /* [map + 1] first position of a cell, likewise */
+	/* Keys of the distance bins and the recent ones, [bins + 1], counted from a row's end. */
+	int *back_from, *back_to;
 
 	am_probe_scratch *scratch; /* [workers] */
 	struct am_shadow *shadow;  /* NULL without --shadow */
@@ -108,7 +95,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 bool am_profile_new(am_capture *c);
 void am_profile_free(am_capture *c);
 void am_profile_begin_sequence(am_capture *c);
-void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places);
+void am_profile_row(am_capture *c, const am_attn_row *row, am_row_places *places);
 void am_profile_layer_done(am_capture *c, int layer_index);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "probes/capture_internal.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,23 +36,18 @@ static bool set_weights(am_capture *c)
 	return true;
 }
 
-/* The edges are the marks and cells of am_row_edges: bins + 3 and map + 1. */
-static bool new_edges(am_capture *c, am_probe_scratch *s, size_t bins, size_t map)
+/* Bin 0 is the query's own key, bin b >= 1 those at distances 2^(b-1) to 2^b - 1. */
+static bool set_back(am_capture *c, int bins)
 {
-	bool ok = bins + 3 <= AM_MARKS;
-	s->cell = am_capture_take(c, &ok, map + 1, sizeof *s->cell);
-	s->prefix = am_capture_take(c, &ok, bins + map + 4, sizeof *s->prefix);
-	s->of_cells = am_capture_take(c, &ok, map + 1, sizeof *s->of_cells);
-	s->edges = am_capture_take(c, &ok, AM_EDGE_SETS, sizeof *s->edges);
-	/* Those of a set lie together. */
-	for (int i = 0; ok && i < AM_EDGE_SETS; i++) {
-		am_row_edges *e = &s->edges[i];
-		e->edge = am_capture_take(c, &ok, 2 * (bins + map + 4), sizeof *e->edge);
-		if (!ok)
-			break;
-		e->of_mark = e->edge + bins + map + 4;
-		e->of_cell = e->of_mark + bins + 3;
+	bool ok = bins < AM_BACK;
+	c->back_from = am_capture_take(c, &ok, (size_t)bins + 1, sizeof *c->back_from);
+	c->back_to = am_capture_take(c, &ok, (size_t)bins + 1, sizeof *c->back_to);
+	for (int b = 0; ok && b < bins; b++) {
+		c->back_to[b] = b ? -(1 << (b - 1)) : 0;
+		c->back_from[b] = b < 31 ? -(1 << b) : INT_MIN;
 	}
+	if (ok)
+		c->back_from[bins] = -c->o->recent;
 	return ok;
 }
 
@@ -70,26 +66,15 @@ bool am_profile_new(am_capture *c)
 		c->rows_in_map_q = am_capture_take(c, &ok, map, sizeof *c->rows_in_map_q);
 		c->cell_begin = am_capture_take(c, &ok, map + 1, sizeof *c->cell_begin);
 	}
-	for (int i = 0; ok && i < c->workers; i++)
-		ok = new_edges(c, &c->scratch[i], bins, map);
-	return ok && set_weights(c);
+	return ok && set_back(c, (int)bins) && set_weights(c);
 }
 
 void am_profile_free(am_capture *c)
 {
 	void *own[] = {c->sequence_weight, c->row_distance, c->distance, c->row_map, c->map, c->map_weight,
-	               c->rows_in_map_q, c->cell_begin};
+	               c->rows_in_map_q, c->cell_begin, c->back_from, c->back_to};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
-	for (int i = 0; c->scratch && i < c->workers; i++) {
-		am_probe_scratch *s = &c->scratch[i];
-		for (int j = 0; s->edges && j < AM_EDGE_SETS; j++)
-			am_free(s->edges[j].edge);
-		am_free(s->edges);
-		am_free(s->of_cells);
-		am_free(s->prefix);
-		am_free(s->cell);
-	}
 }
 
 static int map_cell(const am_capture *c, int64_t position)
@@ -101,14 +86,11 @@ void am_profile_begin_sequence(am_capture *c)
 {
 	const am_sequence *s = &c->sequences->item[c->sequence];
 	c->rows_in_sequence = am_row_policy_count(c->o, am_sequence_rows(s));
-	for (int i = 0; i < c->workers; i++)
-		for (int j = 0; j < AM_EDGE_SETS; j++)
-			c->scratch[i].edges[j].n = 0;
 	if (!c->axes.n_map)
 		return;
 	/* The keys of cell i are the positions q with q * cells / length == i. */
 	for (int64_t i = 0; i <= c->axes.n_map; i++)
-		c->cell_begin[i] = (i * c->length + c->axes.n_map - 1) / c->axes.n_map;
+		c->cell_begin[i] = (int)((i * c->length + c->axes.n_map - 1) / c->axes.n_map);
 	memset(c->rows_in_map_q, 0, (size_t)c->axes.n_map * sizeof *c->rows_in_map_q);
 	for (int i = 0; i < am_sequence_rows(s); i++)
 		if (am_row_policy_has(&c->rows, i))
@@ -118,95 +100,25 @@ void am_profile_begin_sequence(am_capture *c)
 			c->map_weight[q] += c->sequence_weight[c->sequence];
 }
 
-/* Index in the row of the key at `position`, clipped to what the row sees. */
-static int clip(const am_attn_row *row, int64_t position)
-{
-	int64_t j = position - row->first_key;
-	return j < 0 ? 0 : j > row->n ? row->n : (int)j;
-}
-
-/* Where bin b - 1 of the distance begins and bin b ends: the keys of bin b >= 1 are at distances
- * 2^(b-1) to 2^b - 1, those of bin 0 at 0. */
-static int bin_edge(const am_attn_row *row, int b)
-{
-	return clip(row, row->position + 1 - (b ? (int64_t)1 << (b - 1) : 0));
-}
-
-/* Edges of the bins, which count back from the query, end of the sink, begin of the recent
- * keys; in no order. */
-static int set_marks(const am_capture *c, const am_attn_row *row, int *mark)
-{
-	int bins = c->axes.n_distance_bin;
-	for (int b = 0; b <= bins; b++)
-		mark[b] = bin_edge(row, b);
-	mark[bins + 1] = clip(row, c->o->sink);
-	mark[bins + 2] = clip(row, row->position - c->o->recent + 1);
-	return bins + 3;
-}
-
-/* Ranks of marks and cells among each other by counting, since no jump of a merge could be
- * foretold: marks before cells where they are equal. */
-static void rank_edges(const int *mark, int marks, const int *cell, int cells, int *of_mark, int *of_cell)
-{
-	for (int i = 0; i < cells; i++)
-		of_cell[i] = i;
-	for (int b = 0; b < marks; b++) {
-		int at = mark[b], behind = 0, before = 0;
-		for (int i = 0; i < cells; i++) {
-			of_cell[i] += at <= cell[i];
-			behind += at <= cell[i];
-		}
-		for (int i = 0; i < marks; i++)
-			before += i < b ? mark[i] <= at : mark[i] < at;
-		of_mark[b] = before + cells - behind;
-	}
-}
-
-/* Of the cells' edges that lie before the row or at its end one each is left. */
-static void set_edges(const am_capture *c, int *cell, am_row_edges *e, const am_attn_row *row)
-{
-	int mark[AM_MARKS], marks = set_marks(c, row, mark), cells = c->axes.n_map ? c->axes.n_map + 1 : 0;
-	int first = 0, last = cells - 1;
-	for (int i = 0; i < cells; i++)
-		cell[i] = clip(row, c->cell_begin[i]);
-	while (first < last && cell[first + 1] == 0)
-		first++;
-	while (first < last && cell[last - 1] == row->n)
-		last--;
-	rank_edges(mark, marks, cell + first, last - first + 1, e->of_mark, e->of_cell + first);
-	for (int b = 0; b < marks; b++)
-		e->edge[e->of_mark[b]] = mark[b];
-	for (int i = first; i <= last; i++)
-		e->edge[e->of_cell[i]] = cell[i];
-	for (int i = 0; i < first; i++)
-		e->of_cell[i] = e->of_cell[first];
-	for (int i = last + 1; i < cells; i++)
-		e->of_cell[i] = e->of_cell[last];
-	e->n = marks + last - first + 1;
-	e->first_key = row->first_key;
-	e->position = row->position;
-	e->log_visible = log((double)row->n);
-}
-
-void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places)
+void am_profile_row(am_capture *c, const am_attn_row *row, am_row_places *places)
 {
 	size_t at = (size_t)c->head_index[row->head] * (size_t)c->n_rows + (size_t)c->slot[row->row];
-	int bins = c->axes.n_distance_bin, map = c->axes.n_map;
-	float *d = c->row_distance + at * (size_t)bins, *m = map ? c->row_map + at * (size_t)map : NULL;
-	double inverse = 1 / row->sums->z, *of_cells = s->of_cells, of_mark[AM_MARKS];
-	am_row_edges *e = &s->edges[row->position % AM_EDGE_SETS];
-	if (!e->n || e->first_key != row->first_key || e->position != row->position)
-		set_edges(c, s->cell, e, row);
-	c->kernels->prefix(row->weight, row->n, e->edge, e->n, s->prefix);
-	for (int b = 0; b < bins + 3; b++)
-		of_mark[b] = s->prefix[e->of_mark[b]] * inverse;
-	for (int i = 0; m && i <= map; i++)
-		of_cells[i] = s->prefix[e->of_cell[i]] * inverse;
-	for (int b = 0; b < bins; b++)
-		d[b] = (float)(of_mark[b] - of_mark[b + 1]);
-	for (int i = 0; i < map; i++)
-		m[i] = (float)(of_cells[i + 1] - of_cells[i]);
-	*places = (am_row_places){of_mark[bins + 1], of_mark[0] - of_mark[bins + 2], e->log_visible};
+	int bins = c->axes.n_distance_bin, map = c->axes.n_map, from[AM_BACK + 1], to[AM_BACK + 1];
+	double inverse = 1 / row->sums->z;
+	float back[AM_BACK + 1];
+	memcpy(from, c->back_from, (size_t)(bins + 1) * sizeof *from);
+	memcpy(to, c->back_to, (size_t)(bins + 1) * sizeof *to);
+	from[bins + 1] = INT_MIN; /* the sink, by where it ends */
+	to[bins + 1] = c->o->sink <= row->position ? (int)(c->o->sink - row->position - 1) : 0;
+	c->kernels->spans(row->weight, row->n, -row->n, from, to, bins + 2, inverse, back);
+	memcpy(c->row_distance + at * (size_t)bins, back, (size_t)bins * sizeof *back);
+	*places = (am_row_places){(double)back[bins + 1], (double)back[bins]};
+	if (!map)
+		return;
+	int seen = map_cell(c, row->position) + 1; /* cells up to the row's own */
+	float *cell = c->row_map + at * (size_t)map;
+	c->kernels->spans(row->weight, row->n, (int)row->first_key, c->cell_begin, c->cell_begin + 1, seen, inverse, cell);
+	memset(cell + seen, 0, (size_t)(map - seen) * sizeof *cell);
 }
 
 static void add_rows(double *to, const float *from, size_t n, double weight)

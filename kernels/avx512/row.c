@@ -37,8 +37,8 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 }
 
 #include "kernels/generic/row.h"
-#define AM_PIECES "kernels/avx512/pieces.h"
-#include "kernels/generic/prefix.h"
+#define AM_SPANS "kernels/avx512/spans.h"
+#include "kernels/generic/spans.h"
 
 #include "kernels/generic/mass.h"
 #include "kernels/avx512/reach.h"

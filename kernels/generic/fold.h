@@ -99,21 +99,6 @@ static inline vf fold_quads(const vf *a)
 #endif
 }
 
-#define PART 512 /* floats summed in float32 lanes before they go to double */
-
-enum { PIECES = LANES };
-
-/* sum[i] = before + (whole[0] + .. + whole[i]), 16 of them; returns the last. Apart from the rest
- * of the row, so that groups need not wait for each other; one after another, so that sums of
- * what is not negative never fall. */
-static inline double pieces_up_to(const float *whole, double before, double *sum)
-{
-	double within = 0;
-	for (int i = 0; i < PIECES; i++) {
-		within += (double)whole[i];
-		sum[i] = before + within;
-	}
-	return before + within;
-}
+#define PART 512 /* floats added up in a lane before their sum goes on */
 
 #endif

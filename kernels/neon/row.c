@@ -24,7 +24,7 @@ static inline vf vf_min(vf a, vf b)
 }
 
 #include "kernels/generic/row.h"
-#include "kernels/generic/prefix.h"
+#include "kernels/generic/spans.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
 #include "kernels/generic/sets.h"

@@ -20,7 +20,8 @@ typedef struct result {
 	float combined[COMBINED];
 	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
-	double total, inside[ROWS * N_K], prefix[N_AT];
+	double total, inside[ROWS * N_K];
+	float share[N_AT];
 	uint64_t *set, *reached;
 	void *scratch;
 } result;
@@ -64,10 +65,10 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 {
 	const int ks[N_K] = {1, 8, 64, n / 2 > 64 ? n / 2 : 64, n > 64 ? n : 64, INT_MAX};
 	const double tau[N_TAU] = {0.5, 0.9, 0.999, 1};
-	const int at[N_AT] = {0, n / 7, n / 7, n / 3, n};
+	const int from[N_AT] = {0, n / 7, n / 7, -9, n / 2}, to[N_AT] = {n / 7, n / 7, n / 3, n, INT_MAX};
 	k->row_softmax(score, n, x->soft, &x->softmax);
 	x->total = k->sum(score, n);
-	k->prefix(score, n, at, N_AT, x->prefix);
+	k->spans(score, n, 0, from, to, N_AT, 0.3, x->share);
 	memcpy(x->half, score, (size_t)n * sizeof *x->half);
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
@@ -115,8 +116,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(!fused || same_sums(&a->stats, &b->stats), "sums of row_stats differ");
 	check_ok(!fused || same_sums(&a->softmax, &b->softmax), "sums of row_softmax differ");
 	check_ok(same_double(a->total, b->total), "sum differs");
-	for (int i = 0; i < N_AT; i++)
-		check_ok(same_double(a->prefix[i], b->prefix[i]), "prefix differs");
+	check_ok(same_float(a->share, b->share, N_AT), "spans differ");
 	check_ok(same_float(a->bf16, b->bf16, n), "conversions of bf16 differ");
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
