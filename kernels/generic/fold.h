@@ -101,4 +101,8 @@ static inline vf fold_quads(const vf *a)
 
 #define PART 512 /* floats added up in a lane before their sum goes on */
 
+/* Of sums of spans: at a time; floats of most; floats in parts, whose sums are added in float32
+ * before they go to float64. */
+enum { SPANS = LANES, TAIL = 4 * LANES, SPAN = 8 * PART };
+
 #endif

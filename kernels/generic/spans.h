@@ -6,12 +6,6 @@
  *   span_group    the sums of 16 spans of up to SPAN floats */
 #include "kernels/generic/fold.h"
 
-enum {
-	SPANS = LANES,
-	TAIL = 4 * LANES,
-	SPAN = 4096, /* floats in parts of PART, whose sums are added in float32 before they go to float64 */
-};
-
 #ifdef AM_SPANS
 #include AM_SPANS
 #else
