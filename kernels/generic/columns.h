@@ -110,25 +110,21 @@ INLINE void column_sort_16(cf *x)
 	COLUMN_ORDER4(9, 10, 11, 12, 6, 7, 8, 9);
 }
 
-/* Puts 16 rows in order that first rise, then fall, or are a rotation of such. */
-INLINE void column_join_16(cf *x)
-{
-	COLUMN_ORDER4(0, 8, 1, 9, 2, 10, 3, 11);
-	COLUMN_ORDER4(4, 12, 5, 13, 6, 14, 7, 15);
-	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
-	COLUMN_ORDER4(8, 12, 9, 13, 10, 14, 11, 15);
-	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
-	COLUMN_ORDER4(8, 10, 9, 11, 12, 14, 13, 15);
-	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
-	COLUMN_ORDER4(8, 9, 10, 11, 12, 13, 14, 15);
-}
-
-/* The same of 8 rows. */
+/* Puts 8 rows in order that first rise, then fall, or are a rotation of such. */
 INLINE void column_join_8(cf *x)
 {
 	COLUMN_ORDER4(0, 4, 1, 5, 2, 6, 3, 7);
 	COLUMN_ORDER4(0, 2, 1, 3, 4, 6, 5, 7);
 	COLUMN_ORDER4(0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/* The same of 16: one step puts the larger half first. */
+INLINE void column_join_16(cf *x)
+{
+	COLUMN_ORDER4(0, 8, 1, 9, 2, 10, 3, 11);
+	COLUMN_ORDER4(4, 12, 5, 13, 6, 14, 7, 15);
+	column_join_8(x);
+	column_join_8(x + 8);
 }
 
 /* Sorts or joins blocks of 16 rows in registers, 8 where no more are left of the rows. */
