@@ -9,74 +9,121 @@
 #include "kernels/generic/fold.h"
 
 #include <immintrin.h>
+#include <stddef.h>
 
-/* The first t of 16 floats; t in -48 .. 63, none up to 0 and all from 16 on. */
-static inline __m512 span_masked(const float *x, int t)
+/* Lanes of whole blocks of TAIL floats. */
+static inline __m512 span_blocks_lanes(const float *x, int blocks)
 {
-#define NONE4 0, 0, 0, 0
-#define ALL4 0xffff, 0xffff, 0xffff, 0xffff
-	static const uint16_t first[48 + 64] = {
-		NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4, NONE4,
-		0, 1, 3, 7, 0xf, 0x1f, 0x3f, 0x7f, 0xff, 0x1ff, 0x3ff, 0x7ff, 0xfff, 0x1fff, 0x3fff, 0x7fff,
-		ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4, ALL4};
-	__mmask16 there;
-	/* From memory: by way of a register it would take the place of an addition. */
-	__asm__("kmovw %1, %0" : "=k"(there) : "m"(first[48 + t]));
-	return _mm512_maskz_loadu_ps(there, x);
-}
-
-/* Lanes of x[0 .. count), count <= 64. */
-static inline __attribute__((always_inline)) __m512 span_short(const float *x, int count)
-{
-	__m512 a, b, c, d = span_masked(x + 48, count - 48);
-	if (count >= 48) /* told by where the span stands, so predictable */
-		a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16), c = _mm512_loadu_ps(x + 32);
-	else
-		a = span_masked(x, count), b = span_masked(x + 16, count - 16), c = span_masked(x + 32, count - 32);
-	return _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
-}
-
-/* Up to PART of them. */
-static inline __m512 span_part(const float *x, int count)
-{
-	__m512 z = _mm512_setzero_ps();
-	for (; count > TAIL; count -= TAIL, x += TAIL) {
-		__m512 low = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
-		z = _mm512_add_ps(z, _mm512_add_ps(low, _mm512_add_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(x + 48))));
+	__m512 lanes = _mm512_setzero_ps();
+	for (int left = blocks; left > 0; left -= PART / TAIL) {
+		__m512 z = _mm512_setzero_ps();
+		for (int b = 0; b < left && b < PART / TAIL; b++, x += TAIL) {
+			__m512 low = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
+			z = _mm512_add_ps(z, _mm512_add_ps(low, _mm512_add_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(x + 48))));
+		}
+		lanes = _mm512_add_ps(lanes, z);
 	}
-	return _mm512_add_ps(z, span_short(x, count));
+	return lanes;
 }
 
-/* Up to SPAN of them. */
-static inline __m512 span_long(const float *x, int count)
+/* The last up to TAIL floats of 16 spans, block by block of 16: a bit for each that is there. */
+typedef struct span_tails {
+	_Alignas(64) int at[SPANS], blocks[SPANS];
+	_Alignas(32) uint16_t there[4][SPANS];
+} span_tails;
+
+/* Returns which spans have whole blocks before their tails. */
+static inline __mmask16 span_cut(const int *at, const int *count, span_tails *t)
 {
-	__m512 z = _mm512_setzero_ps();
-	for (; count > PART; count -= PART, x += PART)
-		z = _mm512_add_ps(z, span_part(x, PART));
-	return _mm512_add_ps(z, span_part(x, count));
+	const __m512i one = _mm512_set1_epi32(1), zero = _mm512_setzero_si512();
+	__m512i c = _mm512_min_epi32(_mm512_loadu_si512(count), _mm512_set1_epi32(SPAN));
+	__m512i blocks = _mm512_max_epi32(_mm512_srai_epi32(_mm512_sub_epi32(c, one), 6), zero), before = _mm512_slli_epi32(blocks, 6);
+	__m512i rest = _mm512_sub_epi32(c, before);
+	_mm512_store_si512(t->at, _mm512_add_epi32(_mm512_loadu_si512(at), before));
+	_mm512_store_si512(t->blocks, blocks);
+#pragma GCC unroll 4
+	for (int b = 0; b < 4; b++) {
+		__m512i left = _mm512_max_epi32(_mm512_sub_epi32(rest, _mm512_set1_epi32(16 * b)), zero);
+		__m512i bits = _mm512_sub_epi32(_mm512_sllv_epi32(one, left), one); /* all of them from 32 on */
+		_mm256_store_si256((__m256i *)(void *)t->there[b], _mm512_cvtepi32_epi16(bits));
+	}
+	/* From memory, lane by lane: taken out of registers they would take the place of additions. */
+	__asm__ volatile("" : "+m"(*t));
+	return _mm512_cmpgt_epi32_mask(blocks, zero);
 }
 
-static __attribute__((noinline)) void span_longs(const float *x, const int *at, const int *count, float *whole)
+static inline __m512 span_block(const float *x, const uint16_t *there)
 {
-	vf lanes[SPANS];
-#pragma GCC unroll 1
-	for (int i = 0; i < SPANS; i++)
-		lanes[i] = (vf)span_long(x + at[i], count[i] < SPAN ? count[i] : SPAN);
-	vf_store(whole, fold_lanes(lanes));
+	__mmask16 m;
+	__asm__("kmovw %1, %0" : "=k"(m) : "m"(*there));
+	return _mm512_maskz_loadu_ps(m, x);
 }
 
 static inline void span_group(const float *x, int n, const int *at, const int *count, float *whole)
 {
 	(void)n;
-	if (_mm512_cmpgt_epi32_mask(_mm512_loadu_si512(count), _mm512_set1_epi32(TAIL))) {
-		span_longs(x, at, count, whole);
-		return;
+	span_tails t;
+	vf lanes[SPANS];
+	__mmask16 longer = span_cut(at, count, &t);
+#pragma GCC unroll 16
+	for (int i = 0; i < SPANS; i++) {
+		const float *y = x + t.at[i];
+		__m512 low = _mm512_add_ps(span_block(y, &t.there[0][i]), span_block(y + 16, &t.there[1][i]));
+		lanes[i] = (vf)_mm512_add_ps(low, _mm512_add_ps(span_block(y + 32, &t.there[2][i]), span_block(y + 48, &t.there[3][i])));
 	}
+	for (uint32_t left = longer; left; left &= left - 1) {
+		int i = __builtin_ctz(left);
+		lanes[i] += (vf)span_blocks_lanes(x + at[i], t.blocks[i]);
+	}
+	vf_store(whole, fold_lanes(lanes));
+}
+
+/* Where all spans lie in the row and have more than TAIL - LANES floats, as cells of a map do, only the
+ * last of their blocks needs a mask and their places are known as early as their bounds. */
+static inline int span_cells(const float *x, int n, int first, const int *from, const int *to, float *whole)
+{
+	const __m512i low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to), one = _mm512_set1_epi32(1);
+	__m512i rest = _mm512_sub_epi32(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL - LANES));
+	if (_mm512_cmpgt_epu32_mask(rest, _mm512_set1_epi32(LANES)) | _mm512_cmplt_epi32_mask(low, _mm512_set1_epi32(first)) |
+	    _mm512_cmpgt_epi32_mask(high, _mm512_set1_epi32(first + n)))
+		return 0;
+	_Alignas(32) uint16_t there[SPANS];
+	_mm256_store_si256((__m256i *)(void *)there, _mm512_cvtepi32_epi16(_mm512_sub_epi32(_mm512_sllv_epi32(one, rest), one)));
+	__asm__ volatile("" : "+m"(there));
 	vf lanes[SPANS];
 #pragma GCC unroll 16
-	for (int i = 0; i < SPANS; i++)
-		lanes[i] = (vf)span_short(x + at[i], count[i]);
+	for (int i = 0; i < SPANS; i++) {
+		const float *y = x + ((ptrdiff_t)from[i] - first);
+		__m512 a = _mm512_add_ps(_mm512_loadu_ps(y), _mm512_loadu_ps(y + 16));
+		lanes[i] = (vf)_mm512_add_ps(a, _mm512_add_ps(_mm512_loadu_ps(y + 32), span_block(y + 48, &there[i])));
+	}
 	vf_store(whole, fold_lanes(lanes));
+	return 1;
+}
+
+static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
+{
+	const __mmask16 there = (__mmask16)((1u << m) - 1);
+	_Alignas(64) int at[SPANS], count[SPANS];
+	_Alignas(64) float whole[SPANS];
+	if (m < SPANS || !span_cells(x, n, first, from, to, whole)) {
+		const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
+		__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
+		__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
+		__m512i length = _mm512_sub_epi32(high, low);
+		_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
+		_mm512_store_si512(count, length);
+		if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN))) {
+			span_rounds(x, n, at, count, factor, whole);
+			_mm512_mask_storeu_ps(share, there, _mm512_load_ps(whole));
+			return;
+		}
+		span_group(x, n, at, count, whole);
+	}
+	const __m512d by = _mm512_set1_pd(factor);
+	__m256 low = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole)), by));
+	__m256 high = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole + 8)), by));
+	_mm512_mask_storeu_ps(share, there, _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1));
 }
 
 #endif

@@ -95,7 +95,7 @@ typedef struct strip_sums {
 
 /* Sums of whole strips, a lane each. */
 typedef struct row_lanes {
-	double z[LANES], a[LANES], b[LANES], z2[LANES], d[LANES];
+	vd z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL], d[UNROLL];
 } row_lanes;
 
 /* One block of 16 scores on its way to weights. */
@@ -152,12 +152,10 @@ static inline int pad_tail(const float *s, int n, float *block)
 	return rest;
 }
 
-static inline void add_lanes(const vf *x, double *to)
+INLINE void add_lanes(const vf *x, vd *to)
 {
-	float lane[LANES];
-	memcpy(lane, x, sizeof lane);
-	for (int i = 0; i < LANES; i++)
-		to[i] += (double)lane[i];
+	for (int i = 0; i < UNROLL; i++)
+		to[i] += __builtin_convertvector(x[i], vd);
 }
 
 /* Adds a strip of so many blocks to those before it. */
@@ -183,25 +181,29 @@ INLINE void add_strips(const sweep_kind kind, const strip_sums *t, double after,
 	add_lanes(t->a, r->a);
 	add_lanes(t->b, r->b);
 	add_lanes(t->z2, r->z2);
-	float z[LANES], blocks[LANES];
-	memcpy(z, t->z, sizeof z);
-	memcpy(blocks, t->t, sizeof blocks);
-	for (int i = 0; i < LANES; i++)
-		r->d[i] += (after - (double)i) * (double)z[i] + LANES * (double)blocks[i];
+	vd lane;
+	for (int i = 0; i < AM_VW; i++)
+		lane[i] = i;
+	for (int i = 0; i < UNROLL; i++) {
+		vd z = __builtin_convertvector(t->z[i], vd), blocks = __builtin_convertvector(t->t[i], vd);
+		r->d[i] += (after - i * AM_VW - lane) * z + LANES * blocks;
+	}
 }
 
-static double sum_lanes(const double *x)
+INLINE double sum_lanes(const vd *x)
 {
-	double s[4] = {0};
-	for (int i = 0; i < LANES; i += 4)
-		for (int j = 0; j < 4; j++)
-			s[j] += x[i + j];
-	return (s[0] + s[1]) + (s[2] + s[3]);
+	double s[LANES];
+	memcpy(s, x, sizeof s);
+#pragma GCC unroll 4
+	for (int h = LANES / 2; h; h /= 2)
+		for (int i = 0; i < h; i++)
+			s[i] += s[i + h];
+	return s[0];
 }
 
 static double sum_block(const vf *v)
 {
-	double lane[LANES] = {0};
+	vd lane[UNROLL] = {{0}};
 	add_lanes(v, lane);
 	return sum_lanes(lane);
 }
@@ -285,7 +287,7 @@ INLINE void reduce(const sweep_kind kind, const float *s, int n, float max, floa
 		row_degenerate(s, n, max, e, out);
 		return;
 	}
-	row_lanes r = {0};
+	row_lanes r = {{{0}}, {{0}}, {{0}}, {{0}}, {{0}}};
 	sweep(kind, s, n, max, e, &r, tl);
 	*out = (am_row_sums){.max = max, .z = sum_lanes(r.z), .a = sum_lanes(r.a), .b = sum_lanes(r.b),
 	                     .z2 = sum_lanes(r.z2), .d = sum_lanes(r.d)};

@@ -3,8 +3,31 @@
  * how many, so that few jumps are mispredicted.
  *
  * <isa>/row.c may define AM_SPANS, a header with its own
- *   span_group    the sums of 16 spans of up to SPAN floats */
+ *   span_group    the sums of 16 spans of up to SPAN floats
+ *   span_shares   the shares of up to 16 spans */
 #include "kernels/generic/fold.h"
+
+static inline void span_group(const float *x, int n, const int *at, const int *count, float *whole);
+
+/* Shares of 16 spans of which one at least is longer than SPAN. */
+static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at, int *count, double factor, float *share)
+{
+	double total[SPANS] = {0};
+	for (int longer = 1; longer;) {
+		float whole[SPANS];
+		longer = 0;
+		span_group(x, n, at, count, whole);
+		for (int i = 0; i < SPANS; i++) {
+			int taken = count[i] < SPAN ? count[i] : SPAN;
+			total[i] += (double)whole[i];
+			at[i] += taken;
+			count[i] -= taken;
+			longer |= count[i] > 0;
+		}
+	}
+	for (int i = 0; i < SPANS; i++)
+		share[i] = (float)(total[i] * factor);
+}
 
 #ifdef AM_SPANS
 #include AM_SPANS
@@ -48,103 +71,77 @@ static __attribute__((noinline)) void span_last(const float *x, int count, vf *z
 	span_tail(padded, count, z);
 }
 
-/* Adds the lanes of x[0 .. count), count <= PART, of which `left` floats are there. */
-static inline void span_part(const float *x, int left, int count, vf *lanes)
+/* Lanes of whole blocks of TAIL floats, those of PART floats before they are added to others. */
+static inline void span_blocks_lanes(const float *x, int blocks, vf *lanes)
 {
-	vf z[UNROLL] = {0};
-	for (; count > TAIL; count -= TAIL, left -= TAIL, x += TAIL)
-		for (int i = 0; i < UNROLL; i++) {
-			const float *y = x + i * AM_VW;
-			z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
-		}
-	if (count && count + LANES > left)
-		span_last(x, count, z);
-	else if (count)
-		span_tail(x, count, z);
 	for (int i = 0; i < UNROLL; i++)
-		lanes[i] += z[i];
+		lanes[i] = vf_set(0);
+	for (int left = blocks; left > 0; left -= PART / TAIL) {
+		vf z[UNROLL] = {0};
+		for (int b = 0; b < left && b < PART / TAIL; b++, x += TAIL)
+			for (int i = 0; i < UNROLL; i++) {
+				const float *y = x + i * AM_VW;
+				z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
+			}
+		for (int i = 0; i < UNROLL; i++)
+			lanes[i] += z[i];
+	}
 }
 
 /* whole[i] = sum of the first min(count[i], SPAN) floats from x[at[i]] on. */
 static void span_group(const float *x, int n, const int *at, const int *count, float *whole)
 {
-	vf lanes[SPANS][UNROLL] = {{{0}}};
-	for (int i = 0; i < SPANS; i++)
-		for (int from = 0, end = count[i] < SPAN ? count[i] : SPAN; from < end; from += PART)
-			span_part(x + at[i] + from, n - at[i] - from, end - from < PART ? end - from : PART, lanes[i]);
+	vf lanes[SPANS][UNROLL];
+	for (int i = 0; i < SPANS; i++) {
+		int taken = count[i] < SPAN ? count[i] : SPAN, blocks = taken ? (taken - 1) / TAIL : 0, rest = taken - blocks * TAIL;
+		int from = at[i] + blocks * TAIL;
+		vf z[UNROLL] = {0};
+		span_blocks_lanes(x + at[i], blocks, lanes[i]);
+		if (rest + LANES > n - from)
+			span_last(x + from, rest, z);
+		else
+			span_tail(x + from, rest, z);
+		for (int u = 0; u < UNROLL; u++)
+			lanes[i][u] += z[u];
+	}
 	fold_rows(lanes, whole);
 }
-#endif
 
-/* Places and lengths of 16 spans in the row; returns the largest length. */
-static inline int span_clip(int n, int first, const int *from, const int *to, int *at, int *count)
+/* Of m spans in the row the places and lengths, of 16 in all; returns whether one is longer than SPAN. */
+static inline int span_clip(int n, int first, const int *from, const int *to, int m, int *at, int *count)
 {
 	const int end = first + n;
-	int most = 0;
-	for (int i = 0; i < SPANS; i++) {
+	int longer = 0;
+	for (int i = 0; i < m; i++) {
 		int low = from[i] > first ? from[i] : first, high = to[i] < end ? to[i] : end;
 		low = low < end ? low : end;
 		high = high > low ? high : low;
 		at[i] = low - first;
 		count[i] = high - low;
+		longer |= count[i] > SPAN;
 	}
-	for (int i = 0; i < SPANS; i++)
-		most = count[i] > most ? count[i] : most;
-	return most;
+	for (int i = m; i < SPANS; i++)
+		at[i] = count[i] = 0;
+	return longer;
 }
 
-static inline void span_scale(const double *total, double factor, float *share)
+static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
 {
-	for (int i = 0; i < SPANS; i++)
-		share[i] = (float)(total[i] * factor);
-}
-
-/* Shares of spans of which one at least is longer than SPAN. */
-static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at, int *count, int most, double factor, float *share)
-{
-	double total[SPANS] = {0};
-	for (; most > 0; most -= SPAN) {
-		float whole[SPANS];
-		span_group(x, n, at, count, whole);
-		for (int i = 0; i < SPANS; i++) {
-			int taken = count[i] < SPAN ? count[i] : SPAN;
-			total[i] += (double)whole[i];
-			at[i] += taken;
-			count[i] -= taken;
-		}
+	int at[SPANS], count[SPANS];
+	float some[SPANS];
+	if (span_clip(n, first, from, to, m, at, count)) {
+		span_rounds(x, n, at, count, factor, some);
+	} else {
+		span_group(x, n, at, count, some);
+		for (int i = 0; i < SPANS; i++)
+			some[i] = (float)((double)some[i] * factor);
 	}
-	span_scale(total, factor, share);
+	memcpy(share, some, (size_t)m * sizeof *some);
 }
-
-/* 16 spans. */
-static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, double factor, float *share)
-{
-	_Alignas(64) int at[SPANS], count[SPANS];
-	_Alignas(64) float whole[SPANS];
-	double total[SPANS];
-	int most = span_clip(n, first, from, to, at, count);
-	if (most > SPAN) {
-		span_rounds(x, n, at, count, most, factor, share);
-		return;
-	}
-	span_group(x, n, at, count, whole);
-	for (int i = 0; i < SPANS; i++)
-		total[i] = (double)whole[i];
-	span_scale(total, factor, share);
-}
+#endif
 
 static void spans(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share)
 {
-	int i = 0, low[SPANS] = {0}, high[SPANS] = {0};
-	float some[SPANS];
-	for (; i + SPANS <= n_spans; i += SPANS)
-		span_shares(x, n, first, from + i, to + i, factor, share + i);
-	if (i == n_spans)
-		return;
-	for (int j = 0; j < SPANS; j++) { /* the last ones hold nothing */
-		low[j] = j < n_spans - i ? from[i + j] : first;
-		high[j] = j < n_spans - i ? to[i + j] : first;
-	}
-	span_shares(x, n, first, low, high, factor, some);
-	memcpy(share + i, some, (size_t)(n_spans - i) * sizeof *some);
+	for (int i = 0; i < n_spans; i += SPANS)
+		span_shares(x, n, first, from + i, to + i, n_spans - i < SPANS ? n_spans - i : SPANS, factor, share + i);
 }

@@ -16,6 +16,7 @@
 
 typedef float vf __attribute__((vector_size(4 * AM_VW)));
 typedef int32_t vi __attribute__((vector_size(4 * AM_VW)));
+typedef double vd __attribute__((vector_size(8 * AM_VW)));
 
 static inline vf vf_load(const float *p)
 {
