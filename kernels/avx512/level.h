@@ -164,41 +164,50 @@ static inline void level_keep(mass_wants *w, int i, const mass_level *l, int g, 
 	w->bucket[i] = l->t->bucket[w->slot[i]];
 }
 
-static inline int level_search_count(mass_wants *w, int i, const mass_level *l, __m512i chunk, uint64_t *above)
+/* The group in which a want falls; -1 - it where the groups do not reach it. */
+static inline int level_group_of_count(const mass_wants *w, int i, const mass_level *l, __m512i chunk)
 {
 	const int k = w->k[i];
 	int c = __builtin_popcount(_mm512_cmpge_epi32_mask(chunk, _mm512_set1_epi32(k))) - 1, from = c < 0 ? 0 : c;
 	__m256i group = _mm256_loadu_si256((const __m256i *)(const void *)(l->count + from * LEVEL_CHUNK));
 	int g = level_reached(l, from, __builtin_popcount(_mm256_cmpge_epi32_mask(group, _mm256_set1_epi32(k))));
-	w->passed[i] = l->count[g + 1];
-	w->sum[i] = l->sum[g + 1];
-	__m512i low, high;
-	level_buckets_above(l->t->bucket + g * TALLY_GROUP, &low, &high);
-	const __m512i least = _mm512_set1_epi64((int64_t)((uint64_t)(k - w->passed[i]) << l->t->form.bits));
-	int at = level_bits(_mm512_cmpge_epu64_mask(low, least), _mm512_cmpge_epu64_mask(high, least));
-	level_keep(w, i, l, g, at, low, high, above);
-	return c < 0;
+	return c < 0 ? -1 - g : g;
 }
 
-static inline int level_search_sum(mass_wants *w, int i, const mass_level *l, __m512d chunk, __m512d chunk2, uint64_t *above)
+static inline int level_group_of_sum(const mass_wants *w, int i, const mass_level *l, __m512d chunk, __m512d chunk2)
 {
-	const tally_form *f = &l->t->form;
 	const __m512d next = _mm512_set1_pd(w->next[i]);
 	int c = level_bits(_mm512_cmp_pd_mask(chunk, next, _CMP_GE_OQ), _mm512_cmp_pd_mask(chunk2, next, _CMP_GE_OQ)) - 1;
 	int from = c < 0 ? 0 : c;
 	__m512d group = _mm512_loadu_pd(l->sum + from * LEVEL_CHUNK);
 	int g = level_reached(l, from, __builtin_popcount(_mm512_cmp_pd_mask(group, next, _CMP_GE_OQ)));
+	return c < 0 ? -1 - g : g;
+}
+
+static inline void level_search_count(mass_wants *w, int i, const mass_level *l, int g, uint64_t *above)
+{
 	w->passed[i] = l->count[g + 1];
 	w->sum[i] = l->sum[g + 1];
 	__m512i low, high;
 	level_buckets_above(l->t->bucket + g * TALLY_GROUP, &low, &high);
-	const __m512d sum = _mm512_set1_pd(w->sum[i]);
+	const __m512i least = _mm512_set1_epi64((int64_t)((uint64_t)(w->k[i] - w->passed[i]) << l->t->form.bits));
+	int at = level_bits(_mm512_cmpge_epu64_mask(low, least), _mm512_cmpge_epu64_mask(high, least));
+	level_keep(w, i, l, g, at, low, high, above);
+}
+
+static inline void level_search_sum(mass_wants *w, int i, const mass_level *l, int g, uint64_t *above)
+{
+	const tally_form *f = &l->t->form;
+	w->passed[i] = l->count[g + 1];
+	w->sum[i] = l->sum[g + 1];
+	__m512i low, high;
+	level_buckets_above(l->t->bucket + g * TALLY_GROUP, &low, &high);
+	const __m512d next = _mm512_set1_pd(w->next[i]), sum = _mm512_set1_pd(w->sum[i]);
 	const level_scale s = level_scales(f, _mm512_set1_epi64(level_octave(f, g)));
 	__m512d a = _mm512_add_pd(sum, level_sums(f, s, low, level_counts(f, low)));
 	__m512d b = _mm512_add_pd(sum, level_sums(f, s, high, level_counts(f, high)));
 	int at = level_bits(_mm512_cmp_pd_mask(a, next, _CMP_GE_OQ), _mm512_cmp_pd_mask(b, next, _CMP_GE_OQ));
 	level_keep(w, i, l, g, at, low, high, above);
-	return c < 0;
 }
 
 /* What lies above the buckets of 8 wants added, and whether that settles them: level_take. */
@@ -228,10 +237,20 @@ static uint32_t level_search(mass_wants *w, const mass_level *l)
 	const __m512i count = _mm512_loadu_si512(l->chunk_count);
 	const __m512d sum = _mm512_loadu_pd(l->chunk_sum), sum2 = _mm512_loadu_pd(l->chunk_sum + 8);
 	uint32_t below = 0;
+	int group[MASS_WANTS];
+	/* The groups of all, then the buckets: more of so short chains of operations are on their way at once. */
 	for (int i = 0; i < w->ks; i++)
-		below |= (uint32_t)level_search_count(w, i, l, count, above) << i;
+		group[i] = level_group_of_count(w, i, l, count);
 	for (int i = w->ks; i < w->n; i++)
-		below |= (uint32_t)level_search_sum(w, i, l, sum, sum2, above) << i;
+		group[i] = level_group_of_sum(w, i, l, sum, sum2);
+	for (int i = 0; i < w->n; i++) {
+		int g = group[i] < 0 ? -1 - group[i] : group[i];
+		below |= (uint32_t)(group[i] < 0) << i;
+		if (i < w->ks)
+			level_search_count(w, i, l, g, above);
+		else
+			level_search_sum(w, i, l, g, above);
+	}
 	for (int i = 0; i < w->n; i += 8)
 		level_take_8(w, i, &l->t->form, above);
 	return below;
