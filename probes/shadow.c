@@ -179,12 +179,12 @@ static size_t sample_step(const am_shadow *s)
 	return every > 0 ? (size_t)every : AM_SHADOW_SAMPLE;
 }
 
-/* Length of an axis of arrays of so many rows. */
+/* Length of an axis of arrays of a layer and so many rows. */
 static size_t axis_length(const am_shadow *s, am_axis a, size_t rows)
 {
 	const am_run_axes *x = &s->c->axes;
 	switch (a) {
-	case AM_AXIS_LAYER: return (size_t)x->n_layer;
+	case AM_AXIS_LAYER: return 1;
 	case AM_AXIS_HEAD: return (size_t)x->n_head;
 	case AM_AXIS_KV_HEAD: return (size_t)x->n_kv_head;
 	case AM_AXIS_K: return (size_t)x->n_k;
@@ -194,7 +194,7 @@ static size_t axis_length(const am_shadow *s, am_axis a, size_t rows)
 	}
 }
 
-/* Values of field i of so many rows; 0 where there is none. */
+/* Values of field i of a layer and so many rows; 0 where there is none. */
 static size_t values_of(const am_shadow *s, int i, size_t rows)
 {
 	const am_field_spec *f = &s->spec[AM_FIELD_COUNT + i];
@@ -387,15 +387,12 @@ void am_shadow_begin(am_shadow *s, int index, int start, int n)
 		s->bound_layer[i] = -1;
 	choose_rows(s);
 	promise(s);
-	clear_sampled(s);
 }
 
-void am_shadow_give(const am_shadow *s, am_run_block *out)
+void am_shadow_give(const am_shadow *s, am_run_layer *out)
 {
-	out->shadow = (const void *const *)s->field;
-	out->sampled_field = s->sampled_field;
-	out->n_sampled = s->n_sampled;
-	out->sampled = s->sampled_slot;
+	*out = (am_run_layer){.n_rows = s->c->n_rows, .field = (const void *const *)s->field, .sampled_field = s->sampled_field,
+	                      .n_sampled = s->n_sampled, .sampled = s->sampled_slot};
 }
 
 static am_status prepare(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
@@ -441,9 +438,10 @@ am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_t
 	if (!status)
 		status = prepare(s, block, threads, err);
 	s->ended[block->layer] = block->start + block->rows;
-	if (!status && s->c->layer_index[block->layer] >= 0)
-		status = am_shadow_keep_begin(s, block->layer, err);
-	return status;
+	if (status || s->c->layer_index[block->layer] < 0)
+		return status;
+	clear_sampled(s);
+	return am_shadow_keep_begin(s, block->layer, err);
 }
 
 bool am_shadow_wants(const am_shadow *s, int layer, int64_t position)

@@ -15,7 +15,7 @@
 #define OUT AM_BINARY_DIR "/tests/tmp/selectors.h5"
 #define SPARSE AM_BINARY_DIR "/tests/tmp/selectors_sparse.h5"
 
-enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES, STEP = 8 };
+enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES, STEP = 8, ALL = (1 << LAYERS) - 1 };
 
 static am_error err;
 static const am_run_selector selectors[] = {
@@ -49,15 +49,13 @@ static bool is_sampled(const am_field_spec *f)
 	       strstr(f->path, "union");
 }
 
-/* Rows first, first + step, ... before end. */
+/* Rows first, first + step, ... before end, of one layer. */
 static void *rows_of(const sample *s, const am_field_spec *f, int selector, int64_t first, int64_t end, int64_t step)
 {
-	int64_t size[AM_MAX_AXES] = {1, 1, 1, 1}, outer = 1, trail = 1;
+	int64_t outer = 1, trail = 1;
 	int row = am_spec_row_axis(f);
-	for (int a = 0; a < f->n_axes; a++) {
-		size[a] = a == row ? end - first : sample_length(s, f->axes[a]);
-		*(a < row ? &outer : a > row ? &trail : &(int64_t){0}) *= size[a];
-	}
+	for (int a = 1; a < f->n_axes; a++)
+		*(a < row ? &outer : &trail) *= a == row ? 1 : sample_length(s, f->axes[a]);
 	float *x = am_calloc((size_t)(outer * (end - first) * trail), 4);
 	for (int64_t o = 0, i = 0; o < outer; o++)
 		for (int64_t r = first; r < end; r += step)
@@ -79,39 +77,47 @@ static sample new_sample(void)
 	return s;
 }
 
-/* Appends rows [from, to); `sparse`: fields of sampled rows on these alone. */
-static void append(am_run_writer *w, const sample *s, int64_t from, int64_t to, bool sparse)
+/* Appends a layer of rows [from, to); `sparse`: fields of sampled rows on these alone. */
+static void append_layer(am_run_writer *w, const sample *s, int layer, int64_t from, int64_t to, bool sparse)
 {
 	am_field_spec *spec;
-	am_run_block b = {.n_rows = to - from};
-	int end = am_shadow_field_end(2), second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
+	int end = am_shadow_field_end(2) - AM_FIELD_COUNT, second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
 	int64_t first = (from + STEP - 1) / STEP * STEP;
 	int32_t sampled[ROWS];
-	bool *of_sampled = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *of_sampled);
-	void **shadow = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *shadow);
+	bool *of_sampled = am_calloc((size_t)end, sizeof *of_sampled);
+	void **field = am_calloc((size_t)end, sizeof *field);
+	am_run_layer l = {.n_rows = to - from, .field = (const void *const *)field, .sampled_field = sparse ? of_sampled : NULL,
+	                  .sampled = sampled};
 	assert_int_equal(am_field_specs_new(selectors, 2, &spec, &err), AM_OK);
+	for (int i = 0; i < end; i++) {
+		const am_field_spec *f = &spec[AM_FIELD_COUNT + i];
+		bool thin = of_sampled[i] = f->n_axes && sparse && is_sampled(f);
+		if (f->n_axes)
+			field[i] = rows_of(s, f, AM_FIELD_COUNT + i >= second, thin && first < to ? first : from, to, thin ? STEP : 1);
+	}
+	for (int64_t r = first; r < to; r += STEP)
+		sampled[l.n_sampled++] = (int32_t)(r - from);
+	assert_int_equal(am_run_writer_append_layer(w, layer, &l, &err), AM_OK);
+	for (int i = 0; i < end; i++)
+		am_free(field[i]);
+	am_free(field);
+	am_free(of_sampled);
+	am_free(spec);
+}
+
+/* Layers of `layers` have values of selectors. */
+static void append(am_run_writer *w, const sample *s, unsigned layers, int64_t from, int64_t to, bool sparse)
+{
+	am_run_block b = {.n_rows = to - from};
+	for (int l = 0; l < LAYERS; l++)
+		if (layers >> l & 1)
+			append_layer(w, s, l, from, to, sparse);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		if (am_field_row_axis((am_field)f) >= 0)
 			b.field[f] = sample_rows(s, (am_field)f, from, to - from);
-	for (int f = AM_FIELD_COUNT; f < end; f++) {
-		bool thin = spec[f].n_axes && sparse && is_sampled(&spec[f]);
-		of_sampled[f - AM_FIELD_COUNT] = thin;
-		if (spec[f].n_axes)
-			shadow[f - AM_FIELD_COUNT] = rows_of(s, &spec[f], f >= second, thin && first < to ? first : from, to, thin ? STEP : 1);
-	}
-	for (int64_t r = first; r < to; r += STEP)
-		sampled[b.n_sampled++] = (int32_t)(r - from);
-	b.shadow = (const void *const *)shadow;
-	b.sampled_field = sparse ? of_sampled : NULL;
-	b.sampled = sampled;
 	assert_int_equal(am_run_writer_append(w, &b, &err), AM_OK);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		am_free((void *)b.field[f]);
-	for (int f = 0; f < end - AM_FIELD_COUNT; f++)
-		am_free(shadow[f]);
-	am_free(shadow);
-	am_free(of_sampled);
-	am_free(spec);
 }
 
 static void write_to(const char *path, int deflate, int64_t block, bool sparse)
@@ -121,7 +127,7 @@ static void write_to(const char *path, int deflate, int64_t block, bool sparse)
 	s.contents.deflate = deflate;
 	assert_int_equal(am_run_writer_open(path, true, &s.axes, &s.contents, &w, &err), AM_OK);
 	for (int64_t from = 0; from < ROWS; from += block)
-		append(w, &s, from, from + block < ROWS ? from + block : ROWS, sparse);
+		append(w, &s, ALL, from, from + block < ROWS ? from + block : ROWS, sparse);
 	assert_int_equal(sample_finish(&s, w, &err), AM_OK);
 	assert_int_equal(am_run_writer_close(w, &err), AM_OK);
 }
