@@ -204,6 +204,13 @@ static size_t values_of(const am_shadow *s, int i, size_t rows)
 	return n;
 }
 
+/* Values to have room for, whole cache lines. */
+static size_t room_of(const am_shadow *s, int i)
+{
+	size_t block = (size_t)s->c->block, rows = s->sampled_field[i] ? (block - 1) / sample_step(s) + 1 : block;
+	return (values_of(s, i, rows) + 15) / 16 * 16;
+}
+
 static am_status allocate_fields(am_shadow *s, am_error *err)
 {
 	bool ok = true;
@@ -213,13 +220,22 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 	s->n_fields = am_shadow_field_end(s->n) - AM_FIELD_COUNT;
 	s->field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->field);
 	s->sampled_field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->sampled_field);
+	size_t total = 0;
 	for (int i = 0; ok && i < s->n_fields; i++) {
 		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
-		size_t block = (size_t)s->c->block, n = values_of(s, i, s->sampled_field[i] ? (block - 1) / sample_step(s) + 1 : block);
-		if (n)
-			s->field[i] = am_capture_take(s->c, &ok, n, 4);
+		total += room_of(s, i);
 	}
-	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+	/* A row writes to all of them, so their pages are few. */
+	s->values = ok ? am_alloc_large(total, sizeof *s->values) : NULL;
+	if (!s->values)
+		return am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+	memset(s->values, 0, total * sizeof *s->values);
+	s->c->bytes += total * sizeof *s->values;
+	for (size_t i = 0, at = 0, n; i < (size_t)s->n_fields; i++, at += n) {
+		n = room_of(s, (int)i);
+		s->field[i] = n ? s->values + at : NULL;
+	}
+	return AM_OK;
 }
 
 static bool allocate_scratch(am_shadow *s)
@@ -304,13 +320,11 @@ void am_shadow_free(am_shadow *s)
 		am_free(s->item[i].follows);
 		am_select_spec_fini(&s->item[i].spec);
 	}
-	for (int i = 0; s->field && i < s->n_fields; i++)
-		am_free(s->field[i]);
 	for (int i = 0; s->scratch && i < s->c->workers; i++)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
 		am_free(s->carried[i].set);
-	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
+	void *own[] = {s->item, s->about, s->spec, s->values, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);

@@ -92,7 +92,8 @@ struct am_shadow {
 	size_t stride;
 	int n_fields;
 	am_field_spec *spec;  /* [AM_FIELD_COUNT + n_fields] */
-	void **field;         /* [n_fields] of the layer at hand */
+	uint32_t *values;     /* of the layer at hand */
+	void **field;         /* [n_fields] where each has its own, NULL: there is none */
 	bool *sampled_field;  /* [n_fields] has values of sampled rows alone */
 	am_shadow_scratch *scratch; /* [workers] */
 	/* Of the layer's rows, [block][heads]: its budgets' bounds, then their masses, and of
