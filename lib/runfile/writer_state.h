@@ -86,15 +86,17 @@ am_status am_writer_ready(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* writer_put.c: the axes known from the start. */
 am_status am_writer_put_axes(am_run_writer *w, const am_run_axes *x, am_error *err) AM_MUST_CHECK;
 
-/* writer_rows.c */
+/* writer_fields.c */
 void am_writer_rows_open(am_run_writer *w, const am_run_contents *c);
+void am_writer_rows_fini(am_run_writer *w);
+
+/* writer_rows.c */
 /* Writes the open group, rows short of a chunk filled up with missing values. */
 am_status am_writer_rows_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Rows of which every statistic is in the file. The packer must be idle. */
 int64_t am_writer_rows_whole(const am_run_writer *w);
 /* Bytes the open group takes in the file, filtered. */
 int64_t am_writer_rows_pending(am_run_writer *w);
-void am_writer_rows_fini(am_run_writer *w);
 
 /* writer_dist.c */
 am_status am_writer_dist_open(am_run_writer *w, bool half, am_error *err) AM_MUST_CHECK;
