@@ -104,6 +104,13 @@ static am_status layer_done(void *ctx, int layer, am_error *err)
 	if (l < 0 || c->n_rows == 0)
 		return AM_OK;
 	am_profile_layer_done(c, l);
+	if (c->shadow && c->writer) {
+		am_run_layer given;
+		am_shadow_give(c->shadow, &given);
+		am_status status = am_run_writer_append_layer(c->writer, l, &given, err);
+		if (status)
+			return status;
+	}
 	if (!c->dist)
 		return AM_OK;
 	const int32_t *n = (const int32_t *)c->field[AM_FIELD_ROW_VISIBLE] + (size_t)l * (size_t)c->n_rows;
@@ -172,8 +179,6 @@ void am_capture_end(am_capture *c, const float *nll, am_run_block *out)
 	out->n_rows = c->n_rows;
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		out->field[f] = c->field[f];
-	if (c->shadow)
-		am_shadow_give(c->shadow, out);
 }
 
 void *am_capture_take(am_capture *c, bool *ok, size_t n, size_t size)

@@ -28,14 +28,14 @@ const am_tap *am_capture_tap(am_capture *c);
 am_status am_capture_set_sinks(am_capture *c, const float *const *sink, am_error *err) AM_MUST_CHECK;
 /* The selectors whose fields the capture fills, [*n]; valid until free. */
 const am_run_selector *am_capture_selectors(const am_capture *c, int *n);
-/* Full distributions go to this writer as layers finish. */
+/* Full distributions and what selectors say go to this writer as layers finish; without one they are dropped. */
 void am_capture_set_writer(am_capture *c, am_run_writer *w);
 
 /* Rows of sequence `index` at positions start .. start + n - 1 come next (there must be
  * rows of all of them). Returns
  * how many of them are captured. */
 int am_capture_begin(am_capture *c, int index, int start, int n);
-/* The block's rows once the forward pass has run; nll[n] of its tokens, NULL when they
+/* The rest of the block's rows once the forward pass has run; nll[n] of its tokens, NULL when they
  * are not known. The arrays
  * stay the capture's own, valid until the next am_capture_begin. */
 void am_capture_end(am_capture *c, const float *nll, am_run_block *out);

@@ -59,11 +59,10 @@ int am_job_choose_block(const am_run_options *o, const am_config *c, const am_se
 	size_t layers = (size_t)(o->n_layers ? o->n_layers : c->layers);
 	size_t heads = (size_t)(o->n_heads ? o->n_heads : c->heads);
 	size_t values = 8 + (size_t)o->n_k * (o->output_error ? 2 : 1) + (size_t)o->n_ratio + (size_t)o->n_mass;
-	values += am_shadow_values(o);
 	values += am_run_is_pair(o) ? 6 + (size_t)o->n_k : 0;
 	if (o->dist == AM_DIST_TOPK)
 		values += 2 * (size_t)(o->dist_k < s->longest ? o->dist_k : s->longest);
-	size_t row = 4 * heads * (layers * values + (size_t)o->map + 32);
+	size_t row = 4 * heads * (layers * values + am_shadow_values(o) + (size_t)o->map + 32);
 	if (o->dist == AM_DIST_FULL)
 		row += 4 * heads * (size_t)s->longest;
 	size_t block = BLOCK_BYTES / row;

@@ -179,12 +179,12 @@ static size_t sample_step(const am_shadow *s)
 	return every > 0 ? (size_t)every : AM_SHADOW_SAMPLE;
 }
 
-/* Length of an axis of arrays of so many rows. */
+/* Length of an axis of arrays of a layer and so many rows. */
 static size_t axis_length(const am_shadow *s, am_axis a, size_t rows)
 {
 	const am_run_axes *x = &s->c->axes;
 	switch (a) {
-	case AM_AXIS_LAYER: return (size_t)x->n_layer;
+	case AM_AXIS_LAYER: return 1;
 	case AM_AXIS_HEAD: return (size_t)x->n_head;
 	case AM_AXIS_KV_HEAD: return (size_t)x->n_kv_head;
 	case AM_AXIS_K: return (size_t)x->n_k;
@@ -194,7 +194,7 @@ static size_t axis_length(const am_shadow *s, am_axis a, size_t rows)
 	}
 }
 
-/* Values of field i of so many rows; 0 where there is none. */
+/* Values of field i of a layer and so many rows; 0 where there is none. */
 static size_t values_of(const am_shadow *s, int i, size_t rows)
 {
 	const am_field_spec *f = &s->spec[AM_FIELD_COUNT + i];
@@ -202,6 +202,13 @@ static size_t values_of(const am_shadow *s, int i, size_t rows)
 	for (int a = 0; a < f->n_axes; a++)
 		n *= axis_length(s, f->axes[a], rows);
 	return n;
+}
+
+/* Values to have room for, whole cache lines. */
+static size_t room_of(const am_shadow *s, int i)
+{
+	size_t block = (size_t)s->c->block, rows = s->sampled_field[i] ? (block - 1) / sample_step(s) + 1 : block;
+	return (values_of(s, i, rows) + 15) / 16 * 16;
 }
 
 static am_status allocate_fields(am_shadow *s, am_error *err)
@@ -213,13 +220,22 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 	s->n_fields = am_shadow_field_end(s->n) - AM_FIELD_COUNT;
 	s->field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->field);
 	s->sampled_field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->sampled_field);
+	size_t total = 0;
 	for (int i = 0; ok && i < s->n_fields; i++) {
 		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
-		size_t block = (size_t)s->c->block, n = values_of(s, i, s->sampled_field[i] ? (block - 1) / sample_step(s) + 1 : block);
-		if (n)
-			s->field[i] = am_capture_take(s->c, &ok, n, 4);
+		total += room_of(s, i);
 	}
-	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+	/* A row writes to all of them, so their pages are few. */
+	s->values = ok ? am_alloc_large(total, sizeof *s->values) : NULL;
+	if (!s->values)
+		return am_fail(err, AM_ERR_MEMORY, "run: out of memory for shadowed selectors");
+	memset(s->values, 0, total * sizeof *s->values);
+	s->c->bytes += total * sizeof *s->values;
+	for (size_t i = 0, at = 0, n; i < (size_t)s->n_fields; i++, at += n) {
+		n = room_of(s, (int)i);
+		s->field[i] = n ? s->values + at : NULL;
+	}
+	return AM_OK;
 }
 
 static bool allocate_scratch(am_shadow *s)
@@ -304,13 +320,11 @@ void am_shadow_free(am_shadow *s)
 		am_free(s->item[i].follows);
 		am_select_spec_fini(&s->item[i].spec);
 	}
-	for (int i = 0; s->field && i < s->n_fields; i++)
-		am_free(s->field[i]);
 	for (int i = 0; s->scratch && i < s->c->workers; i++)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
 		am_free(s->carried[i].set);
-	void *own[] = {s->item, s->about, s->spec, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
+	void *own[] = {s->item, s->about, s->spec, s->values, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
@@ -387,15 +401,12 @@ void am_shadow_begin(am_shadow *s, int index, int start, int n)
 		s->bound_layer[i] = -1;
 	choose_rows(s);
 	promise(s);
-	clear_sampled(s);
 }
 
-void am_shadow_give(const am_shadow *s, am_run_block *out)
+void am_shadow_give(const am_shadow *s, am_run_layer *out)
 {
-	out->shadow = (const void *const *)s->field;
-	out->sampled_field = s->sampled_field;
-	out->n_sampled = s->n_sampled;
-	out->sampled = s->sampled_slot;
+	*out = (am_run_layer){.n_rows = s->c->n_rows, .field = (const void *const *)s->field, .sampled_field = s->sampled_field,
+	                      .n_sampled = s->n_sampled, .sampled = s->sampled_slot};
 }
 
 static am_status prepare(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err)
@@ -441,9 +452,10 @@ am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_t
 	if (!status)
 		status = prepare(s, block, threads, err);
 	s->ended[block->layer] = block->start + block->rows;
-	if (!status && s->c->layer_index[block->layer] >= 0)
-		status = am_shadow_keep_begin(s, block->layer, err);
-	return status;
+	if (status || s->c->layer_index[block->layer] < 0)
+		return status;
+	clear_sampled(s);
+	return am_shadow_keep_begin(s, block->layer, err);
 }
 
 bool am_shadow_wants(const am_shadow *s, int layer, int64_t position)

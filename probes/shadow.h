@@ -31,8 +31,8 @@ size_t am_shadow_values(const am_run_options *o);
 
 /* A block of the capture begins: its rows are known. */
 void am_shadow_begin(am_shadow *s, int index, int start, int n);
-/* The block's values, for am_run_block.shadow and what follows it. */
-void am_shadow_give(const am_shadow *s, am_run_block *out);
+/* The values of the layer that was done last; valid until the next begins. */
+void am_shadow_give(const am_shadow *s, am_run_layer *out);
 
 /* The tap's. */
 am_status am_shadow_layer_begin(am_shadow *s, const am_select_block *block, am_threads *threads, am_error *err) AM_MUST_CHECK;

@@ -92,7 +92,7 @@ static void overlap(const am_shadow *s, const am_kept_row *x, const am_kept_row 
 	}
 }
 
-static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int sample)
+static void put_overlaps(am_shadow *s, const am_kept_row *x, const am_kept_row *y, am_shadow_stat stat, int sample)
 {
 	int n_k = am_shadow_budgets(s), in_order[AM_SELECT_BUDGETS];
 	double value[AM_SELECT_BUDGETS];
@@ -101,8 +101,7 @@ static void put_overlaps(am_shadow *s, int layer, const am_kept_row *x, const am
 	for (int i = 0; i < s->n; i++)
 		for (int j = 0, sets = am_stored_sets(s, &s->item[i]); j < sets; j++) {
 			overlap(s, x, y, s->item[i].first_set + am_stored_set(s, &s->item[i], j), n_k, value);
-			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_sample_at(s, layer, sets, j, sample), in_order,
-			              value);
+			am_shadow_put(s, am_shadow_field(i, stat, AM_RUN_HEAD, false), am_shadow_sample_at(s, j, sample), in_order, value);
 		}
 }
 
@@ -127,9 +126,9 @@ void am_shadow_compare(am_shadow *s, int layer)
 		const am_kept_row *row = &s->kept.row[s->kept_at[r]];
 		const am_kept_row *step = r ? &s->kept.row[s->kept_at[r - 1]] : carried;
 		if (step->set && step->position == row->position - 1)
-			put_overlaps(s, layer, row, step, AM_SHADOW_OVERLAP_STEP, sample);
+			put_overlaps(s, row, step, AM_SHADOW_OVERLAP_STEP, sample);
 		if (s->has_before)
-			put_overlaps(s, layer, row, &s->before.row[s->kept_at[r]], AM_SHADOW_OVERLAP_LAYER, sample);
+			put_overlaps(s, row, &s->before.row[s->kept_at[r]], AM_SHADOW_OVERLAP_LAYER, sample);
 	}
 	am_free(carried->set);
 	carried->set = NULL;

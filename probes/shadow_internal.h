@@ -92,7 +92,8 @@ struct am_shadow {
 	size_t stride;
 	int n_fields;
 	am_field_spec *spec;  /* [AM_FIELD_COUNT + n_fields] */
-	void **field;         /* [n_fields] */
+	uint32_t *values;     /* of the layer at hand */
+	void **field;         /* [n_fields] where each has its own, NULL: there is none */
 	bool *sampled_field;  /* [n_fields] has values of sampled rows alone */
 	am_shadow_scratch *scratch; /* [workers] */
 	/* Of the layer's rows, [block][heads]: its budgets' bounds, then their masses, and of
@@ -161,10 +162,9 @@ static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
 /* Values of a row to the arrays over k and over ratio; place[] says where the value of each -k, then of each --ratio is.
  * `first` is the id over k; `at` the row's index before the last axis. */
 void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value);
-/* Index of (layer, second, row) in an array whose second axis has `width`; the row's slot, or which of the sampled
- * rows it is. */
-size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot);
-size_t am_shadow_sample_at(const am_shadow *s, int layer, int width, int second, int sample);
+/* Index of (second, row) in an array of a layer; the row's slot, or which of the sampled rows it is. */
+size_t am_shadow_at(const am_shadow *s, int second, int slot);
+size_t am_shadow_sample_at(const am_shadow *s, int second, int sample);
 
 /* shadow_sample.c: what is taken on sampled rows. */
 void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample);

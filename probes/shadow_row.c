@@ -10,16 +10,14 @@ enum { LINE = 64 }; /* bytes */
 
 /* ---- places ----------------------------------------------------------------- */
 
-size_t am_shadow_at(const am_shadow *s, int layer, int width, int second, int slot)
+size_t am_shadow_at(const am_shadow *s, int second, int slot)
 {
-	size_t l = (size_t)s->c->layer_index[layer];
-	return (l * (size_t)width + (size_t)second) * (size_t)s->c->n_rows + (size_t)slot;
+	return (size_t)second * (size_t)s->c->n_rows + (size_t)slot;
 }
 
-size_t am_shadow_sample_at(const am_shadow *s, int layer, int width, int second, int sample)
+size_t am_shadow_sample_at(const am_shadow *s, int second, int sample)
 {
-	size_t l = (size_t)s->c->layer_index[layer];
-	return (l * (size_t)width + (size_t)second) * (size_t)s->n_sampled + (size_t)sample;
+	return (size_t)second * (size_t)s->n_sampled + (size_t)sample;
 }
 
 /* The line behind is fetched for the rows that come next: a row writes to hundreds of arrays, more than the processor
@@ -182,14 +180,13 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 /* Probability that the references' own sets hold, as a mean over their heads. */
 static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot)
 {
-	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, layer = row->block->layer;
+	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads;
 	const float *sum = w->shares + (size_t)s->kv_heads * s->stride;
 	double value[AM_SELECT_BUDGETS];
 	for (int g = 0; g < s->kv_heads; g++) {
 		for (int b = 0; b < n_k; b++)
 			value[b] = fmin(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / s->share / group, 1);
-		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false),
-		              am_shadow_at(s, layer, s->kv_heads, g, slot), w->place, value);
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false), am_shadow_at(s, g, slot), w->place, value);
 	}
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++) {
 		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
@@ -199,8 +196,8 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 			s->c->kernels->set_sums(ranking->set, row->n, n_k, &sum, 1, value);
 		for (int b = 0; b < n_k; b++)
 			value[b] = fmin(value[b] / s->share / s->heads, 1);
-		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false),
-		              am_shadow_at(s, layer, 1, 0, slot), w->place, value);
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false), am_shadow_at(s, 0, slot), w->place,
+		              value);
 	}
 }
 
@@ -231,18 +228,18 @@ static void find_sets(am_shadow *s, am_shadow_scratch *w, int worker, const am_s
 static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
 {
 	const am_shadowed *a = &s->item[selector];
-	int n_k = am_shadow_budgets(s), layer = row->block->layer;
+	int n_k = am_shadow_budgets(s);
 	am_field kept = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
 	double value[AM_SELECT_BUDGETS];
 	for (int i = 0, sets = am_stored_sets(s, a); i < sets; i++) {
 		const int32_t *size = w->size + am_stored_set(s, a, i) * n_k;
 		for (int b = 0; b < n_k; b++)
 			value[b] = size[b];
-		am_shadow_put(s, kept, am_shadow_at(s, layer, sets, i, slot), w->place, value);
+		am_shadow_put(s, kept, am_shadow_at(s, i, slot), w->place, value);
 	}
 	for (int i = 0; i < s->c->axes.n_head; i++) {
 		const int32_t *size = w->size + am_set_of_head(s, a, s->c->heads[i]) * n_k;
-		size_t at = am_shadow_at(s, layer, s->c->axes.n_head, i, slot);
+		size_t at = am_shadow_at(s, i, slot);
 		for (int b = 0; b < n_k; b++)
 			value[b] = (double)size[b] / row->n;
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, w->place, value);
@@ -340,7 +337,7 @@ static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row
 	for (int b = 0; b < am_shadow_budgets(s); b++)
 		value[b] = fmin(sum[b] / row->sums[head].z, 1);
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false),
-	              am_shadow_at(s, row->block->layer, s->c->axes.n_head, s->c->head_index[head], slot), w->place, value);
+	              am_shadow_at(s, s->c->head_index[head], slot), w->place, value);
 }
 
 /* Against heads the set of each, against what heads share each of the selector's sets there. */
@@ -376,15 +373,14 @@ static void put_verdict(am_shadow *s, am_shadow_scratch *w, int selector, am_run
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_TOP1_HIT, r, false), at, w->place, v->hit);
 }
 
-static void put_verdicts(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector)
+static void put_verdicts(am_shadow *s, am_shadow_scratch *w, int slot, int selector)
 {
-	int layer = row->block->layer, n_head = s->c->axes.n_head;
-	for (int i = 0; i < n_head; i++)
-		put_verdict(s, w, selector, AM_RUN_HEAD, s->c->heads[i], am_shadow_at(s, layer, n_head, i, slot));
+	for (int i = 0; i < s->c->axes.n_head; i++)
+		put_verdict(s, w, selector, AM_RUN_HEAD, s->c->heads[i], am_shadow_at(s, i, slot));
 	for (int g = 0; g < s->kv_heads; g++)
-		put_verdict(s, w, selector, AM_RUN_GROUP, g, am_shadow_at(s, layer, s->kv_heads, g, slot));
+		put_verdict(s, w, selector, AM_RUN_GROUP, g, am_shadow_at(s, g, slot));
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++)
-		put_verdict(s, w, selector, (am_run_reference)r, 0, am_shadow_at(s, layer, 1, 0, slot));
+		put_verdict(s, w, selector, (am_run_reference)r, 0, am_shadow_at(s, 0, slot));
 }
 
 static bool nested(const uint64_t *set, int n, int n_k)
@@ -407,7 +403,7 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 		last++;
 	for (int i = 0, sets = am_stored_sets(s, a); to && i < sets; i++) {
 		const uint64_t *set = w->set[am_stored_set(s, a, i)];
-		int32_t *out = to + am_shadow_at(s, row->block->layer, sets, i, slot) * (size_t)ranks;
+		int32_t *out = to + am_shadow_at(s, i, slot) * (size_t)ranks;
 		int m = 0, first = nested(set, row->n, n_k) ? 0 : last;
 		for (int b = first; b <= last; b++)
 			for (size_t j = 0; j < words; j++) {
@@ -438,7 +434,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 			continue;
 		judge_all(s, w, row, slot, i);
 		put_plain(s, w, row, slot, i);
-		put_verdicts(s, w, row, slot, i);
+		put_verdicts(s, w, slot, i);
 		if (s->item[i].about.index)
 			put_index(s, w, row, slot, i);
 		if (sample >= 0)

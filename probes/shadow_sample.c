@@ -142,8 +142,8 @@ static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r
 	}
 }
 
-static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample, am_run_reference r, int width,
-                        int second, int index, double whole)
+static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample, am_run_reference r, int second,
+                        int index, double whole)
 {
 	double gap[AM_SELECT_BUDGETS];
 	am_ranking *ranking = &w->ranking[index];
@@ -152,19 +152,18 @@ static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row 
 	ranking->square = product(rank, rank, row->n);
 	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
-		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false),
-		              am_shadow_sample_at(s, row->block->layer, width, second, sample), w->place, gap);
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_GAP, r, false), am_shadow_sample_at(s, second, sample), w->place, gap);
 }
 
 void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample)
 {
 	int group = s->heads / s->kv_heads;
 	for (int h = 0; h < s->heads; h++)
-		rank_scores(s, w, row, sample, AM_RUN_HEAD, s->c->axes.n_head, s->c->head_index[h], h, 1);
+		rank_scores(s, w, row, sample, AM_RUN_HEAD, s->c->head_index[h], h, 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		rank_scores(s, w, row, sample, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g), group * s->share);
-	rank_scores(s, w, row, sample, AM_RUN_SUM, 1, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads * s->share);
-	rank_scores(s, w, row, sample, AM_RUN_MAX, 1, 0, am_ranking_of(s, AM_RUN_MAX, 0), s->share);
+		rank_scores(s, w, row, sample, AM_RUN_GROUP, g, am_ranking_of(s, AM_RUN_GROUP, g), group * s->share);
+	rank_scores(s, w, row, sample, AM_RUN_SUM, 0, am_ranking_of(s, AM_RUN_SUM, 0), s->heads * s->share);
+	rank_scores(s, w, row, sample, AM_RUN_MAX, 0, am_ranking_of(s, AM_RUN_MAX, 0), s->share);
 }
 
 /* ---- recall with ties ------------------------------------------------------- */
@@ -241,8 +240,8 @@ static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	}
 	for (int b = 0; b < n_k && a->sets == 1; b++)
 		sum[b] = 1;
-	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false),
-	              am_shadow_sample_at(s, row->block->layer, 1, 0, sample), w->place, sum);
+	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_OVERLAP_HEADS, AM_RUN_HEAD, false), am_shadow_sample_at(s, 0, sample),
+	              w->place, sum);
 }
 
 /* Keys in the sets of any query head of a key/value head. */
@@ -262,17 +261,17 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_UNION, AM_RUN_HEAD, false),
-		              am_shadow_sample_at(s, row->block->layer, s->kv_heads, g, sample), w->place, value);
+		              am_shadow_sample_at(s, g, sample), w->place, value);
 	}
 }
 
 /* Sets first .. first + count - 1 against one ranking, on average. */
 static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int sample, int selector,
-                        am_run_reference r, int width, int second, int ranking, int first, int count)
+                        am_run_reference r, int second, int ranking, int first, int count)
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_ranking *to = &w->ranking[ranking];
-	size_t at = am_shadow_sample_at(s, row->block->layer, width, second, sample);
+	size_t at = am_shadow_sample_at(s, second, sample);
 	double value[AM_SELECT_BUDGETS] = {0}, rho = 0;
 	float *out = s->field[am_shadow_field(selector, AM_SHADOW_RANK_CORRELATION, r, false) - AM_FIELD_COUNT];
 	for (int i = first; i < first + count; i++) {
@@ -299,12 +298,12 @@ void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, c
 	if (a->about.sets != AM_AXIS_LAYER)
 		put_pairs(s, w, row, sample, selector);
 	for (int i = 0; i < s->c->axes.n_head; i++)
-		put_against(s, w, worker, row, sample, selector, AM_RUN_HEAD, s->c->axes.n_head, i, s->c->heads[i],
+		put_against(s, w, worker, row, sample, selector, AM_RUN_HEAD, i, s->c->heads[i],
 		            am_set_of_head(s, a, s->c->heads[i]), 1);
 	for (int g = 0; g < s->kv_heads; g++)
-		put_against(s, w, worker, row, sample, selector, AM_RUN_GROUP, s->kv_heads, g, am_ranking_of(s, AM_RUN_GROUP, g),
+		put_against(s, w, worker, row, sample, selector, AM_RUN_GROUP, g, am_ranking_of(s, AM_RUN_GROUP, g),
 		            a->sets == 1 ? 0 : g * per_group, per_group);
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++)
-		put_against(s, w, worker, row, sample, selector, (am_run_reference)r, 1, 0, am_ranking_of(s, (am_run_reference)r, 0), 0,
+		put_against(s, w, worker, row, sample, selector, (am_run_reference)r, 0, am_ranking_of(s, (am_run_reference)r, 0), 0,
 		            a->sets);
 }

@@ -13,7 +13,7 @@ static int64_t expected_growth(const am_run_writer *w)
 {
 	int64_t left = w->expected_rows / w->chunk_rows - w->groups, chunks = 1;
 	for (int f = 0; f < w->n_fields; f++)
-		if (w->row[f].chunk)
+		if (w->row[f].pieces)
 			chunks += w->row[f].pieces;
 	if (left < 8)
 		left = 8;

@@ -199,13 +199,13 @@ static bool add_field(builder *b, am_field f)
 	const am_field_spec *spec = &b->w->spec[f];
 	const am_row_field *r = &b->w->row[f];
 	bool fixed = f < AM_FIELD_COUNT; /* the others all have rows */
-	const am_stored *d = r->chunk ? &r->stored : fixed ? &b->w->field[f] : NULL;
+	const am_stored *d = r->pieces ? &r->stored : fixed ? &b->w->field[f] : NULL;
 	bool strings = fixed && b->w->strings[f].s;
 	if ((!d || !d->rank) && !strings)
 		return true;
 	int64_t dims[AM_MAX_AXES];
 	memcpy(dims, d->dims, sizeof dims);
-	if (r->chunk)
+	if (r->pieces)
 		dims[r->row_at] = b->rows;
 	hid_t id = strings ? create_strings(b, spec->path, &b->w->strings[f])
 	                   : create_stored(b, spec->path, d, dims, true);
@@ -307,9 +307,9 @@ static int most_chunks(const am_run_writer *w)
 {
 	int most = w->row_axis.stored.n_chunks;
 	for (int f = 0; f < w->n_fields; f++) {
-		if (f >= AM_FIELD_COUNT && !w->row[f].chunk)
+		if (f >= AM_FIELD_COUNT && !w->row[f].pieces)
 			continue;
-		const am_stored *d = w->row[f].chunk ? &w->row[f].stored : &w->field[f];
+		const am_stored *d = w->row[f].pieces ? &w->row[f].stored : &w->field[f];
 		most = d->n_chunks > most ? d->n_chunks : most;
 	}
 	for (int i = 0; i < w->n_dist; i++)

@@ -11,7 +11,7 @@ enum { ROOM = 256 << 10 }; /* what chunks of row fields aim at (writer_rows.c) *
 typedef struct job {
 	struct job *next;
 	am_stored *stored;
-	unsigned char *data; /* [am_packer_room(bytes)], filtered in place */
+	unsigned char *data; /* [room_of(bytes)], filtered in place */
 	size_t bytes;
 	am_chunk chunk;
 	bool filtered;
@@ -68,12 +68,14 @@ static void free_jobs(job *j)
 	}
 }
 
-size_t am_packer_room(size_t bytes)
+/* Bytes to allocate for a chunk, so that buffers can stand in for each other; pages that a chunk does not reach are
+ * never touched. */
+static size_t room_of(size_t bytes)
 {
 	return bytes <= ROOM / 8 ? bytes : (bytes + ROOM - 1) / ROOM * ROOM;
 }
 
-/* Large buffers are wanted again with every group of rows. */
+/* Large buffers are wanted again. The lock is held. */
 static void put_by(am_packer *p, job *j)
 {
 	if (j->bytes <= ROOM / 8) {
@@ -85,12 +87,43 @@ static void put_by(am_packer *p, job *j)
 	p->spare_bytes += j->bytes;
 }
 
-static job *take_spare(am_packer *p, job **at)
+/* Takes one of them out; its buffer is the caller's. */
+static unsigned char *take_spare(am_packer *p, job **at)
 {
 	job *j = *at;
+	unsigned char *data = j->data;
 	*at = j->next;
 	p->spare_bytes -= j->bytes;
-	return j;
+	am_free(j);
+	return data;
+}
+
+/* Those put by first make room for a new one. */
+static void drop_spare(am_packer *p, size_t bytes)
+{
+	while (p->spare && p->spare_bytes + bytes > p->limit) {
+		job **at = &p->spare;
+		while ((*at)->next)
+			at = &(*at)->next;
+		am_free(take_spare(p, at));
+	}
+}
+
+unsigned char *am_packer_take(am_packer *p, size_t bytes)
+{
+	unsigned char *data = NULL;
+	size_t room = room_of(bytes);
+	pthread_mutex_lock(&p->lock);
+	for (job **at = &p->spare; *at && !data;) {
+		if (room_of((*at)->bytes) == room)
+			data = take_spare(p, at);
+		else
+			at = &(*at)->next;
+	}
+	if (!data)
+		drop_spare(p, bytes);
+	pthread_mutex_unlock(&p->lock);
+	return data ? data : am_alloc(room, 1);
 }
 
 /* Puts filtered chunks into the file, oldest first, until one is not ready. One
@@ -211,52 +244,18 @@ static am_status report(const am_packer *p, am_error *err)
 	return p->failed;
 }
 
-/* Within the call: the chunk's own buffer is free again afterwards. */
-static am_status pack_now(am_packer *p, am_stored *d, am_chunk *c, unsigned char *data, am_error *err)
+/* Within the call. */
+static void pack_now(am_packer *p, job *j)
 {
 	am_error error;
 	if (!p->failed) {
-		am_status s = filter_chunk(p->filter, d, data, c, &error);
+		am_status s = filter_chunk(p->filter, j->stored, j->data, &j->chunk, &error);
 		if (!s)
-			s = am_stored_place(d, p->space, c, data, &error);
+			s = am_stored_place(j->stored, p->space, &j->chunk, j->data, &error);
 		if (s)
 			fail(p, s, &error);
 	}
-	return report(p, err);
-}
-
-/* A job with a buffer of that size: one put by, or a new one, for which the oldest put by make room. NULL: out of
- * memory. The lock is held. */
-static job *job_new(am_packer *p, size_t bytes)
-{
-	size_t room = am_packer_room(bytes);
-	for (job **at = &p->spare; *at; at = &(*at)->next)
-		if (am_packer_room((*at)->bytes) == room)
-			return take_spare(p, at);
-	while (p->spare && p->spare_bytes + bytes > p->limit) {
-		job **at = &p->spare;
-		while ((*at)->next)
-			at = &(*at)->next;
-		job_free(take_spare(p, at));
-	}
-	job *j = am_calloc(1, sizeof *j);
-	if (!j || !(j->data = am_alloc(room, 1))) {
-		am_free(j);
-		return NULL;
-	}
-	j->bytes = bytes;
-	return j;
-}
-
-/* Waits for room for a chunk; *out is a job with a buffer of its size. The lock is held. */
-static am_status wait_for_job(am_packer *p, size_t bytes, job **out, am_error *err)
-{
-	while (!p->failed && p->first && p->bytes + bytes > p->limit)
-		pthread_cond_wait(&p->progress, &p->lock);
-	am_status s = report(p, err);
-	if (!s && !(*out = job_new(p, bytes)))
-		s = am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk of %zu bytes", bytes);
-	return s;
+	put_by(p, j);
 }
 
 static void enqueue(am_packer *p, job *j)
@@ -271,22 +270,27 @@ static void enqueue(am_packer *p, job *j)
 	pthread_cond_signal(&p->work);
 }
 
-am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char **data, am_error *err)
+am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char *data, am_error *err)
 {
-	am_chunk c = {.addr = 0};
-	memcpy(c.at, at, (size_t)d->rank * sizeof *at);
-	if (!p->started)
-		return pack_now(p, d, &c, *data, err);
-	size_t bytes = am_stored_chunk_elements(d) * am_stored_element(d);
-	job *j = NULL;
-	pthread_mutex_lock(&p->lock);
-	am_status s = wait_for_job(p, bytes, &j, err);
-	if (!s) {
-		unsigned char *other = j->data;
-		*j = (job){.stored = d, .data = *data, .bytes = bytes, .chunk = c};
-		enqueue(p, j);
-		*data = other;
+	job *j = am_calloc(1, sizeof *j);
+	if (!j) {
+		am_free(data);
+		return am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk");
 	}
+	j->stored = d;
+	j->data = data;
+	j->bytes = am_stored_chunk_bytes(d);
+	memcpy(j->chunk.at, at, (size_t)d->rank * sizeof *at);
+	pthread_mutex_lock(&p->lock);
+	while (!p->failed && p->first && p->bytes + j->bytes > p->limit)
+		pthread_cond_wait(&p->progress, &p->lock);
+	if (p->failed)
+		job_free(j);
+	else if (p->started)
+		enqueue(p, j);
+	else
+		pack_now(p, j);
+	am_status s = report(p, err);
 	pthread_mutex_unlock(&p->lock);
 	return s;
 }

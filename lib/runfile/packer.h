@@ -25,15 +25,14 @@ am_status am_packer_new(int threads, am_filter *f, am_space *s, am_packer **out,
 /* Drops what is not in the file. Accepts NULL. */
 void am_packer_free(am_packer *p);
 
-/* Bytes to allocate for a chunk of `bytes`, so that buffers can stand in for each other; pages that a chunk does not
- * reach are never touched. */
-size_t am_packer_room(size_t bytes);
+/* A buffer for a chunk of `bytes`, the one that became free last where there is one; am_free, or hand it over. NULL: out
+ * of memory. */
+unsigned char *am_packer_take(am_packer *p, size_t bytes);
 
-/* Hands over one whole chunk of `d` (chunk[] elements, row-major, in am_packer_room bytes from am_alloc)
- * at offset `at`, to be entered in d->chunks when it is in the file. *data becomes
- * another buffer of that size, contents undefined. On failure, this chunk's or an
- * earlier one's, *data stays the caller's. */
-am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char **data,
+/* Hands over one whole chunk of `d` (chunk[] elements, row-major, in a buffer from am_packer_take)
+ * at offset `at`, to be entered in d->chunks when it is in the file. The buffer is the packer's
+ * from here on. Fails where this chunk or an earlier one has failed. */
+am_status am_packer_hand(am_packer *p, am_stored *d, const int64_t *at, unsigned char *data,
                          am_error *err) AM_MUST_CHECK;
 
 /* Waits until all that was handed over is in the file; tells of a failure. */

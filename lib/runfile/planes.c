@@ -12,6 +12,8 @@ enum {
 	LONGEST = 16,        /* pieces of a repetition: 256 bytes of the 258 allowed */
 	END = 256,           /* symbol that ends a block */
 	SYMBOLS = AM_CODES_SYMBOLS,
+	WORTH = 8,           /* a plane is coded where that leaves out this part of it: counting and coding take longer than all else */
+	NOISE = 128,         /* 2^(8 bits * (1 - 1 / WORTH)): one of so many pairs of bytes is equal */
 	SAMPLE = 200,        /* pieces of a plane that are looked at first, at least */
 	STORED_MOST = 65535, /* bytes of a stored block */
 	SLACK = 8,           /* bits are written eight bytes at a time */
@@ -65,7 +67,7 @@ static extra extra_of(uint32_t v, int kept)
 	return (extra){(bits << kept) + (int)(v >> bits), bits, v & (((uint32_t)1 << bits) - 1)};
 }
 
-static extra length_of(int pieces)
+static extra length_of(size_t pieces)
 {
 	extra e = extra_of((uint32_t)(pieces * PIECE - 3), 2);
 	e.symbol += END + 1;
@@ -132,8 +134,8 @@ static size_t likely_distance(const unsigned char *in, size_t n, size_t step, co
 	return best;
 }
 
-/* Whether pieces i, i + step, ... look like noise: two bytes are so seldom equal that the entropy, which is no
- * less than that of order 2, leaves at most 3 % to gain. */
+/* Whether pieces i, i + step, ... look like noise: two bytes are so seldom equal that the entropy of order 2, most
+ * often little less than entropy, leaves no more to gain than is worth coding. */
 static bool is_noise(const unsigned char *in, size_t n, size_t step)
 {
 	uint32_t count[256] = {0};
@@ -141,7 +143,7 @@ static bool is_noise(const unsigned char *in, size_t n, size_t step)
 	for (size_t i = step / 2; i < n / PIECE; i += step, m += PIECE)
 		for (size_t j = i * PIECE; j < (i + 1) * PIECE; j++)
 			equal += count[in[j]]++;
-	return m >= SAMPLE / 2 * PIECE && 2 * equal * 217 <= m * (m - 1); /* 217: 2^(8 * 0.97) */
+	return m >= SAMPLE / 2 * PIECE && 2 * equal * NOISE <= m * (m - 1);
 }
 
 /* Finds what repeats, if it is worth its symbols. */
@@ -166,51 +168,51 @@ static inline size_t run_of(const plane *p, size_t i, uint64_t same)
 
 /* ---- a plane ---------------------------------------------------------------- */
 
-/* Adds the symbols of `pieces` repeated ones; returns their extra bits. */
-static size_t count_repetition(size_t pieces, int distance_bits, uint32_t *count)
+/* Adds the symbols of repetitions, of which there are times[] of each length; returns their extra bits. */
+static size_t count_repetitions(const plane *p, const uint32_t *times, uint32_t *count)
 {
 	size_t bits = 0;
-	for (size_t left = pieces, m; left; left -= m) {
-		m = left < LONGEST ? left : LONGEST;
-		extra e = length_of((int)m);
-		size_t times = m < LONGEST ? 1 : left / LONGEST;
-		count[e.symbol] += (uint32_t)times;
-		bits += times * (size_t)(e.bits + distance_bits);
-		m *= times;
+	int distance_bits = p->distance ? 1 + distance_of(p->distance).bits : 0;
+	for (size_t m = 1; m <= LONGEST; m++) {
+		extra e = length_of(m);
+		count[e.symbol] += times[m];
+		bits += (size_t)times[m] * (size_t)(e.bits + distance_bits);
 	}
 	return bits;
 }
 
-static void count_bytes(const unsigned char *in, size_t n, uint32_t part[4][256])
+/* Eight counters a value: one that was stored just now would be waited for. */
+static void count_bytes(const unsigned char *in, size_t n, uint32_t part[8][256])
 {
 	for (size_t j = 0; j < n; j += 8) {
 		uint64_t x;
 		memcpy(&x, in + j, sizeof x);
 		for (int k = 0; k < 8; k++)
-			part[k % 4][x >> (8 * k) & 255]++;
+			part[k][x >> (8 * k) & 255]++;
 	}
 }
 
 /* How often each symbol occurs; returns the extra bits. */
 static size_t count_symbols(const plane *p, uint32_t *count)
 {
-	uint32_t part[4][256] = {{0}};
-	size_t pieces = p->n / PIECE, bits = 0;
-	int distance_bits = p->distance ? 1 + distance_of(p->distance).bits : 0;
+	uint32_t part[8][256] = {{0}}, times[LONGEST + 1] = {0};
+	size_t pieces = p->n / PIECE;
 	memset(count, 0, SYMBOLS * sizeof *count);
 	for (size_t i = 0, m; i < pieces; i += m) {
 		m = run_of(p, i, ~(uint64_t)0);
-		bits += count_repetition(m, distance_bits, count);
+		times[LONGEST] += (uint32_t)(m / LONGEST);
+		times[m % LONGEST]++;
 		i += m;
 		m = i < pieces ? run_of(p, i, 0) : 0;
 		count_bytes(p->in + i * PIECE, m * PIECE, part);
 	}
 	for (size_t j = pieces * PIECE; j < p->n; j++)
 		part[0][p->in[j]]++;
-	for (int s = 0; s < 256; s++)
-		count[s] = part[0][s] + part[1][s] + part[2][s] + part[3][s];
+	for (int k = 0; k < 8; k++)
+		for (int s = 0; s < 256; s++)
+			count[s] += part[k][s];
 	count[END] = 1;
-	return bits;
+	return count_repetitions(p, times, count);
 }
 
 /* Bits of a block's header: its kind, three numbers, the lengths of the codes for lengths (19 of
@@ -235,7 +237,7 @@ static void plan(plane *p, const size_t *distance)
 	am_codes_lengths(count, p->length);
 	for (int s = 0; s < SYMBOLS; s++)
 		bits += (size_t)count[s] * p->length[s];
-	p->stored = bits / 8 + p->n / 32 >= stored; /* 3 % are not worth decoding */
+	p->stored = bits / 8 + p->n / WORTH >= stored;
 	p->bytes = p->stored ? stored : bits / 8 + 1;
 }
 
@@ -283,15 +285,28 @@ static inline void put_symbol(bit_stream *b, uint32_t code)
 }
 
 /* A repetition as one value: its length, then the only distance, of at most 14 + 5 + 1 + 13 bits. */
-static void put_repetition(const plane *p, size_t pieces, const uint32_t *code, bit_stream *b)
+typedef struct repetition {
+	uint64_t value;
+	int bits;
+} repetition;
+
+/* Of 1 .. LONGEST pieces. */
+static void make_repetitions(const plane *p, const uint32_t *code, repetition *of)
 {
-	extra d = distance_of(p->distance);
+	extra d = p->distance ? distance_of(p->distance) : (extra){0};
+	for (size_t m = 1; m <= LONGEST; m++) {
+		extra l = length_of(m);
+		int symbol = (int)(code[l.symbol] >> 16);
+		of[m].value = (code[l.symbol] & 0xffff) | (uint64_t)l.value << symbol | (uint64_t)d.value << (symbol + l.bits + 1);
+		of[m].bits = symbol + l.bits + d.bits + 1;
+	}
+}
+
+static inline void put_repetition(size_t pieces, const repetition *of, bit_stream *b)
+{
 	for (size_t left = pieces, m; left; left -= m) {
 		m = left < LONGEST ? left : LONGEST;
-		extra l = length_of((int)m);
-		put_symbol(b, code[l.symbol]);
-		bits_put(b, l.value, l.bits);
-		bits_put(b, (uint64_t)d.value << 1, d.bits + 1);
+		bits_put(b, of[m].value, of[m].bits);
 		bits_flush(b);
 	}
 }
@@ -308,13 +323,15 @@ static inline void put_bytes(const unsigned char *in, size_t n, const uint32_t *
 static void put_coded(const plane *p, bit_stream *b)
 {
 	uint32_t code[SYMBOLS];
+	repetition of[LONGEST + 1];
 	bit_stream c = *b; /* in registers */
 	size_t pieces = p->n / PIECE;
 	put_header(p, &c);
 	am_codes_make(p->length, code);
+	make_repetitions(p, code, of);
 	for (size_t i = 0, m; i < pieces; i += m) {
 		m = run_of(p, i, ~(uint64_t)0);
-		put_repetition(p, m, code, &c);
+		put_repetition(m, of, &c);
 		i += m;
 		m = i < pieces ? run_of(p, i, 0) : 0;
 		put_bytes(p->in + i * PIECE, m * PIECE, code, &c);

@@ -18,6 +18,11 @@ size_t am_stored_chunk_elements(const am_stored *d)
 	return n;
 }
 
+size_t am_stored_chunk_bytes(const am_stored *d)
+{
+	return am_stored_chunk_elements(d) * am_stored_element(d);
+}
+
 void am_stored_choose_chunk(am_stored *d, size_t limit)
 {
 	size_t left = limit / am_stored_element(d);

@@ -28,6 +28,7 @@ typedef struct am_stored {
 
 size_t am_stored_element(const am_stored *d); /* bytes */
 size_t am_stored_chunk_elements(const am_stored *d);
+size_t am_stored_chunk_bytes(const am_stored *d);
 /* Filters the elements of a chunk in place (filter.h). */
 am_status am_stored_filter(const am_stored *d, am_filter *f, void *data, size_t *size, uint32_t *mask,
                            am_error *err) AM_MUST_CHECK;

@@ -171,7 +171,7 @@ static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_ru
 	if (!s)
 		s = am_writer_put_axes(w, axes, err);
 	if (!s)
-		s = am_writer_rows_open(w, c, err);
+		am_writer_rows_open(w, c);
 	if (!s && c->dist)
 		s = am_writer_dist_open(w, c->dist_float16, err);
 	return s ? s : am_writer_commit(w, 0, err);

@@ -7,7 +7,7 @@
  * before anything is written to it, so a full disk fails cleanly.
  *
  * Chunks are compressed and written in the background when contents.threads says
- * so: what an append hands over may fail only in a later append, append_dist, put,
+ * so: what an append hands over may fail only in a later append of whatever kind, put,
  * flush, wait or close. The file has the same bytes for any number of threads
  * that is flushed at the same rows. Beside the open chunks at most 32 MiB wait (1
  * MiB a thread where that is more); an append that would exceed it is held up. All
@@ -80,18 +80,27 @@ am_status am_run_writer_attr_double(am_run_writer *w, const char *name, double v
 typedef struct am_run_block {
 	int64_t n_rows;
 	const void *field[AM_FIELD_COUNT];
-	/* Of fields from AM_FIELD_COUNT on (shadow_fields.h), [am_shadow_field_end(n) -
-	 * AM_FIELD_COUNT]; NULL: all missing. */
-	const void *const *shadow;
-	/* Those of them, likewise, that hold values on the rows sampled[n_sampled] of the block alone, ascending: n_sampled rows
-	 * in place of n_rows, the others are missing. NULL: none. */
-	const bool *sampled_field;
-	int64_t n_sampled;
-	const int32_t *sampled;
 } am_run_block;
 
 /* Appends the rows of a block. After a failure the writer can only be abandoned. */
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err) AM_MUST_CHECK;
+
+/* What shadowed selectors say of a block's rows in one captured layer: the fields from AM_FIELD_COUNT on
+ * (shadow_fields.h). Arrays as those of a block, but without the layer, e.g. chance [head][n_rows][k]. */
+typedef struct am_run_layer {
+	int64_t n_rows;
+	const void *const *field; /* [am_shadow_field_end(n) - AM_FIELD_COUNT] */
+	/* Those, likewise, that hold values on the rows sampled[n_sampled] of the block alone, ascending: n_sampled rows in
+	 * place of n_rows, the others are missing. NULL: none. */
+	const bool *sampled_field;
+	int64_t n_sampled;
+	const int32_t *sampled;
+} am_run_layer;
+
+/* Appends a layer (index into axes.layer) of rows that the next am_run_writer_append adds; layers ascend, and one
+ * that is left out is missing. */
+am_status am_run_writer_append_layer(am_run_writer *w, int layer_index, const am_run_layer *layer,
+                                     am_error *err) AM_MUST_CHECK;
 
 /* Full distributions of `n_rows` consecutive rows of one captured layer (index
  * into axes.layer): prob[n_head][sum of n], n[n_rows]. Rows must arrive in the

@@ -34,9 +34,8 @@ static am_status open_layer(am_run_writer *w, am_dist_layer *l, bool half, am_er
 	size_t n = CHUNK_BYTES / ((size_t)d->dims[0] * am_stored_element(d));
 	d->chunk[1] = (int64_t)(n < LEAST_ELEMENTS ? LEAST_ELEMENTS : n);
 	l->room = w->expected_rows > 0 ? w->expected_rows + 1 : 1024;
-	l->chunk = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1);
 	l->offset = am_calloc((size_t)l->room, sizeof *l->offset);
-	if (!l->chunk || !l->offset)
+	if (!l->offset)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory for distributions");
 	return AM_OK;
 }
@@ -92,8 +91,9 @@ static void copy_elements(am_dist_layer *l, int64_t at, const float *prob, int64
 static am_status hand_open_chunk(am_run_writer *w, am_dist_layer *l, int64_t end, am_error *err)
 {
 	int64_t at[AM_MAX_AXES] = {0, (end - 1) / l->prob.chunk[1] * l->prob.chunk[1]};
-	am_status s = am_packer_hand(w->packer, &l->prob, at, &l->chunk, err);
-	return s ? (w->failed = s) : AM_OK;
+	am_status s = am_packer_hand(w->packer, &l->prob, at, l->chunk, err);
+	l->chunk = NULL;
+	return w->failed = s;
 }
 
 am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n_rows, const int32_t *n,
@@ -112,6 +112,8 @@ am_status am_run_writer_append_dist(am_run_writer *w, int layer_index, int64_t n
 		int64_t at = e % width, count = width - at;
 		if (count > end - e)
 			count = end - e;
+		if (!l->chunk && !(l->chunk = am_packer_take(w->packer, am_stored_chunk_bytes(&l->prob))))
+			return w->failed = am_fail(err, AM_ERR_MEMORY, "out of memory for distributions");
 		copy_elements(l, at, prob, end - begin, e - begin, count);
 		e += count;
 		if (e % width == 0)

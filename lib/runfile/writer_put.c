@@ -16,8 +16,7 @@ static size_t product(const int64_t *n, int from, int to)
 
 /* Hands over an array of dims[], chunk by chunk; the parts of chunks that lie
  * outside hold the fill value. */
-static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *data, unsigned char **chunk,
-                          am_error *err)
+static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *data, am_error *err)
 {
 	size_t element = am_stored_element(d), whole = am_stored_chunk_elements(d);
 	size_t n = product(d->dims, 0, d->rank);
@@ -33,8 +32,11 @@ static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *d
 		if (count > d->chunk[cut])
 			count = d->chunk[cut];
 		used = (size_t)count * inner;
-		memcpy(*chunk, data + first * element, used * element);
-		am_stored_fill(d, *chunk + used * element, whole - used);
+		unsigned char *chunk = am_packer_take(w->packer, whole * element);
+		if (!chunk)
+			return am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk");
+		memcpy(chunk, data + first * element, used * element);
+		am_stored_fill(d, chunk + used * element, whole - used);
 		s = am_packer_hand(w->packer, d, at, chunk, err);
 		at[cut] += count;
 		for (int a = cut; a > 0 && at[a] == d->dims[a]; a--) {
@@ -50,11 +52,7 @@ static am_status hand_all(am_run_writer *w, am_stored *d, const unsigned char *d
 static am_status write_all(am_run_writer *w, am_stored *d, const void *data, am_error *err)
 {
 	am_stored_choose_chunk(d, CHUNK_BYTES);
-	unsigned char *chunk = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1);
-	if (!chunk)
-		return am_fail(err, AM_ERR_MEMORY, "out of memory for a chunk");
-	am_status s = hand_all(w, d, data, &chunk, err);
-	am_free(chunk);
+	am_status s = hand_all(w, d, data, err);
 	/* The chunks that are under way need *d, whatever happened. */
 	am_status waited = am_packer_wait(w->packer, s ? NULL : err);
 	return s ? s : waited;

@@ -1,245 +1,270 @@
+/* Rows into the open chunks of their fields, and full chunks to the packer. */
 #include "base/mem.h"
 #include "runfile/writer_state.h"
 
+#include <assert.h>
 #include <string.h>
 
-#define GROUP_LIMIT ((size_t)64 << 20) /* bytes of all open groups */
-#define PIECE_LIMIT ((size_t)512 << 10) /* bytes of a chunk with one layer */
-#define CHUNK_BYTES ((size_t)256 << 10) /* what chunks aim at */
-#define MOST_ROWS 256
-#define LEAST_ROWS 16
+/* ---- into the open groups ---------------------------------------------------- */
 
-static bool held(const am_run_writer *w, int f, const am_run_contents *c)
+/* The rows of a block that go into one open group. */
+typedef struct part {
+	int slot;
+	int64_t at, from, n; /* rows at .. at + n - 1 of the group are from .. from + n - 1 of the block */
+} part;
+
+/* From slot -1 and 0 rows on; false after the last of the block's. */
+static bool next_part(const am_run_writer *w, int64_t rows, part *p)
 {
-	const am_field_spec *s = &w->spec[f];
-	if ((f == AM_FIELD_OUTPUT_ERROR && !c->output_error) || (f == AM_FIELD_DEFICIT && !c->deficit) ||
-	    (f == AM_FIELD_ROW_TOKEN && c->no_tokens) || (f == AM_FIELD_ROW_NLL && c->no_nll))
-		return false;
-	if ((f == AM_FIELD_TOPK_INDEX || f == AM_FIELD_TOPK_PROB) && c->no_topk)
-		return false;
-	if (f >= AM_FIELD_PAIR_KL && f <= AM_FIELD_PAIR_NLL && !c->pair)
-		return false;
-	for (int a = 0; a < s->n_axes; a++)
-		if (s->axes[a] != AM_AXIS_ROW && w->length[s->axes[a]] <= 0)
-			return false;
-	return am_spec_row_axis(s) >= 0;
+	p->slot++;
+	p->from += p->n;
+	p->at = p->slot ? 0 : w->filled;
+	p->n = w->chunk_rows - p->at;
+	if (p->n > rows - p->from)
+		p->n = rows - p->from;
+	return p->n > 0;
 }
 
-/* Bytes of one row of a field, in all layers. */
-static size_t row_bytes(const am_run_writer *w, int f)
+/* The open chunk of a piece; NULL: out of memory. */
+static unsigned char **open_chunk(am_run_writer *w, am_row_field *r, int slot, int piece)
 {
-	const am_field_spec *s = &w->spec[f];
-	size_t n = am_type_size(s->type);
-	for (int a = 0; a < s->n_axes; a++)
-		if (s->axes[a] != AM_AXIS_ROW)
-			n *= (size_t)w->length[s->axes[a]];
-	return n;
-}
-
-/* Rows a chunk, the same for all fields: many, within what the buffers and the
- * largest chunk may take. */
-static int64_t choose_rows(const am_run_writer *w, const am_run_contents *c)
-{
-	size_t all = 0, largest = 0;
-	for (int f = 0; f < w->n_fields; f++) {
-		if (!held(w, f, c))
-			continue;
-		size_t n = row_bytes(w, f), layers = (size_t)w->length[AM_AXIS_LAYER];
-		all += n;
-		if (n / layers > largest)
-			largest = n / layers;
+	if (slot >= r->slots) {
+		size_t held = (size_t)r->slots * (size_t)r->pieces, room = ((size_t)slot + 1) * (size_t)r->pieces;
+		unsigned char **p = am_grow(r->chunk, held * sizeof *p, room, sizeof *p);
+		if (!p)
+			return NULL;
+		memset(p + held, 0, (room - held) * sizeof *p);
+		r->chunk = p;
+		r->slots = slot + 1;
 	}
-	size_t rows = MOST_ROWS;
-	while (rows > LEAST_ROWS && (rows * all > GROUP_LIMIT || rows * largest > PIECE_LIMIT))
-		rows /= 2;
-	if (w->expected_rows > 0 && w->expected_rows < (int64_t)rows)
-		return w->expected_rows;
-	return (int64_t)rows;
+	unsigned char **chunk = &r->chunk[slot * r->pieces + piece];
+	if (!*chunk)
+		*chunk = am_packer_take(w->packer, am_stored_chunk_bytes(&r->stored));
+	return *chunk ? chunk : NULL;
 }
 
-static am_status open_row_field(am_run_writer *w, am_row_field *r, am_type type, int n_axes,
-                                const am_axis *axes, am_error *err)
+/* Elements of a whole chunk's layers; the last of a group may be cut off. */
+static size_t used_elements(const am_run_writer *w, const am_row_field *r, int piece)
 {
-	am_stored *d = &r->stored;
-	d->type = type;
-	d->rank = n_axes;
-	r->outer = r->inner = 1;
-	bool before = true;
-	for (int a = 0; a < n_axes; a++) {
-		bool is_row = axes[a] == AM_AXIS_ROW;
-		d->dims[a] = is_row ? w->chunk_rows : w->length[axes[a]];
-		before = before && !is_row;
-		if (is_row) {
-			r->row_at = a;
-			d->unlimited = 1u << a;
-		}
-		if (before)
-			r->outer *= (size_t)d->dims[a];
-		else if (!is_row)
-			r->inner *= (size_t)d->dims[a];
-	}
-	memcpy(d->chunk, d->dims, sizeof d->chunk);
-	d->shuffled = n_axes > 1 && w->filter.level > 0;
-	r->pieces = 1;
-	if (n_axes > 1) { /* axis 0 is the layer: some layers a chunk */
-		size_t layer = am_stored_chunk_elements(d) / (size_t)d->dims[0] * am_stored_element(d);
-		int64_t n = (int64_t)(CHUNK_BYTES / layer);
-		n = n < 1 ? 1 : n > d->dims[0] ? d->dims[0] : n;
-		r->pieces = (int)((d->dims[0] + n - 1) / n);
-		d->chunk[0] = (d->dims[0] + r->pieces - 1) / r->pieces;
-	}
-	r->piece_outer = n_axes > 1 ? r->outer / (size_t)d->dims[0] * (size_t)d->chunk[0] : 1;
-	r->chunk = am_calloc((size_t)r->pieces, sizeof *r->chunk);
-	bool ok = r->chunk;
-	for (int i = 0; i < r->pieces && ok; i++)
-		ok = (r->chunk[i] = am_alloc(am_packer_room(am_stored_chunk_elements(d) * am_stored_element(d)), 1));
-	return ok ? AM_OK : am_fail(err, AM_ERR_MEMORY, "%s: out of memory for row buffers",
-	                            w->part ? w->part : "run");
+	int layers = r->layers - piece * r->piece_layers;
+	layers = layers < r->piece_layers ? layers : r->piece_layers;
+	return (size_t)layers * r->outer * (size_t)w->chunk_rows * r->inner;
 }
 
-am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err)
+/* Hands over a chunk, which lies in the slot-th open group. */
+static am_status hand_chunk(am_run_writer *w, am_row_field *r, int slot, int piece, am_error *err)
 {
-	static const am_axis row_axis[] = {AM_AXIS_ROW};
-	w->chunk_rows = choose_rows(w, c);
-	am_status s = open_row_field(w, &w->row_axis, am_axes[AM_AXIS_ROW].type, 1, row_axis, err);
-	for (int f = 0; f < w->n_fields && !s; f++)
-		if (held(w, f, c))
-			s = open_row_field(w, &w->row[f], w->spec[f].type, w->spec[f].n_axes, w->spec[f].axes, err);
-	return s;
+	unsigned char **chunk = &r->chunk[slot * r->pieces + piece];
+	int64_t at[AM_MAX_AXES] = {0};
+	size_t used = used_elements(w, r, piece);
+	am_stored_fill_at(&r->stored, *chunk, used, am_stored_chunk_elements(&r->stored) - used);
+	at[0] = piece * r->stored.chunk[0];
+	at[r->row_at] = (w->groups + slot) * w->chunk_rows;
+	am_status s = am_packer_hand(w->packer, &r->stored, at, *chunk, err);
+	*chunk = NULL;
+	return w->failed = s;
 }
 
-/* What a block has of a field. */
+/* What there is of a field. */
 typedef struct rows_given {
-	const void *data; /* [outer][rows][inner], NULL: missing */
+	const void *data; /* [layers][outer][rows][inner], NULL: missing */
+	int first_layer;  /* of data */
 	int64_t rows;
 	const int32_t *at; /* [rows] which of the block's they are, ascending; NULL: all */
 } rows_given;
 
-static rows_given given(const am_run_block *b, int f)
+/* Line `o` of those of a layer, [rows][inner], to a chunk of which it is line `to`. */
+static void copy_line(const am_run_writer *w, const am_row_field *r, unsigned char *chunk, size_t to, const rows_given *g,
+                      size_t o, const part *p)
 {
-	if (f < AM_FIELD_COUNT)
-		return (rows_given){b->field[f], b->n_rows, NULL};
-	int i = f - AM_FIELD_COUNT;
-	if (!b->shadow)
-		return (rows_given){0};
-	return b->sampled_field && b->sampled_field[i] ? (rows_given){b->shadow[i], b->n_sampled, b->sampled}
-	                                               : (rows_given){b->shadow[i], b->n_rows, NULL};
-}
-
-/* Rows of `g` that are [from, from + n) of the block, to element `at` of a chunk. */
-static void copy_line(const am_row_field *r, unsigned char *chunk, size_t at, const rows_given *g, size_t outer, int64_t from,
-                      int64_t n)
-{
-	size_t unit = r->inner * am_stored_element(&r->stored);
-	const unsigned char *line = g->data ? (const unsigned char *)g->data + outer * (size_t)g->rows * unit : NULL;
+	size_t unit = r->inner * am_stored_element(&r->stored), at = (to * (size_t)w->chunk_rows + (size_t)p->at) * r->inner;
+	const unsigned char *line = g->data ? (const unsigned char *)g->data + o * (size_t)g->rows * unit : NULL;
 	if (line && !g->at) {
-		am_stored_copy_at(&r->stored, chunk, at, line + (size_t)from * unit, (size_t)n * r->inner);
+		am_stored_copy_at(&r->stored, chunk, at, line + (size_t)p->from * unit, (size_t)p->n * r->inner);
 		return;
 	}
-	am_stored_fill_at(&r->stored, chunk, at, (size_t)n * r->inner);
+	am_stored_fill_at(&r->stored, chunk, at, (size_t)p->n * r->inner);
 	for (int64_t i = 0; line && i < g->rows; i++)
-		if (g->at[i] >= from && g->at[i] < from + n)
-			am_stored_copy_at(&r->stored, chunk, at + (size_t)(g->at[i] - from) * r->inner, line + (size_t)i * unit, r->inner);
+		if (g->at[i] >= p->from && g->at[i] < p->from + p->n)
+			am_stored_copy_at(&r->stored, chunk, at + (size_t)(g->at[i] - p->from) * r->inner, line + (size_t)i * unit,
+			                  r->inner);
 }
 
-/* Copies rows [from, from + n) of a block into the open group. */
-static void copy_rows(const am_run_writer *w, am_row_field *r, const rows_given *g, int64_t from, int64_t n)
+static void copy_layers(const am_run_writer *w, const am_row_field *r, unsigned char *chunk, const rows_given *g, int first,
+                        int end, const part *p)
 {
-	for (size_t o = 0; o < r->outer; o++) {
-		size_t line = o % r->piece_outer * (size_t)w->chunk_rows + (size_t)w->filled;
-		copy_line(r, r->chunk[o / r->piece_outer], line * r->inner, g, o, from, n);
-	}
+	size_t to = (size_t)(first % r->piece_layers) * r->outer, o = (size_t)(first - g->first_layer) * r->outer;
+	for (size_t i = 0; i < (size_t)(end - first) * r->outer; i++)
+		copy_line(w, r, chunk, to + i, g, o + i, p);
 }
 
-/* Fills what the last chunk has beyond the leading axis. */
-static void pad(const am_run_writer *w, am_row_field *r)
+/* Layers [first, end) of a block's rows to the open groups. A chunk that is full goes on at once, while it is near. */
+static am_status put_layers(am_run_writer *w, am_row_field *r, const rows_given *g, int64_t rows, int first, int end,
+                            am_error *err)
 {
-	size_t used = (r->outer - (size_t)(r->pieces - 1) * r->piece_outer) * (size_t)w->chunk_rows * r->inner;
-	am_stored_fill_at(&r->stored, r->chunk[r->pieces - 1], used, am_stored_chunk_elements(&r->stored) - used);
-}
-
-static am_status hand_row_field(am_run_writer *w, am_row_field *r, am_error *err)
-{
-	int64_t at[AM_MAX_AXES] = {0};
 	am_status s = AM_OK;
-	pad(w, r);
-	for (int i = 0; i < r->pieces && !s; i++) {
-		at[0] = i * r->stored.chunk[0];
-		at[r->row_at] = w->groups * w->chunk_rows;
-		s = am_packer_hand(w->packer, &r->stored, at, &r->chunk[i], err);
+	for (int l = first, next; l < end; l = next) {
+		int piece = l / r->piece_layers, last = (piece + 1) * r->piece_layers;
+		next = last < end ? last : end;
+		for (part p = {.slot = -1}; !s && next_part(w, rows, &p);) {
+			unsigned char **chunk = open_chunk(w, r, p.slot, piece);
+			if (!chunk)
+				return w->failed = am_fail(err, AM_ERR_MEMORY, "%s: out of memory for rows", w->part ? w->part : "run");
+			copy_layers(w, r, *chunk, g, l, next, &p);
+			if ((next == last || next == r->layers) && p.at + p.n == w->chunk_rows)
+				s = hand_chunk(w, r, p.slot, piece, err);
+		}
 	}
 	return s;
 }
 
-static am_status hand_group(am_run_writer *w, am_error *err)
+/* Fields of selectors; layers from `end` on come later. */
+static am_status put_selectors(am_run_writer *w, const am_run_layer *given, int64_t rows, int layer, int end, am_error *err)
 {
-	am_status s = hand_row_field(w, &w->row_axis, err);
-	for (int f = 0; f < w->n_fields && !s; f++)
-		if (w->row[f].chunk)
-			s = hand_row_field(w, &w->row[f], err);
-	if (s)
-		return w->failed = s;
-	w->groups++;
-	w->filled = 0;
-	return AM_OK;
+	am_status s = AM_OK;
+	for (int f = AM_FIELD_COUNT; f < w->n_fields && !s; f++) {
+		am_row_field *r = &w->row[f];
+		int i = f - AM_FIELD_COUNT;
+		rows_given g = {.first_layer = layer};
+		if (!r->pieces)
+			continue;
+		s = put_layers(w, r, &g, rows, w->ahead_layers, layer, err);
+		if (given && given->sampled_field && given->sampled_field[i])
+			g = (rows_given){given->field[i], layer, given->n_sampled, given->sampled};
+		else if (given)
+			g = (rows_given){given->field[i], layer, rows, NULL};
+		if (!s)
+			s = put_layers(w, r, &g, rows, layer, end, err);
+	}
+	return s;
 }
 
-static void number_rows(am_run_writer *w, int64_t n)
+am_status am_run_writer_append_layer(am_run_writer *w, int layer_index, const am_run_layer *layer, am_error *err)
 {
-	int64_t *row = (int64_t *)(void *)w->row_axis.chunk[0] + w->filled;
-	for (int64_t i = 0; i < n; i++)
-		row[i] = w->rows + i;
+	am_status s = am_writer_ready(w, err);
+	assert(layer_index >= w->ahead_layers && layer_index < w->length[AM_AXIS_LAYER]);
+	assert(!w->ahead || w->ahead == layer->n_rows);
+	if (s)
+		return s;
+	s = put_selectors(w, layer, layer->n_rows, layer_index, layer_index + 1, err);
+	w->ahead = layer->n_rows;
+	w->ahead_layers = layer_index + 1;
+	return s;
+}
+
+/* ---- all of a block ----------------------------------------------------------- */
+
+static am_status number_rows(am_run_writer *w, int64_t rows, am_error *err)
+{
+	am_status s = AM_OK;
+	for (part p = {.slot = -1}; !s && next_part(w, rows, &p);) {
+		unsigned char **chunk = open_chunk(w, &w->row_axis, p.slot, 0);
+		if (!chunk)
+			return w->failed = am_fail(err, AM_ERR_MEMORY, "%s: out of memory for rows", w->part ? w->part : "run");
+		for (int64_t i = 0; i < p.n; i++)
+			((int64_t *)(void *)*chunk)[p.at + i] = w->rows + p.from + i;
+		if (p.at + p.n == w->chunk_rows)
+			s = hand_chunk(w, &w->row_axis, p.slot, 0, err);
+	}
+	return s;
+}
+
+/* Before that group all is handed over. */
+static void make_first(am_row_field *r, int64_t group)
+{
+	size_t row = (size_t)r->pieces * sizeof *r->chunk;
+	if (group > 0 && group < r->slots) {
+		memcpy(r->chunk, r->chunk + group * r->pieces, row);
+		memset(r->chunk + group * r->pieces, 0, row);
+	}
+}
+
+static void count_rows(am_run_writer *w, int64_t rows)
+{
+	int64_t groups = (w->filled + rows) / w->chunk_rows;
+	make_first(&w->row_axis, groups);
+	for (int f = 0; f < w->n_fields; f++)
+		make_first(&w->row[f], groups);
+	w->rows += rows;
+	w->groups += groups;
+	w->filled = w->filled + rows - groups * w->chunk_rows;
+	w->ahead = w->ahead_layers = 0;
 }
 
 am_status am_run_writer_append(am_run_writer *w, const am_run_block *block, am_error *err)
 {
+	int64_t rows = block->n_rows;
 	am_status s = am_writer_ready(w, err);
-	for (int64_t done = 0; done < block->n_rows && !s;) {
-		int64_t n = w->chunk_rows - w->filled;
-		if (n > block->n_rows - done)
-			n = block->n_rows - done;
-		number_rows(w, n);
-		for (int f = 0; f < w->n_fields; f++)
-			if (w->row[f].chunk)
-				copy_rows(w, &w->row[f], (rows_given[]){given(block, f)}, done, n);
-		done += n;
-		w->filled += n;
-		w->rows += n;
-		if (w->filled == w->chunk_rows)
-			s = hand_group(w, err);
-	}
+	assert(!w->ahead || w->ahead == rows);
+	if (!s)
+		s = number_rows(w, rows, err);
+	for (int f = 0; f < AM_FIELD_COUNT && !s; f++)
+		if (w->row[f].pieces)
+			s = put_layers(w, &w->row[f], &(rows_given){block->field[f], 0, rows, NULL}, rows, 0, w->row[f].layers, err);
+	int layers = (int)w->length[AM_AXIS_LAYER];
+	if (!s)
+		s = put_selectors(w, NULL, rows, layers, layers, err);
+	if (!s)
+		count_rows(w, rows);
 	return s;
 }
 
-/* Rows that were not appended are missing, not those of the group before. */
-static void clear_rest(am_run_writer *w)
+/* ---- the end ------------------------------------------------------------------ */
+
+/* Rows that were not appended are missing in the first open group. */
+static void clear_rest(am_run_writer *w, am_row_field *r)
 {
-	int64_t n = w->chunk_rows - w->filled;
-	for (int f = 0; f < w->n_fields; f++)
-		if (w->row[f].chunk)
-			copy_rows(w, &w->row[f], &(rows_given){0}, 0, n);
-	am_stored_fill(&w->row_axis.stored, w->row_axis.chunk[0] + w->filled * 8, (size_t)n);
+	part rest = {.at = w->filled, .n = w->chunk_rows - w->filled};
+	for (int piece = 0; piece < r->pieces && r->slots; piece++) {
+		int first = piece * r->piece_layers, end = first + r->piece_layers;
+		if (r->chunk[piece])
+			copy_layers(w, r, r->chunk[piece], &(rows_given){0}, first, end < r->layers ? end : r->layers, &rest);
+	}
+}
+
+/* Hands over what the first open group has. */
+static am_status finish_field(am_run_writer *w, am_row_field *r, am_error *err)
+{
+	am_status s = AM_OK;
+	clear_rest(w, r);
+	for (int piece = 0; piece < r->pieces && r->slots && !s; piece++)
+		if (r->chunk[piece])
+			s = hand_chunk(w, r, 0, piece, err);
+	return s;
 }
 
 am_status am_writer_rows_finish(am_run_writer *w, am_error *err)
 {
 	if (!w->filled)
 		return AM_OK;
-	clear_rest(w);
-	return hand_group(w, err);
+	am_status s = finish_field(w, &w->row_axis, err);
+	for (int f = 0; f < w->n_fields && !s; f++)
+		s = finish_field(w, &w->row[f], err);
+	if (!s) {
+		w->groups++;
+		w->filled = 0;
+	}
+	return s;
 }
 
 /* Groups of which every chunk of the field is in the file. */
 static int64_t whole_groups(const am_row_field *r)
 {
-	return r->stored.n_chunks / r->pieces;
+	int64_t least = INT64_MAX;
+	for (int piece = 0; piece < r->pieces; piece++) {
+		int64_t n = 0; /* a piece's chunks come in the order of groups */
+		for (int i = 0; i < r->stored.n_chunks; i++)
+			n += r->pieces == 1 || r->stored.chunks[i].at[0] == (int64_t)piece * r->piece_layers;
+		least = n < least ? n : least;
+	}
+	return least;
 }
 
 int64_t am_writer_rows_whole(const am_run_writer *w)
 {
 	int64_t groups = whole_groups(&w->row_axis);
 	for (int f = 0; f < w->n_fields; f++)
-		if (w->row[f].chunk && whole_groups(&w->row[f]) < groups)
+		if (w->row[f].pieces && whole_groups(&w->row[f]) < groups)
 			groups = whole_groups(&w->row[f]);
 	return groups * w->chunk_rows < w->rows ? groups * w->chunk_rows : w->rows;
 }
@@ -249,31 +274,12 @@ int64_t am_writer_rows_pending(am_run_writer *w)
 	int64_t sum = 0;
 	if (!w->filled)
 		return 0;
-	clear_rest(w);
 	for (int f = 0; f < w->n_fields; f++) {
 		am_row_field *r = &w->row[f];
-		if (!r->chunk)
-			continue;
-		pad(w, r);
-		for (int i = 0; i < r->pieces; i++)
-			sum += am_stored_filtered_size(&r->stored, &w->filter, r->chunk[i]);
+		clear_rest(w, r);
+		for (int i = 0; i < r->pieces && r->slots; i++)
+			if (r->chunk[i])
+				sum += am_stored_filtered_size(&r->stored, &w->filter, r->chunk[i]);
 	}
 	return sum;
-}
-
-static void row_field_fini(am_row_field *r)
-{
-	am_stored_fini(&r->stored);
-	for (int i = 0; r->chunk && i < r->pieces; i++)
-		am_free(r->chunk[i]);
-	am_free(r->chunk);
-	r->chunk = NULL;
-}
-
-void am_writer_rows_fini(am_run_writer *w)
-{
-	row_field_fini(&w->row_axis);
-	for (int f = 0; w->row && f < w->n_fields; f++)
-		row_field_fini(&w->row[f]);
-	am_free(w->row);
 }

@@ -8,21 +8,22 @@
 #include "runfile/stored.h"
 #include "runfile/writer.h"
 
-/* A field that grows with the rows. Its open row group, [outer][chunk_rows]
- * [inner], is cut along the leading axis into chunks; the last is padded. */
+/* A field that grows with the rows, in groups of chunk_rows. A group, [layers][outer][chunk_rows][inner], is cut
+ * along the layers into chunks; the last is padded. */
 typedef struct am_row_field {
 	am_stored stored;
-	unsigned char **chunk; /* [pieces] open chunks; NULL when the field is not held */
-	int pieces;
-	size_t outer, inner; /* elements before and after the row axis */
-	size_t piece_outer;  /* outer of one chunk */
-	int row_at;          /* which axis the rows are */
+	int pieces;           /* chunks of a group; 0 when the field is not held */
+	int layers, piece_layers; /* of a chunk; 1 where the field has none */
+	size_t outer, inner;  /* elements of a layer before and after the row axis */
+	int row_at;           /* which axis the rows are */
+	unsigned char **chunk; /* [slots][pieces] of the open groups, NULL: nothing in it, or handed over */
+	int slots;
 } am_row_field;
 
 /* /dist of one layer: the open chunk and the rows so far. */
 typedef struct am_dist_layer {
 	am_stored prob;
-	unsigned char *chunk; /* [head][prob.chunk[1]] */
+	unsigned char *chunk; /* [head][prob.chunk[1]], NULL: none */
 	int64_t *offset;      /* [n_rows + 1] */
 	int64_t n_rows, room;
 } am_dist_layer;
@@ -57,6 +58,8 @@ struct am_run_writer {
 	int64_t chunk_rows, expected_rows;
 	int64_t rows, groups; /* rows appended; groups handed to the packer */
 	int64_t filled;       /* rows of the open group */
+	int64_t ahead;        /* rows of which layers came before the rest */
+	int ahead_layers;     /* the layers below are in */
 	int n_fields; /* those of shadowed selectors included */
 	am_field_spec *spec;    /* [n_fields] */
 	am_row_field row_axis, *row; /* [n_fields] */
@@ -83,15 +86,17 @@ am_status am_writer_ready(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* writer_put.c: the axes known from the start. */
 am_status am_writer_put_axes(am_run_writer *w, const am_run_axes *x, am_error *err) AM_MUST_CHECK;
 
+/* writer_fields.c */
+void am_writer_rows_open(am_run_writer *w, const am_run_contents *c);
+void am_writer_rows_fini(am_run_writer *w);
+
 /* writer_rows.c */
-am_status am_writer_rows_open(am_run_writer *w, const am_run_contents *c, am_error *err) AM_MUST_CHECK;
 /* Writes the open group, rows short of a chunk filled up with missing values. */
 am_status am_writer_rows_finish(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Rows of which every statistic is in the file. The packer must be idle. */
 int64_t am_writer_rows_whole(const am_run_writer *w);
 /* Bytes the open group takes in the file, filtered. */
 int64_t am_writer_rows_pending(am_run_writer *w);
-void am_writer_rows_fini(am_run_writer *w);
 
 /* writer_dist.c */
 am_status am_writer_dist_open(am_run_writer *w, bool half, am_error *err) AM_MUST_CHECK;

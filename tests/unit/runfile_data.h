@@ -6,9 +6,12 @@
 #include "base/mem.h"
 #include "runfile/writer.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct sample {
 	am_run_axes axes;
@@ -282,6 +285,33 @@ static inline am_status sample_write(const sample *s, const char *path, int64_t 
 		return status;
 	}
 	return am_run_writer_close(w, err);
+}
+
+/* A file's bytes, times ("2026-01-31T12:00:00Z") blanked out; NULL where it cannot be read. */
+static inline char *read_timeless(const char *path, size_t *size)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return NULL;
+	struct stat st;
+	*size = fstat(fileno(f), &st) == 0 ? (size_t)st.st_size : 0;
+	char *p = am_alloc(*size, 1);
+	bool whole = p && fread(p, 1, *size, f) == *size;
+	fclose(f);
+	if (!whole) {
+		am_free(p);
+		return NULL;
+	}
+	for (size_t i = 0; i + sizeof form - 1 <= *size; i++) {
+		size_t j = 0;
+		while (form[j] && (form[j] == 'd' ? isdigit((unsigned char)p[i + j]) : p[i + j] == form[j]))
+			j++;
+		if (form[j])
+			continue;
+		memset(p + i, 'x', j);
+	}
+	return p;
 }
 
 #endif

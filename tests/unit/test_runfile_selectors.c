@@ -15,7 +15,7 @@
 #define OUT AM_BINARY_DIR "/tests/tmp/selectors.h5"
 #define SPARSE AM_BINARY_DIR "/tests/tmp/selectors_sparse.h5"
 
-enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES, STEP = 8 };
+enum { LAYERS = 2, HEADS = 2, LENGTH = 40, SEQUENCES = 2, ROWS = LENGTH * SEQUENCES, STEP = 8, ALL = (1 << LAYERS) - 1 };
 
 static am_error err;
 static const am_run_selector selectors[] = {
@@ -49,15 +49,13 @@ static bool is_sampled(const am_field_spec *f)
 	       strstr(f->path, "union");
 }
 
-/* Rows first, first + step, ... before end. */
+/* Rows first, first + step, ... before end, of one layer. */
 static void *rows_of(const sample *s, const am_field_spec *f, int selector, int64_t first, int64_t end, int64_t step)
 {
-	int64_t size[AM_MAX_AXES] = {1, 1, 1, 1}, outer = 1, trail = 1;
+	int64_t outer = 1, trail = 1;
 	int row = am_spec_row_axis(f);
-	for (int a = 0; a < f->n_axes; a++) {
-		size[a] = a == row ? end - first : sample_length(s, f->axes[a]);
-		*(a < row ? &outer : a > row ? &trail : &(int64_t){0}) *= size[a];
-	}
+	for (int a = 1; a < f->n_axes; a++)
+		*(a < row ? &outer : &trail) *= a == row ? 1 : sample_length(s, f->axes[a]);
 	float *x = am_calloc((size_t)(outer * (end - first) * trail), 4);
 	for (int64_t o = 0, i = 0; o < outer; o++)
 		for (int64_t r = first; r < end; r += step)
@@ -79,39 +77,47 @@ static sample new_sample(void)
 	return s;
 }
 
-/* Appends rows [from, to); `sparse`: fields of sampled rows on these alone. */
-static void append(am_run_writer *w, const sample *s, int64_t from, int64_t to, bool sparse)
+/* Appends a layer of rows [from, to); `sparse`: fields of sampled rows on these alone. */
+static void append_layer(am_run_writer *w, const sample *s, int layer, int64_t from, int64_t to, bool sparse)
 {
 	am_field_spec *spec;
-	am_run_block b = {.n_rows = to - from};
-	int end = am_shadow_field_end(2), second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
+	int end = am_shadow_field_end(2) - AM_FIELD_COUNT, second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
 	int64_t first = (from + STEP - 1) / STEP * STEP;
 	int32_t sampled[ROWS];
-	bool *of_sampled = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *of_sampled);
-	void **shadow = am_calloc((size_t)(end - AM_FIELD_COUNT), sizeof *shadow);
+	bool *of_sampled = am_calloc((size_t)end, sizeof *of_sampled);
+	void **field = am_calloc((size_t)end, sizeof *field);
+	am_run_layer l = {.n_rows = to - from, .field = (const void *const *)field, .sampled_field = sparse ? of_sampled : NULL,
+	                  .sampled = sampled};
 	assert_int_equal(am_field_specs_new(selectors, 2, &spec, &err), AM_OK);
+	for (int i = 0; i < end; i++) {
+		const am_field_spec *f = &spec[AM_FIELD_COUNT + i];
+		bool thin = of_sampled[i] = f->n_axes && sparse && is_sampled(f);
+		if (f->n_axes)
+			field[i] = rows_of(s, f, AM_FIELD_COUNT + i >= second, thin && first < to ? first : from, to, thin ? STEP : 1);
+	}
+	for (int64_t r = first; r < to; r += STEP)
+		sampled[l.n_sampled++] = (int32_t)(r - from);
+	assert_int_equal(am_run_writer_append_layer(w, layer, &l, &err), AM_OK);
+	for (int i = 0; i < end; i++)
+		am_free(field[i]);
+	am_free(field);
+	am_free(of_sampled);
+	am_free(spec);
+}
+
+/* Layers of `layers` have values of selectors. */
+static void append(am_run_writer *w, const sample *s, unsigned layers, int64_t from, int64_t to, bool sparse)
+{
+	am_run_block b = {.n_rows = to - from};
+	for (int l = 0; l < LAYERS; l++)
+		if (layers >> l & 1)
+			append_layer(w, s, l, from, to, sparse);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		if (am_field_row_axis((am_field)f) >= 0)
 			b.field[f] = sample_rows(s, (am_field)f, from, to - from);
-	for (int f = AM_FIELD_COUNT; f < end; f++) {
-		bool thin = spec[f].n_axes && sparse && is_sampled(&spec[f]);
-		of_sampled[f - AM_FIELD_COUNT] = thin;
-		if (spec[f].n_axes)
-			shadow[f - AM_FIELD_COUNT] = rows_of(s, &spec[f], f >= second, thin && first < to ? first : from, to, thin ? STEP : 1);
-	}
-	for (int64_t r = first; r < to; r += STEP)
-		sampled[b.n_sampled++] = (int32_t)(r - from);
-	b.shadow = (const void *const *)shadow;
-	b.sampled_field = sparse ? of_sampled : NULL;
-	b.sampled = sampled;
 	assert_int_equal(am_run_writer_append(w, &b, &err), AM_OK);
 	for (int f = 0; f < AM_FIELD_COUNT; f++)
 		am_free((void *)b.field[f]);
-	for (int f = 0; f < end - AM_FIELD_COUNT; f++)
-		am_free(shadow[f]);
-	am_free(shadow);
-	am_free(of_sampled);
-	am_free(spec);
 }
 
 static void write_to(const char *path, int deflate, int64_t block, bool sparse)
@@ -121,7 +127,7 @@ static void write_to(const char *path, int deflate, int64_t block, bool sparse)
 	s.contents.deflate = deflate;
 	assert_int_equal(am_run_writer_open(path, true, &s.axes, &s.contents, &w, &err), AM_OK);
 	for (int64_t from = 0; from < ROWS; from += block)
-		append(w, &s, from, from + block < ROWS ? from + block : ROWS, sparse);
+		append(w, &s, ALL, from, from + block < ROWS ? from + block : ROWS, sparse);
 	assert_int_equal(sample_finish(&s, w, &err), AM_OK);
 	assert_int_equal(am_run_writer_close(w, &err), AM_OK);
 }
@@ -169,6 +175,181 @@ static void sampled_rows_are_enough(void **state)
 		assert_true(compared > 20);
 		am_run_close(a);
 		am_run_close(b);
+	}
+}
+
+/* Value t of row r in a field as read, [layer][second][rows][trail]. */
+static float value_at(const am_field_spec *f, const void *x, const int64_t *shape, int64_t layer, int64_t second, int64_t r, int64_t t)
+{
+	int row = am_spec_row_axis(f);
+	int64_t width = row == 2 ? shape[1] : 1, rows = shape[row], trail = f->n_axes > row + 1 ? shape[row + 1] : 1;
+	int64_t at = ((layer * width + second) * rows + r) * trail + t;
+	return f->type == AM_TYPE_I32 ? (float)((const int32_t *)x)[at] : ((const float *)x)[at];
+}
+
+/* Rows [0, rows) of every field of selectors; has(row, layer): whether its values were given. */
+static void expect_values(const char *path, const sample *s, int64_t rows, bool (*has)(int64_t row, int64_t layer))
+{
+	static unsigned char got[1 << 22];
+	am_run *r;
+	int compared = 0, second = (int)am_shadow_field(1, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
+	assert_int_equal(am_run_open(path, &r, &err), AM_OK);
+	assert_int_equal(am_run_axis_length(r, AM_AXIS_ROW), rows);
+	for (int i = AM_FIELD_COUNT; i < am_run_field_end(r); i++) {
+		const am_field_spec *f = am_run_field(r, (am_field)i);
+		int64_t shape[AM_MAX_AXES];
+		if (!am_run_has(r, (am_field)i))
+			continue;
+		read_all(r, i, got, sizeof got);
+		am_run_shape(r, (am_field)i, shape);
+		int row = am_spec_row_axis(f);
+		for (int64_t l = 0; l < shape[0]; l++)
+			for (int64_t h = 0; h < (row == 2 ? shape[1] : 1); h++)
+				for (int64_t n = 0; n < rows; n++)
+					for (int64_t t = 0; t < (f->n_axes > row + 1 ? shape[row + 1] : 1); t++) {
+						float want = has(n, l) ? (float)value_of(s, f, i >= second, n, t) : f->type == AM_TYPE_I32 ? -1 : NAN;
+						float x = value_at(f, got, shape, l, h, n, t);
+						if (!(x == want || (isnan(x) && isnan(want))))
+							fail_msg("%s, layer %d, row %d: %g, expected %g", f->path, (int)l, (int)n, (double)x, (double)want);
+						compared++;
+					}
+	}
+	assert_true(compared > 1000);
+	am_run_close(r);
+}
+
+static bool all_given(int64_t row, int64_t layer)
+{
+	(void)row, (void)layer;
+	return true;
+}
+
+/* Rows of the first block have their first layer alone, of the second none, of the third all, of the fourth the last. */
+enum { QUARTER = ROWS / 4 };
+static const unsigned given_layers[] = {1, 0, ALL, 1 << (LAYERS - 1)};
+
+static bool given_in_part(int64_t row, int64_t layer)
+{
+	return given_layers[row / QUARTER] >> layer & 1;
+}
+
+static void layers_left_out_are_missing(void **state)
+{
+	(void)state;
+	for (int64_t group = 16; group <= ROWS; group += ROWS - 16) { /* blocks of more than a group, and of less */
+		sample s = new_sample();
+		am_run_writer *w;
+		s.axes.n_row = group;
+		assert_int_equal(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err), AM_OK);
+		for (int64_t b = 0; b < 4; b++)
+			append(w, &s, given_layers[b], b * QUARTER, (b + 1) * QUARTER, b == 2);
+		assert_int_equal(sample_finish(&s, w, &err), AM_OK);
+		assert_int_equal(am_run_writer_close(w, &err), AM_OK);
+		expect_values(OUT, &s, ROWS, given_in_part);
+	}
+}
+
+/* A run that ends between a layer and the next keeps the rows before, and no others. */
+static void half_a_block_is_dropped(void **state)
+{
+	(void)state;
+	static const struct { int64_t group, whole; } cases[] = {{16, 40}, {16, 32}, {16, 8}, {ROWS, 40}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (int threads = 1; threads <= 3; threads += 2) {
+			sample s = new_sample();
+			am_run_writer *w;
+			s.axes.n_row = cases[i].group;
+			s.contents.threads = threads;
+			assert_int_equal(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err), AM_OK);
+			append(w, &s, ALL, 0, cases[i].whole, false);
+			for (int l = 0; l < LAYERS - 1; l++)
+				append_layer(w, &s, l, cases[i].whole, ROWS, false);
+			assert_int_equal(am_run_writer_abandon(w), cases[i].whole);
+			expect_values(OUT ".part", &s, cases[i].whole, all_given);
+			remove(OUT ".part");
+		}
+}
+
+/* Retained masses alone, each of which tells its place. */
+static float mark(int64_t layer, int64_t head, int64_t row, int64_t k)
+{
+	return (float)(((layer * HEADS + head) * 1000 + row) * 4 + k);
+}
+
+static void append_some(am_run_writer *w, const sample *s, int64_t from, int64_t to)
+{
+	int end = am_shadow_field_end(1) - AM_FIELD_COUNT, at = (int)am_shadow_field(0, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false) - AM_FIELD_COUNT;
+	int64_t n = to - from;
+	const void **field = am_calloc((size_t)end, sizeof *field);
+	float *x = am_alloc((size_t)(HEADS * n * 4), sizeof *x);
+	field[at] = x;
+	for (int l = 0; l < s->axes.n_layer; l++) {
+		for (int64_t i = 0; i < HEADS * n * 4; i++)
+			x[i] = mark(l, i / 4 / n, from + i / 4 % n, i % 4);
+		am_run_layer layer = {.n_rows = n, .field = field};
+		assert_int_equal(am_run_writer_append_layer(w, l, &layer, &err), AM_OK);
+	}
+	am_run_block nothing = {.n_rows = n};
+	assert_int_equal(am_run_writer_append(w, &nothing, &err), AM_OK);
+	am_free(x);
+	am_free(field);
+}
+
+static void expect_marks(const sample *s, int64_t rows)
+{
+	am_run *r;
+	int64_t start[AM_MAX_AXES] = {0}, shape[AM_MAX_AXES];
+	am_field f = am_shadow_field(0, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false);
+	assert_int_equal(am_run_open(OUT, &r, &err), AM_OK);
+	assert_int_equal(am_run_shape(r, f, shape), 4);
+	assert_true(shape[0] == s->axes.n_layer && shape[1] == HEADS && shape[2] == rows && shape[3] == 4);
+	assert_true(am_run_chunk_length(r, f, 0) < s->axes.n_layer); /* several chunks */
+	float *x = am_alloc((size_t)(shape[0] * HEADS * rows * 4), sizeof *x);
+	assert_int_equal(am_run_read_f32(r, f, start, shape, x, &err), AM_OK);
+	for (int64_t i = 0; i < shape[0] * HEADS * rows * 4; i++)
+		assert_float_equal(x[i], mark(i / 4 / rows / HEADS, i / 4 / rows % HEADS, i / 4 % rows, i % 4), 0);
+	am_free(x);
+	am_run_close(r);
+}
+
+/* So many layers that a group of rows is several chunks of a field: the last layer of each hands it over, whatever the
+ * blocks; the same bytes for any number of threads. */
+static void many_layers(void **state)
+{
+	(void)state;
+	enum { MANY = 70, GROUP = 256, ROWS_HERE = 300 };
+	static int32_t ids[MANY];
+	static const int64_t blocks[] = {ROWS_HERE, 110};
+	for (int i = 0; i < MANY; i++)
+		ids[i] = i;
+	for (int i = 0; i < 2; i++) {
+		char *bytes[2];
+		size_t size[2];
+		for (int threads = 1; threads <= 3; threads += 2) {
+			sample s = sample_new(MANY, HEADS, ROWS_HERE, 1);
+			am_run_writer *w;
+			s.axes.layer = ids;
+			s.axes.n_row = GROUP;
+			s.contents.n_selectors = 1;
+			s.contents.selector = &selectors[1];
+			s.contents.threads = threads;
+			s.contents.deflate = 1;
+			s.contents.flush_seconds = 1e9;
+			assert_int_equal(am_run_writer_open(OUT, true, &s.axes, &s.contents, &w, &err), AM_OK);
+			for (int64_t from = 0, to; from < ROWS_HERE; from = to) {
+				to = from + blocks[i] < ROWS_HERE ? from + blocks[i] : ROWS_HERE;
+				append_some(w, &s, from, to);
+			}
+			assert_int_equal(sample_finish(&s, w, &err), AM_OK);
+			assert_int_equal(am_run_writer_close(w, &err), AM_OK);
+			expect_marks(&s, ROWS_HERE);
+			bytes[threads / 2] = read_timeless(OUT, &size[threads / 2]);
+			assert_non_null(bytes[threads / 2]);
+		}
+		assert_int_equal(size[0], size[1]);
+		assert_memory_equal(bytes[0], bytes[1], size[0]);
+		am_free(bytes[0]);
+		am_free(bytes[1]);
 	}
 }
 
@@ -353,6 +534,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_are_distinct), cmocka_unit_test(reads_back), cmocka_unit_test(sampled_rows_are_enough),
+		cmocka_unit_test(layers_left_out_are_missing), cmocka_unit_test(half_a_block_is_dropped), cmocka_unit_test(many_layers),
 		cmocka_unit_test(broken_values), cmocka_unit_test(broken_groups),
 	};
 	return cmocka_run_group_tests(tests, NULL, close_hdf5);

@@ -2,7 +2,8 @@
  * statistic against a naive count, the same whatever the blocks. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "probes/capture.h"
+#include "probes/capture_internal.h"
+#include "probes/shadow.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -84,6 +85,30 @@ static void fill_row(am_select_row *row, const am_select_block *block, int r, fl
 	                       .weight = weight, .sums = sums, .stride = LENGTH};
 }
 
+/* What the capture gives of rows start .. start + rows - 1 of a layer. */
+static void gather(const am_capture *c, int layer, int start, int rows, stored *out, const am_field_spec *spec, int end)
+{
+	am_run_layer given;
+	am_shadow_give(c->shadow, &given);
+	assert_int_equal(given.n_rows, rows);
+	for (int i = 0; i < end - AM_FIELD_COUNT; i++) {
+		const am_field_spec *f = &spec[AM_FIELD_COUNT + i];
+		int outer, inner;
+		if (!f->n_axes || !most_values(f, &outer, &inner) || !given.field[i])
+			continue;
+		outer /= LAYERS;
+		int held = given.sampled_field[i] ? (int)given.n_sampled : rows;
+		for (int o = 0; o < outer; o++) {
+			float *to = out->x[i] + ((layer * outer + o) * LENGTH + start) * inner;
+			for (int j = 0; j < rows * inner; j++)
+				to[j] = missing(f);
+			for (int j = 0; j < held; j++)
+				memcpy(to + (given.sampled_field[i] ? given.sampled[j] : j) * inner,
+				       (const float *)given.field[i] + (o * held + j) * inner, (size_t)inner * 4);
+		}
+	}
+}
+
 /* Runs the sequence in blocks and gathers what the capture gives. */
 static void drive(int block, stored *out, am_field_spec *spec, int end)
 {
@@ -117,21 +142,10 @@ static void drive(int block, stored *out, am_field_spec *spec, int end)
 				tap->observe_layer(tap->ctx, 0, &row);
 			}
 			assert_int_equal(tap->layer_done(tap->ctx, l, &err), AM_OK);
+			gather(c, l, start, rows, out, spec, end);
 		}
 		am_run_block whole;
 		am_capture_end(c, nll, &whole);
-		for (int f = AM_FIELD_COUNT; f < end; f++) {
-			int outer, inner;
-			if (!spec[f].n_axes || !most_values(&spec[f], &outer, &inner) || !whole.shadow[f - AM_FIELD_COUNT])
-				continue;
-			bool sampled = whole.sampled_field[f - AM_FIELD_COUNT];
-			int given = sampled ? (int)whole.n_sampled : rows;
-			for (int i = 0; i < outer * rows * inner; i++)
-				out->x[f - AM_FIELD_COUNT][(i / (rows * inner) * LENGTH + start) * inner + i % (rows * inner)] = missing(&spec[f]);
-			for (int i = 0; i < outer * given; i++)
-				memcpy(out->x[f - AM_FIELD_COUNT] + (i / given * LENGTH + start + (sampled ? whole.sampled[i % given] : i % given)) * inner,
-				       (const float *)whole.shadow[f - AM_FIELD_COUNT] + i * inner, (size_t)inner * 4);
-		}
 	}
 	am_capture_free(c);
 }
