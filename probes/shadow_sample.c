@@ -208,8 +208,8 @@ static const int32_t *ranks_of(am_shadow *s, am_shadow_scratch *w, int worker, c
 	}
 	int32_t *own = w->rank + (size_t)s->rankings * s->stride;
 	if (w->ranked != a || w->ranked_set != set) {
-		(void)!am_selector_scores(a->selector, worker, row, set, w->score);
-		mid_ranks(w->score, row->n, w->sort, w->sort + s->stride, own);
+		const float *score = am_selector_scores(a->selector, worker, row, set, w->score);
+		mid_ranks(score, row->n, w->sort, w->sort + s->stride, own);
 		w->square = product(own, own, row->n);
 		w->ranked = a;
 		w->ranked_set = set;
