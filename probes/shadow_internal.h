@@ -26,6 +26,7 @@ typedef struct am_shadowed {
 typedef struct am_ranking {
 	uint64_t *set;       /* its best keys, but under the first `from` budgets */
 	int from;            /* those are the keys whose weights reach bound[] */
+	bool bounded;        /* bound[] is known */
 	float bound[AM_SELECT_BUDGETS];
 	const float *score;  /* [n] what it orders by */
 	const float *weight; /* [n] what its masses are of */

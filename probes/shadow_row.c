@@ -96,6 +96,7 @@ static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking 
 		if (!(bound[b] >= 0))
 			return false;
 	size_t at = (size_t)r->from * AM_SET_WORDS(n);
+	r->bounded = true;
 	memcpy(r->bound, bound, (size_t)n_k * sizeof *bound);
 	kernels->reach_sets(r->weight, n, bound + r->from, n_k - r->from, r->set + at);
 	if (r->from > 0 && w->budgets.k[0] == 1) {
@@ -115,6 +116,7 @@ static void rank(am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n)
 {
 	int n_k = am_shadow_budgets(s);
 	r->from = 0;
+	r->bounded = false;
 	r->best = s->c->kernels->row_sets(r->score, n, w->budgets.k, n_k, r->set, w->select);
 	s->c->kernels->set_sums(r->set, n, n_k, &r->weight, 1, r->mass);
 }
@@ -214,6 +216,8 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
 		if (r == AM_RUN_SUM)
 			memcpy(value, ranking->mass, sizeof value);
+		else if (ranking->bounded)
+			s->c->kernels->reach_sums(ranking->weight, sum, row->n, ranking->bound, n_k, value);
 		else
 			s->c->kernels->set_sums(ranking->set, row->n, n_k, &sum, 1, value);
 		for (int b = 0; b < n_k; b++)
@@ -276,16 +280,16 @@ static int first_head(const am_shadow *s, const am_shadowed *a, int i)
 	return i * (s->heads / a->sets);
 }
 
-/* The rankings that judge set i: those of the heads that have it and of their key/value heads, the
- * layer's two. *direct are the first of them whose masses the kernel adds up; those behind add up probabilities of
- * heads that all have the set. */
+/* The rankings that judge set i: the layer's maxima, of which all sets are known, those of the heads that have
+ * it from judge[1] on, of their key/value heads, and of the layer's sums. *direct are the first of them whose masses
+ * the kernel adds up; those behind add up probabilities of heads that all have the set. */
 static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge, int *direct)
 {
 	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = first_head(s, a, i);
 	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1;
+	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
 	for (int h = first; h < first + per_set; h++)
 		judge[n++] = am_ranking_of(s, AM_RUN_HEAD, h);
-	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
 	for (int derived = 0; derived < 2; derived++) {
 		*direct = derived ? n : 0;
 		for (int g = first / group; g <= (first + per_set - 1) / group && whole_groups == derived; g++)
@@ -302,8 +306,11 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
                        int n, int direct)
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
-	am_set_rows rows = {w->rows, n, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
-	for (int j = 0; j < n; j++) {
+	am_set_rows rows = {w->rows, n, direct, 1, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
+	/* Neither added up nor counted: the last ones where all of their sets are known. */
+	while (rows.rows > direct && !w->ranking[by[rows.rows - 1]].from)
+		rows.rows--;
+	for (int j = 0; j < rows.rows; j++) {
 		const am_ranking *r = &w->ranking[by[j]];
 		w->rows[j] = r->weight;
 		w->bounds[j] = r->from ? r->bound : NULL;
@@ -317,7 +324,7 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 		memset(sum, 0, (size_t)n_k * sizeof *sum);
 		for (int h = from; h < from + heads; h++)
 			for (int b = 0; b < n_k; b++)
-				sum[b] += w->sums[(size_t)h * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
+				sum[b] += w->sums[(size_t)(1 + h) * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
 	}
 }
 
