@@ -48,12 +48,12 @@ typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, co
 /* Rows of n weights >= 0 that sets of keys are held against (weigh_sets below). */
 typedef struct am_set_rows {
 	const float *const *row;   /* [rows] */
-	int rows, summed;          /* the first `summed` of them are added up, */
-	int uncounted;             /* and those behind the first `uncounted` counted */
+	int rows, counted;         /* the first `counted` of them are counted */
+	int summed;                /* the first `summed` of these are added up, and all those behind */
 	int n_bound;               /* sets that are counted: the first of them */
 	const float *const *bound; /* [rows][n_bound]; NULL for a row that counts nothing */
-	double *sum;               /* [summed][n_k] out */
-	int32_t *count;            /* [rows][n_k] out, n_bound of a counted row; 0 where it counts nothing */
+	double *sum;               /* [rows][n_k] out, of rows that are added up */
+	int32_t *count;            /* [counted][n_k] out, n_bound of them; 0 where a row counts nothing */
 	int32_t *size;             /* [n_k] out, NULL: not asked for */
 } am_set_rows;
 

@@ -280,23 +280,27 @@ static int first_head(const am_shadow *s, const am_shadowed *a, int i)
 	return i * (s->heads / a->sets);
 }
 
-/* The rankings that judge set i: the layer's maxima, of which all sets are known, those of the heads that have
- * it from judge[1] on, of their key/value heads, and of the layer's sums. *direct are the first of them whose masses
- * the kernel adds up; those behind add up probabilities of heads that all have the set. */
-static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge, int *direct)
+/* The rankings that judge set i: those of the heads that have it and of their key/value heads, the
+ * layer's two. The kernel adds up masses of the first *direct and of the maxima; the others add up
+ * probabilities of heads that all have the set. It counts keys for those before the maxima, of which all sets are
+ * known; behind come the sums where theirs are. */
+static int judges_of(const am_shadow *s, const am_shadow_scratch *w, const am_shadowed *a, int i, int *judge, int *direct)
 {
+	int sums = am_ranking_of(s, AM_RUN_SUM, 0);
 	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = first_head(s, a, i);
-	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1;
-	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
+	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1, last = whole_layer && !w->ranking[sums].from;
 	for (int h = first; h < first + per_set; h++)
 		judge[n++] = am_ranking_of(s, AM_RUN_HEAD, h);
 	for (int derived = 0; derived < 2; derived++) {
 		*direct = derived ? n : 0;
 		for (int g = first / group; g <= (first + per_set - 1) / group && whole_groups == derived; g++)
 			judge[n++] = am_ranking_of(s, AM_RUN_GROUP, g);
-		if (whole_layer == derived)
-			judge[n++] = am_ranking_of(s, AM_RUN_SUM, 0);
+		if (whole_layer == derived && !last)
+			judge[n++] = sums;
 	}
+	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
+	if (last)
+		judge[n++] = sums;
 	return n;
 }
 
@@ -306,12 +310,11 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
                        int n, int direct)
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
-	am_set_rows rows = {w->rows, n, direct, 1, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
-	/* Neither added up nor counted: the last ones where all of their sets are known. */
-	while (rows.rows > direct && !w->ranking[by[rows.rows - 1]].from)
-		rows.rows--;
-	for (int j = 0; j < rows.rows; j++) {
+	am_set_rows rows = {w->rows, 0, 0, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
+	for (int j = 0, most = am_ranking_of(s, AM_RUN_MAX, 0); !rows.rows; j++) {
 		const am_ranking *r = &w->ranking[by[j]];
+		if (by[j] == most)
+			rows.counted = j, rows.rows = j + 1;
 		w->rows[j] = r->weight;
 		w->bounds[j] = r->from ? r->bound : NULL;
 		rows.n_bound = r->from > rows.n_bound ? r->from : rows.n_bound;
@@ -319,12 +322,14 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	s->c->kernels->weigh_sets(w->set[i], row->n, n_k, &rows);
 	for (int j = direct; j < n; j++) {
 		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
+		if (j == rows.counted)
+			continue;
 		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
 		double *sum = w->sums + (size_t)j * (size_t)n_k;
 		memset(sum, 0, (size_t)n_k * sizeof *sum);
 		for (int h = from; h < from + heads; h++)
 			for (int b = 0; b < n_k; b++)
-				sum[b] += w->sums[(size_t)(1 + h) * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
+				sum[b] += w->sums[(size_t)h * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
 	}
 }
 
@@ -383,7 +388,7 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 			memset(of[i], 0, (size_t)n_k * sizeof *of[i]);
 	}
 	for (int i = 0; i < a->sets; i++) {
-		int direct, n = judges_of(s, a, i, by, &direct);
+		int direct, n = judges_of(s, w, a, i, by, &direct);
 		weigh_set(s, w, row, a, i, by, n, direct);
 		for (int j = 0; j < n; j++) {
 			const double *sum = w->sums + (size_t)j * (size_t)n_k;

@@ -156,7 +156,7 @@ static void set_list_counts(const set_sums_step *s, const set_list *l, int first
 static void set_list_rows(const set_sums_step *s, const set_list *l, int first, int rows, bool counted)
 {
 	float x[SET_ROWS * SET_LIST + LANES];
-	int summed = s->r->summed - first < rows ? s->r->summed - first : rows;
+	int summed = counted && s->r->summed - first < rows ? s->r->summed - first : rows;
 	if (rows == 1 && summed == 1 && !counted) {
 		set_list_row(s, l, first);
 		return;
@@ -172,10 +172,10 @@ static void set_list_rows(const set_sums_step *s, const set_list *l, int first, 
 static void set_list_add(const set_sums_step *s, set_list *l)
 {
 	const am_set_rows *r = s->r;
-	for (int h = 0; h < r->uncounted; h += SET_ROWS)
-		set_list_rows(s, l, h, r->uncounted - h < SET_ROWS ? r->uncounted - h : SET_ROWS, false);
-	for (int h = r->uncounted; h < r->rows; h += SET_ROWS)
-		set_list_rows(s, l, h, r->rows - h < SET_ROWS ? r->rows - h : SET_ROWS, true);
+	for (int h = 0; h < r->counted; h += SET_ROWS)
+		set_list_rows(s, l, h, r->counted - h < SET_ROWS ? r->counted - h : SET_ROWS, true);
+	for (int h = r->counted; h < r->rows; h += SET_ROWS)
+		set_list_rows(s, l, h, r->rows - h < SET_ROWS ? r->rows - h : SET_ROWS, false);
 	l->keys = l->ends = 0;
 }
 
@@ -224,7 +224,7 @@ static void set_list_words(const set_sums_step *s, set_list *l, int b, const uin
 /* Counts of set b and later ones have nothing yet. */
 static void set_counts_none(const set_sums_step *s, int b)
 {
-	for (int h = s->r->uncounted; h < s->r->rows; h++)
+	for (int h = 0; h < s->r->counted; h++)
 		for (int i = b; i < s->r->n_bound; i++)
 			s->r->count[(int64_t)h * s->n_k + i] = 0;
 }
@@ -337,7 +337,13 @@ INLINE void set_add_some(const int rows, int sets, const uint64_t *const *set, c
 		set_add(rows, SET_GROUP, set, row, n, sum);
 }
 
-/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows. */
+/* The i-th of the rows that are added up. */
+static int set_summed(const am_set_rows *r, int i)
+{
+	return i < r->summed ? i : r->counted + i - r->summed;
+}
+
+/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows of those that are added up. */
 static void set_sum_group(const set_sums_step *s, const int *which, int m, int first, int rows)
 {
 	const uint64_t *set[SET_GROUP];
@@ -345,8 +351,10 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 	for (int i = 0; i < m; i++)
 		set[i] = s->set + (size_t)which[i] * s->words;
 	for (int step, end = first + rows; first < end; first += step) {
-		const float *const *row = s->r->row + first;
+		const float *row[SET_ROWS];
 		step = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
+		for (int h = 0; h < step; h++)
+			row[h] = s->r->row[set_summed(s->r, first + h)];
 		if (step == SET_ROWS)
 			set_add_some(SET_ROWS, m, set, row, s->n, sum);
 		else if (step == 2)
@@ -355,7 +363,7 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 			set_add_some(1, m, set, row, s->n, sum);
 		for (int h = 0; h < step; h++)
 			for (int i = 0; i < m; i++)
-				s->r->sum[(int64_t)(first + h) * s->n_k + which[i]] = sum[h * m + i];
+				s->r->sum[(int64_t)set_summed(s->r, first + h) * s->n_k + which[i]] = sum[h * m + i];
 	}
 }
 
@@ -369,7 +377,7 @@ typedef struct set_plan {
 static void set_count_large(const set_sums_step *s, int b)
 {
 	const uint64_t *set = s->set + (size_t)b * s->words;
-	for (int h = s->r->uncounted; h < s->r->rows; h++) {
+	for (int h = 0; h < s->r->counted; h++) {
 		int32_t *count = s->r->count + (int64_t)h * s->n_k + b;
 		*count = s->r->bound[h] ? reach_count(s->r->row[h], s->n, s->r->bound[h][b], set) : 0;
 	}
@@ -403,28 +411,35 @@ static void set_plan_make(const set_sums_step *s, set_plan *p)
 	}
 }
 
-/* A few rows at a time, so that they stay in the nearest cache for all large sets. */
+/* A few rows at a time, so that they stay in the nearest cache for all sets. */
 static void weigh_sets(const uint64_t *set, int n, int n_k, const am_set_rows *r)
 {
 	set_sums_step s = {set, AM_SET_WORDS(n), n, n_k, r};
 	set_plan p;
 	set_counts_none(&s, 0);
 	set_plan_make(&s, &p);
-	for (int first = 0; first < r->summed; first += SET_ROWS)
-		for (int i = 0; i < p.n_large; i += SET_GROUP)
+	int summed = r->summed + r->rows - r->counted;
+	for (int first = 0; first < summed || first < r->counted; first += SET_ROWS) {
+		for (int i = 0; first < summed && i < p.n_large; i += SET_GROUP)
 			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first,
-			              r->summed - first < SET_ROWS ? r->summed - first : SET_ROWS);
-	set_list_add(&s, &p.list);
+			              summed - first < SET_ROWS ? summed - first : SET_ROWS);
+		if (first < r->counted)
+			set_list_rows(&s, &p.list, first, r->counted - first < SET_ROWS ? r->counted - first : SET_ROWS, true);
+	}
+	for (int first = r->counted; first < r->rows; first += SET_ROWS)
+		set_list_rows(&s, &p.list, first, r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS, false);
 	for (uint64_t left = p.repeated; left; left &= left - 1) {
 		int b = __builtin_ctzll(left);
-		for (int h = 0; h < r->summed; h++)
-			r->sum[(int64_t)h * n_k + b] = r->sum[(int64_t)h * n_k + b - 1];
+		for (int i = 0; i < summed; i++) {
+			double *sum = r->sum + (int64_t)set_summed(r, i) * n_k + b;
+			sum[0] = sum[-1];
+		}
 	}
 }
 
 static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
 {
-	const am_set_rows r = {.row = row, .rows = rows, .summed = rows, .uncounted = rows, .sum = sum};
+	const am_set_rows r = {.row = row, .rows = rows, .sum = sum};
 	weigh_sets(set, n, n_k, &r);
 }
 
