@@ -48,11 +48,12 @@ typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, co
 /* Rows of n weights >= 0 that sets of keys are held against (weigh_sets below). */
 typedef struct am_set_rows {
 	const float *const *row;   /* [rows] */
-	int rows, summed;          /* the first `summed` of them are added up */
+	int rows, counted;         /* the first `counted` of them are counted */
+	int summed;                /* the first `summed` of these are added up, and all those behind */
 	int n_bound;               /* sets that are counted: the first of them */
-	const float *const *bound; /* [rows][n_bound]; NULL for a row that is not counted */
-	double *sum;               /* [summed][n_k] out */
-	int32_t *count;            /* [rows][n_k] out, n_bound of them; 0 in a row that is not counted */
+	const float *const *bound; /* [rows][n_bound]; NULL for a row that counts nothing */
+	double *sum;               /* [rows][n_k] out, of rows that are added up */
+	int32_t *count;            /* [counted][n_k] out, n_bound of them; 0 where a row counts nothing */
 	int32_t *size;             /* [n_k] out, NULL: not asked for */
 } am_set_rows;
 
@@ -111,7 +112,10 @@ typedef struct am_kernels {
 	 * n_k at most AM_SET_BUDGETS. Sets need not be nested, but those that are cost less in
 	 * ascending order. Up to n / 8 keys in float64, larger ones within 40 roundings of float32. */
 	void (*set_sums)(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum);
-	/* The same sums, and count[h * n_k + i] = keys j of set i with row[h][j] >= bound[h][i], size[i] =
+	/* sum[i] = sum of other[j] over the keys j of weight >= bound[i], within 40 roundings of float32; none
+	 * for NaN. other[n] >= 0. */
+	void (*reach_sums)(const float *weight, const float *other, int n, const float *bound, int n_k, double *sum);
+	/* The same sums as set_sums, and count[h * n_k + i] = keys j of set i with row[h][j] >= bound[h][i], size[i] =
 	 * keys of set i. Counting costs little for nested sets of up to n / 8 keys. */
 	void (*weigh_sets)(const uint64_t *set, int n, int n_k, const am_set_rows *rows);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in

@@ -26,11 +26,13 @@ typedef struct am_shadowed {
 typedef struct am_ranking {
 	uint64_t *set;       /* its best keys, but under the first `from` budgets */
 	int from;            /* those are the keys whose weights reach bound[] */
+	bool bounded;        /* bound[] is known */
 	float bound[AM_SELECT_BUDGETS];
 	const float *score;  /* [n] what it orders by */
 	const float *weight; /* [n] what its masses are of */
 	int best;            /* index of the best key */
 	double mass[AM_SELECT_BUDGETS]; /* of its own best keys */
+	double per_mass[AM_SELECT_BUDGETS]; /* 1 over it */
 	/* On sampled rows: least score within, and whether a key beyond has it too. */
 	float border[AM_SELECT_BUDGETS];
 	bool tied[AM_SELECT_BUDGETS];
@@ -58,7 +60,7 @@ typedef struct am_shadow_scratch {
 	int32_t *size;       /* [most sets][budgets] */
 	int *judge;          /* [rankings] */
 	double *sums;        /* [rankings][budgets] */
-	double keys[AM_SELECT_BUDGETS]; /* that budgets come to */
+	double per_key[AM_SELECT_BUDGETS]; /* 1 over the keys that budgets come to */
 	float *score;        /* [stride] */
 	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */
 	const am_shadowed *ranked; /* whose set's scores those are, NULL: nobody's */

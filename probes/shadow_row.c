@@ -94,6 +94,7 @@ static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking 
 		if (!(bound[b] >= 0))
 			return false;
 	size_t at = (size_t)r->from * AM_SET_WORDS(n);
+	r->bounded = true;
 	memcpy(r->bound, bound, (size_t)n_k * sizeof *bound);
 	kernels->reach_sets(r->weight, n, bound + r->from, n_k - r->from, r->set + at);
 	if (r->from > 0 && w->budgets.k[0] == 1) {
@@ -113,6 +114,7 @@ static void rank(am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n)
 {
 	int n_k = am_shadow_budgets(s);
 	r->from = 0;
+	r->bounded = false;
 	r->best = s->c->kernels->row_sets(r->score, n, w->budgets.k, n_k, r->set, w->select);
 	s->c->kernels->set_sums(r->set, n, n_k, &r->weight, 1, r->mass);
 }
@@ -131,13 +133,14 @@ static void rank_head(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 		rank(s, w, r, row->n);
 }
 
-static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const float *share, int n)
+/* z: the row's sum, negative where it is not known. */
+static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const float *share, int n, double z)
 {
 	const am_kernels *k = s->c->kernels;
 	float bound[AM_SELECT_BUDGETS], mass[AM_SELECT_BUDGETS];
 	r->score = r->weight = share;
 	k->row_mass(share, n, w->budgets.k, am_shadow_budgets(s), NULL, 0, mass, bound, NULL, w->select);
-	if (!rank_by_bounds(s, w, r, n, bound, mass, k->sum(share, n)))
+	if (!rank_by_bounds(s, w, r, n, bound, mass, z < 0 ? k->sum(share, n) : z))
 		rank(s, w, r, n);
 }
 
@@ -173,8 +176,26 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 	                          most);
 	for (int h = 0; h < s->heads; h++)
 		rank_head(s, w, row, h);
-	for (int i = 0; i < s->kv_heads + 2; i++)
-		rank_shares(s, w, &w->ranking[s->heads + i], w->shares + (size_t)i * s->stride, n);
+	for (int g = 0; g < s->kv_heads; g++)
+		rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)], w->shares + (size_t)g * s->stride, n, group * s->share);
+	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_SUM, 0)], sum, n, s->heads * s->share);
+	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_MAX, 0)], most, n, -1);
+}
+
+/* What sets are measured by, as factors: there are more sets than rankings. */
+static void invert(const am_shadow *s, am_shadow_scratch *w, int n)
+{
+	int n_k = am_shadow_budgets(s);
+	for (int b = 0; b < n_k; b++)
+		w->per_key[b] = 1.0 / (w->budgets.k[b] < n ? w->budgets.k[b] : n);
+	for (int i = 0; i < s->rankings; i++)
+		for (int b = 0; b < n_k; b++)
+			w->ranking[i].per_mass[b] = 1 / w->ranking[i].mass[b];
+}
+
+static double at_most_1(double x)
+{
+	return x > 1 ? 1 : x;
 }
 
 /* Probability that the references' own sets hold, as a mean over their heads. */
@@ -185,19 +206,22 @@ static void put_reference_mass(am_shadow *s, am_shadow_scratch *w, const am_sele
 	double value[AM_SELECT_BUDGETS];
 	for (int g = 0; g < s->kv_heads; g++) {
 		for (int b = 0; b < n_k; b++)
-			value[b] = fmin(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / s->share / group, 1);
-		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false), am_shadow_at(s, g, slot), w->place, value);
+			value[b] = at_most_1(w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)].mass[b] / s->share / group);
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, AM_RUN_GROUP, false),
+		              am_shadow_at(s, g, slot), w->place, value);
 	}
 	for (int r = AM_RUN_SUM; r <= AM_RUN_MAX; r++) {
 		const am_ranking *ranking = &w->ranking[am_ranking_of(s, (am_run_reference)r, 0)];
 		if (r == AM_RUN_SUM)
 			memcpy(value, ranking->mass, sizeof value);
+		else if (ranking->bounded)
+			s->c->kernels->reach_sums(ranking->weight, sum, row->n, ranking->bound, n_k, value);
 		else
 			s->c->kernels->set_sums(ranking->set, row->n, n_k, &sum, 1, value);
 		for (int b = 0; b < n_k; b++)
-			value[b] = fmin(value[b] / s->share / s->heads, 1);
-		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false), am_shadow_at(s, 0, slot), w->place,
-		              value);
+			value[b] = at_most_1(value[b] / s->share / s->heads);
+		am_shadow_put(s, am_reference_field(AM_REFERENCE_MASS, (am_run_reference)r, false),
+		              am_shadow_at(s, 0, slot), w->place, value);
 	}
 }
 
@@ -216,8 +240,8 @@ static void find_sets(am_shadow *s, am_shadow_scratch *w, int worker, const am_s
 		if (a->alias >= 0) {
 			w->set[i] = w->ranking[am_ranking_of(s, (am_run_reference)a->alias, i)].set;
 		} else if (a->ranks) {
-			(void)!am_selector_scores(a->selector, worker, row, i, w->score);
-			kernels->row_sets(w->score, row->n, w->budgets.k, n_k, own, w->select);
+			const float *score = am_selector_scores(a->selector, worker, row, i, w->score);
+			kernels->row_sets(score, row->n, w->budgets.k, n_k, own, w->select);
 		} else {
 			kernels->member_sets(w->member + (size_t)i * s->stride, row->n, n_k, own);
 		}
@@ -237,11 +261,13 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 			value[b] = size[b];
 		am_shadow_put(s, kept, am_shadow_at(s, i, slot), w->place, value);
 	}
-	for (int i = 0; i < s->c->axes.n_head; i++) {
-		const int32_t *size = w->size + am_set_of_head(s, a, s->c->heads[i]) * n_k;
+	for (int i = 0, last = -1; i < s->c->axes.n_head; i++) {
+		int set = am_set_of_head(s, a, s->c->heads[i]);
+		const int32_t *size = w->size + set * n_k;
 		size_t at = am_shadow_at(s, i, slot);
-		for (int b = 0; b < n_k; b++)
+		for (int b = 0; b < n_k && set != last; b++)
 			value[b] = (double)size[b] / row->n;
+		last = set;
 		am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_CHANCE, AM_RUN_HEAD, false), at, w->place, value);
 	}
 }
@@ -253,22 +279,26 @@ static int first_head(const am_shadow *s, const am_shadowed *a, int i)
 }
 
 /* The rankings that judge set i: those of the heads that have it and of their key/value heads, the
- * layer's two. *direct are the first of them whose masses the kernel adds up; those behind add up probabilities of
- * heads that all have the set. */
-static int judges_of(const am_shadow *s, const am_shadowed *a, int i, int *judge, int *direct)
+ * layer's two. The kernel adds up masses of the first *direct and of the maxima; the others add up
+ * probabilities of heads that all have the set. It counts keys for those before the maxima, of which all sets are
+ * known; behind come the sums where theirs are. */
+static int judges_of(const am_shadow *s, const am_shadow_scratch *w, const am_shadowed *a, int i, int *judge, int *direct)
 {
+	int sums = am_ranking_of(s, AM_RUN_SUM, 0);
 	int n = 0, group = s->heads / s->kv_heads, per_set = s->heads / a->sets, first = first_head(s, a, i);
-	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1;
+	bool whole_groups = per_set % group == 0, whole_layer = a->sets == 1, last = whole_layer && !w->ranking[sums].from;
 	for (int h = first; h < first + per_set; h++)
 		judge[n++] = am_ranking_of(s, AM_RUN_HEAD, h);
-	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
 	for (int derived = 0; derived < 2; derived++) {
 		*direct = derived ? n : 0;
 		for (int g = first / group; g <= (first + per_set - 1) / group && whole_groups == derived; g++)
 			judge[n++] = am_ranking_of(s, AM_RUN_GROUP, g);
-		if (whole_layer == derived)
-			judge[n++] = am_ranking_of(s, AM_RUN_SUM, 0);
+		if (whole_layer == derived && !last)
+			judge[n++] = sums;
 	}
+	judge[n++] = am_ranking_of(s, AM_RUN_MAX, 0);
+	if (last)
+		judge[n++] = sums;
 	return n;
 }
 
@@ -278,9 +308,11 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
                        int n, int direct)
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
-	am_set_rows rows = {w->rows, n, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
-	for (int j = 0; j < n; j++) {
+	am_set_rows rows = {w->rows, 0, 0, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
+	for (int j = 0, most = am_ranking_of(s, AM_RUN_MAX, 0); !rows.rows; j++) {
 		const am_ranking *r = &w->ranking[by[j]];
+		if (by[j] == most)
+			rows.counted = j, rows.rows = j + 1;
 		w->rows[j] = r->weight;
 		w->bounds[j] = r->from ? r->bound : NULL;
 		rows.n_bound = r->from > rows.n_bound ? r->from : rows.n_bound;
@@ -288,6 +320,8 @@ static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	s->c->kernels->weigh_sets(w->set[i], row->n, n_k, &rows);
 	for (int j = direct; j < n; j++) {
 		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
+		if (j == rows.counted)
+			continue;
 		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
 		double *sum = w->sums + (size_t)j * (size_t)n_k;
 		memset(sum, 0, (size_t)n_k * sizeof *sum);
@@ -325,17 +359,17 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 	}
 	s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
 	for (int b = 0; b < n_k; b++)
-		v->recall[b] += (double)common[b] / w->keys[b] * part;
+		v->recall[b] += (double)common[b] * w->per_key[b] * part;
 	for (int b = 0; b < n_k; b++)
-		v->of_mass[b] += sum[b] / r->mass[b] * part;
+		v->of_mass[b] += sum[b] * r->per_mass[b] * part;
 }
 
 static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,
                          const double *sum)
 {
-	double value[AM_SELECT_BUDGETS];
+	double value[AM_SELECT_BUDGETS], per_z = 1 / row->sums[head].z;
 	for (int b = 0; b < am_shadow_budgets(s); b++)
-		value[b] = fmin(sum[b] / row->sums[head].z, 1);
+		value[b] = at_most_1(sum[b] * per_z);
 	am_shadow_put(s, am_shadow_field(selector, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, false),
 	              am_shadow_at(s, s->c->head_index[head], slot), w->place, value);
 }
@@ -345,8 +379,6 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), *by = w->judge;
-	for (int b = 0; b < n_k; b++)
-		w->keys[b] = w->budgets.k[b] < row->n ? w->budgets.k[b] : row->n;
 	for (int r = 0; r < s->rankings; r++) {
 		am_verdict *v = &w->verdict[r];
 		double *of[] = {v->recall, v->of_mass, v->hit};
@@ -354,7 +386,7 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 			memset(of[i], 0, (size_t)n_k * sizeof *of[i]);
 	}
 	for (int i = 0; i < a->sets; i++) {
-		int direct, n = judges_of(s, a, i, by, &direct);
+		int direct, n = judges_of(s, w, a, i, by, &direct);
 		weigh_set(s, w, row, a, i, by, n, direct);
 		for (int j = 0; j < n; j++) {
 			const double *sum = w->sums + (size_t)j * (size_t)n_k;
@@ -423,6 +455,7 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 	int slot = s->c->slot[row->row], sample = s->sample[row->row];
 	set_budgets(s, w, row->n);
 	rank_all(s, w, row, sample >= 0);
+	invert(s, w, row->n);
 	if (slot >= 0)
 		put_reference_mass(s, w, row, slot);
 	if (sample >= 0)

@@ -36,16 +36,11 @@ static void sort_fully(uint64_t *key, uint64_t *other, int n)
 	memcpy(key, other, (size_t)n * sizeof *key);
 }
 
-/* Sorts key[n] by its upper 32 bits. Of the range that they take, the first 22 bits leave few of them
- * in disorder; were it too many after all, they are sorted again by all. */
-static void sort_keys(uint64_t *key, uint64_t *other, int n)
+/* Sorts key[n] by its upper 32 bits, which lie from low to high. The first 22 bits of that range leave few of
+ * them in disorder; were it too many after all, they are sorted again by all. */
+static void sort_keys(uint64_t *key, uint64_t *other, int n, uint32_t low, uint32_t high)
 {
-	uint32_t count[2][DIGITS] = {{0}}, low = UINT32_MAX, high = 0;
-	for (int i = 0; i < n; i++) {
-		uint32_t u = (uint32_t)(key[i] >> 32);
-		low = u < low ? u : low;
-		high = u > high ? u : high;
-	}
+	uint32_t count[2][DIGITS] = {{0}};
 	int shift = 0;
 	while ((high - low) >> shift >> (2 * DIGIT))
 		shift++;
@@ -57,8 +52,13 @@ static void sort_keys(uint64_t *key, uint64_t *other, int n)
 	sort_pass(key, other, n, low, shift, count[0]);
 	sort_pass(other, key, n, low, shift + DIGIT, count[1]);
 	int64_t moves = 0;
-	for (int i = 1; i < n; i++) {
+	uint64_t last = 0;
+	for (int i = 0; i < n; i++) {
 		uint64_t v = key[i];
+		if (v >= last) {
+			last = v;
+			continue;
+		}
 		int j = i;
 		for (; j > 0 && key[j - 1] > v; j--)
 			key[j] = key[j - 1];
@@ -71,24 +71,39 @@ static void sort_keys(uint64_t *key, uint64_t *other, int n)
 	}
 }
 
-/* Ranks, equal scores sharing their mean: twice the rank less n + 1, so that all are
- * integers and their mean is 0. */
-static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, int32_t *rank)
+/* Ranks of equal ones by their mean. */
+static void join_ranks(const uint64_t *key, int n, int32_t *rank)
 {
-	for (int i = 0; i < n; i++) {
-		float x = score[i] + 0.0f; /* -0 is 0 */
-		uint32_t u;
-		memcpy(&u, &x, sizeof u);
-		u = u & 0x80000000u ? ~u : u | 0x80000000u;
-		key[i] = (uint64_t)u << 32 | (uint32_t)i;
-	}
-	sort_keys(key, other, n);
 	for (int i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && key[end] >> 32 == key[i] >> 32;)
 			end++;
 		for (int j = i; j < end; j++)
 			rank[(uint32_t)key[j]] = i + end - n;
 	}
+}
+
+/* Ranks, equal scores sharing their mean: twice the rank less n + 1, so that all are
+ * integers and their mean is 0. */
+static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, int32_t *rank)
+{
+	uint32_t low = UINT32_MAX, high = 0;
+	for (int i = 0; i < n; i++) {
+		float x = score[i] + 0.0f; /* -0 is 0 */
+		uint32_t u;
+		memcpy(&u, &x, sizeof u);
+		u = u & 0x80000000u ? ~u : u | 0x80000000u;
+		key[i] = (uint64_t)u << 32 | (uint32_t)i;
+		low = u < low ? u : low;
+		high = u > high ? u : high;
+	}
+	sort_keys(key, other, n, low, high);
+	bool equal = false;
+	for (int i = 0; i < n; i++) {
+		equal |= i > 0 && key[i] >> 32 == key[i - 1] >> 32;
+		rank[(uint32_t)key[i]] = 2 * i + 1 - n;
+	}
+	if (equal)
+		join_ranks(key, n, rank);
 }
 
 /* Exact: |rank| < n, so that sums of n products fit 64 bits up to n = 2^20, and float64 up to 2^17. */
@@ -207,8 +222,8 @@ static const int32_t *ranks_of(am_shadow *s, am_shadow_scratch *w, int worker, c
 	}
 	int32_t *own = w->rank + (size_t)s->rankings * s->stride;
 	if (w->ranked != a || w->ranked_set != set) {
-		(void)!am_selector_scores(a->selector, worker, row, set, w->score);
-		mid_ranks(w->score, row->n, w->sort, w->sort + s->stride, own);
+		const float *score = am_selector_scores(a->selector, worker, row, set, w->score);
+		mid_ranks(score, row->n, w->sort, w->sort + s->stride, own);
 		w->square = product(own, own, row->n);
 		w->ranked = a;
 		w->ranked_set = set;

@@ -13,6 +13,7 @@
 
 #define AM_BITS
 #define AM_BITS_COUNT
+#define AM_BITS_ADD_REACH
 static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
 	const __m512i v = _mm512_set1_epi16((short)least);
@@ -72,6 +73,11 @@ static inline int bits_count(const uint64_t *a, const uint64_t *b, size_t words)
 static inline vf bits_add(vf sum, uint32_t bits, vf x)
 {
 	return (vf)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)x);
+}
+
+static inline vf bits_add_reach(vf sum, vf x, vf bound, vf y)
+{
+	return (vf)_mm512_mask_add_ps((__m512)sum, _mm512_cmp_ps_mask((__m512)x, (__m512)bound, _CMP_GE_OQ), (__m512)sum, (__m512)y);
 }
 
 #endif

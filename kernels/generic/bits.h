@@ -1,6 +1,6 @@
 /* Comparisons of 64 small numbers at a time as the bits of a word, and additions under a
  * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
- * and defines AM_BITS, and AM_BITS_COUNT for its own bits_count. */
+ * and defines AM_BITS, AM_BITS_COUNT for its own bits_count, and AM_BITS_ADD_REACH for its own bits_add_reach. */
 #ifndef AM_BITS
 #define AM_BITS
 #include <stdbool.h>
@@ -90,6 +90,15 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 	memcpy(&lane, bit, sizeof lane);
 	vi in = (((vi){0} + (int32_t)bits) & lane) != 0;
 	return sum + (vf)(in & (vi)x);
+}
+#endif
+
+#ifndef AM_BITS_ADD_REACH
+#define AM_BITS_ADD_REACH
+/* sum + y in the lanes where x >= bound. */
+static inline vf bits_add_reach(vf sum, vf x, vf bound, vf y)
+{
+	return sum + (vf)((x >= bound) & (vi)y);
 }
 #endif
 

@@ -4,6 +4,7 @@
 #include "kernels/generic/fold.h"
 #include "kernels/kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int32_t *count)
@@ -152,25 +153,29 @@ static void set_list_counts(const set_sums_step *s, const set_list *l, int first
 	}
 }
 
-static void set_list_rows(const set_sums_step *s, const set_list *l, int first, int rows)
+static void set_list_rows(const set_sums_step *s, const set_list *l, int first, int rows, bool counted)
 {
 	float x[SET_ROWS * SET_LIST + LANES];
-	int summed = s->r->summed - first < rows ? s->r->summed - first : rows;
-	if (rows == 1 && summed == 1 && s->r->n_bound == 0) {
+	int summed = counted && s->r->summed - first < rows ? s->r->summed - first : rows;
+	if (rows == 1 && summed == 1 && !counted) {
 		set_list_row(s, l, first);
 		return;
 	}
 	set_list_fill(s, l, first, rows, x);
 	if (summed > 0)
 		set_list_sums(s, l, first, summed, x);
-	set_list_counts(s, l, first, rows, x);
+	if (counted)
+		set_list_counts(s, l, first, rows, x);
 }
 
 /* Adds up what is listed. */
 static void set_list_add(const set_sums_step *s, set_list *l)
 {
-	for (int h = 0; h < s->r->rows; h += SET_ROWS)
-		set_list_rows(s, l, h, s->r->rows - h < SET_ROWS ? s->r->rows - h : SET_ROWS);
+	const am_set_rows *r = s->r;
+	for (int h = 0; h < r->counted; h += SET_ROWS)
+		set_list_rows(s, l, h, r->counted - h < SET_ROWS ? r->counted - h : SET_ROWS, true);
+	for (int h = r->counted; h < r->rows; h += SET_ROWS)
+		set_list_rows(s, l, h, r->rows - h < SET_ROWS ? r->rows - h : SET_ROWS, false);
 	l->keys = l->ends = 0;
 }
 
@@ -219,7 +224,7 @@ static void set_list_words(const set_sums_step *s, set_list *l, int b, const uin
 /* Counts of set b and later ones have nothing yet. */
 static void set_counts_none(const set_sums_step *s, int b)
 {
-	for (int h = 0; h < s->r->rows; h++)
+	for (int h = 0; h < s->r->counted; h++)
 		for (int i = b; i < s->r->n_bound; i++)
 			s->r->count[(int64_t)h * s->n_k + i] = 0;
 }
@@ -291,12 +296,13 @@ INLINE void set_add_rest(const int rows, const int sets, const uint64_t *const *
 				sum[h * sets + i] += set[i][j / 64] >> (j & 63) & 1 ? (double)row[h][j] : 0;
 }
 
-/* sum[i] += the lanes of pieces i, i + count, ... of 16. */
-static void set_fold(set_lanes *l, int count, double *sum)
+/* sum[i] += the lanes of pieces i, i + count, ... of the `used` first. */
+static void set_fold(set_lanes *l, int used, int count, double *sum)
 {
 	float whole[LANES];
+	memset(l->lane[used], 0, (size_t)(LANES - used) * sizeof l->lane[0]);
 	fold_rows(l->lane, whole);
-	for (int i = 0; i + count <= LANES; i += count)
+	for (int i = 0; i < used; i += count)
 		for (int k = 0; k < count; k++)
 			sum[k] += (double)whole[i + k];
 }
@@ -309,13 +315,11 @@ INLINE void set_add(const int rows, const int sets, const uint64_t *const *set, 
 	set_lanes l;
 	for (int i = 0; i < count; i++)
 		sum[i] = 0;
-	memset(&l, 0, sizeof l);
 	for (int j = 0; j < whole; j += SET_PIECE) {
 		set_add_piece(rows, sets, set, row, j, whole - j < SET_PIECE ? whole - j : SET_PIECE, l.lane + used);
 		used += count;
 		if (used == room || j + SET_PIECE >= whole) {
-			set_fold(&l, count, sum);
-			memset(&l, 0, sizeof l);
+			set_fold(&l, used, count, sum);
 			used = 0;
 		}
 	}
@@ -333,7 +337,13 @@ INLINE void set_add_some(const int rows, int sets, const uint64_t *const *set, c
 		set_add(rows, SET_GROUP, set, row, n, sum);
 }
 
-/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows. */
+/* The i-th of the rows that are added up. */
+static int set_summed(const am_set_rows *r, int i)
+{
+	return i < r->summed ? i : r->counted + i - r->summed;
+}
+
+/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows of those that are added up. */
 static void set_sum_group(const set_sums_step *s, const int *which, int m, int first, int rows)
 {
 	const uint64_t *set[SET_GROUP];
@@ -341,8 +351,10 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 	for (int i = 0; i < m; i++)
 		set[i] = s->set + (size_t)which[i] * s->words;
 	for (int step, end = first + rows; first < end; first += step) {
-		const float *const *row = s->r->row + first;
+		const float *row[SET_ROWS];
 		step = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
+		for (int h = 0; h < step; h++)
+			row[h] = s->r->row[set_summed(s->r, first + h)];
 		if (step == SET_ROWS)
 			set_add_some(SET_ROWS, m, set, row, s->n, sum);
 		else if (step == 2)
@@ -351,7 +363,7 @@ static void set_sum_group(const set_sums_step *s, const int *which, int m, int f
 			set_add_some(1, m, set, row, s->n, sum);
 		for (int h = 0; h < step; h++)
 			for (int i = 0; i < m; i++)
-				s->r->sum[(int64_t)(first + h) * s->n_k + which[i]] = sum[h * m + i];
+				s->r->sum[(int64_t)set_summed(s->r, first + h) * s->n_k + which[i]] = sum[h * m + i];
 	}
 }
 
@@ -365,7 +377,7 @@ typedef struct set_plan {
 static void set_count_large(const set_sums_step *s, int b)
 {
 	const uint64_t *set = s->set + (size_t)b * s->words;
-	for (int h = 0; h < s->r->rows; h++) {
+	for (int h = 0; h < s->r->counted; h++) {
 		int32_t *count = s->r->count + (int64_t)h * s->n_k + b;
 		*count = s->r->bound[h] ? reach_count(s->r->row[h], s->n, s->r->bound[h][b], set) : 0;
 	}
@@ -406,22 +418,71 @@ static void weigh_sets(const uint64_t *set, int n, int n_k, const am_set_rows *r
 	set_plan p;
 	set_counts_none(&s, 0);
 	set_plan_make(&s, &p);
-	for (int first = 0; first < r->rows; first += SET_ROWS) {
-		int some = r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS;
-		int summed = r->summed - first < some ? r->summed - first : some;
-		for (int i = 0; i < p.n_large; i += SET_GROUP)
-			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first, summed);
-		set_list_rows(&s, &p.list, first, some);
+	int summed = r->summed + r->rows - r->counted;
+	for (int first = 0; first < summed || first < r->counted; first += SET_ROWS) {
+		for (int i = 0; first < summed && i < p.n_large; i += SET_GROUP)
+			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first,
+			              summed - first < SET_ROWS ? summed - first : SET_ROWS);
+		if (first < r->counted)
+			set_list_rows(&s, &p.list, first, r->counted - first < SET_ROWS ? r->counted - first : SET_ROWS, true);
 	}
+	for (int first = r->counted; first < r->rows; first += SET_ROWS)
+		set_list_rows(&s, &p.list, first, r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS, false);
 	for (uint64_t left = p.repeated; left; left &= left - 1) {
 		int b = __builtin_ctzll(left);
-		for (int h = 0; h < r->summed; h++)
-			r->sum[(int64_t)h * n_k + b] = r->sum[(int64_t)h * n_k + b - 1];
+		for (int i = 0; i < summed; i++) {
+			double *sum = r->sum + (int64_t)set_summed(r, i) * n_k + b;
+			sum[0] = sum[-1];
+		}
 	}
 }
 
 static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
 {
-	const am_set_rows r = {.row = row, .rows = rows, .summed = rows, .sum = sum};
+	const am_set_rows r = {.row = row, .rows = rows, .sum = sum};
 	weigh_sets(set, n, n_k, &r);
+}
+
+/* Weights of `other` that go with those reaching SET_ROWS bounds, piece by piece like sets. */
+INLINE void reach_add(const float *x, const float *other, int n, const float *bound, double *sum)
+{
+	int whole = n / LANES * LANES, used = 0;
+	set_lanes l;
+	for (int from = 0; from < whole; from += SET_PIECE) {
+		int to = whole - from < SET_PIECE ? whole : from + SET_PIECE;
+#pragma GCC unroll 4
+		for (int u = 0; u < UNROLL; u++) {
+			vf part[SET_ROWS];
+#pragma GCC unroll 4
+			for (int i = 0; i < SET_ROWS; i++)
+				part[i] = vf_set(0);
+			for (int j = from + u * AM_VW; j < to; j += LANES)
+#pragma GCC unroll 4
+				for (int i = 0; i < SET_ROWS; i++)
+					part[i] = bits_add_reach(part[i], vf_load(x + j), vf_set(bound[i]), vf_load(other + j));
+#pragma GCC unroll 4
+			for (int i = 0; i < SET_ROWS; i++)
+				l.lane[used + i][u] = part[i];
+		}
+		used += SET_ROWS;
+		if (used == LANES || to == whole) {
+			set_fold(&l, used, SET_ROWS, sum);
+			used = 0;
+		}
+	}
+	for (int j = whole; j < n; j++)
+		for (int i = 0; i < SET_ROWS; i++)
+			sum[i] += x[j] >= bound[i] ? (double)other[j] : 0;
+}
+
+static void reach_sums(const float *weight, const float *other, int n, const float *bound, int n_k, double *sum)
+{
+	for (int i = 0; i < n_k; i += SET_ROWS) {
+		size_t some = n_k - i < SET_ROWS ? (size_t)(n_k - i) : SET_ROWS;
+		float limit[SET_ROWS] = {NAN, NAN, NAN, NAN};
+		double part[SET_ROWS] = {0};
+		memcpy(limit, bound + i, some * sizeof *limit);
+		reach_add(weight, other, n, limit, part);
+		memcpy(sum + i, part, some * sizeof *part);
+	}
 }

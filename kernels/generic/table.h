@@ -40,6 +40,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.set_counts = set_counts,       \
 		.set_sums = set_sums,           \
 		.weigh_sets = weigh_sets,       \
+		.reach_sums = reach_sums,       \
 		.first_reach = first_reach,     \
 		.row_shares = row_shares,       \
 		.row_member = row_member,       \

@@ -411,7 +411,8 @@ static size_t choose_height(const am_attention_step *a, rows_step *step)
 		height = near;
 	step->height = height < 1 ? 1 : height < (size_t)s->tile_rows ? (int)height : s->tile_rows;
 	step->slots = (s->tile_rows + step->height - 1) / step->height;
-	step->height = (s->tile_rows + step->slots - 1) / step->slots; /* equal shares: a few rows left over take a product too */
+	/* Evenly: a slot with few rows left would leave tiles of its products empty. */
+	step->height = (s->tile_rows + step->slots - 1) / step->slots;
 	return row * (size_t)step->height;
 }
 

@@ -157,5 +157,5 @@ const am_selector_ops am_select_indexer = {
 	.name = "indexer", .usage = "indexer:FILE", .help = "the Lightning Indexer of FILE, or as captured without one",
 	.scope = AM_SCOPE_LAYER, .needs = AM_NEED_INPUT, .settings = settings, .open = index_open, .close = index_close,
 	.start = am_index_start, .rewind = am_index_rewind, .source = am_index_source,
-	.prepare = am_index_prepare, .score = am_index_score,
+	.prepare = am_index_prepare, .score = am_index_score, .scored = am_index_scored,
 };

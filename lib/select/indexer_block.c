@@ -218,7 +218,7 @@ static void score_block(am_selector *s, am_index_state *x, am_threads *threads)
 {
 	score_step step = {s, x};
 	x->scores_first = first_seen(s, x);
-	x->stride = (size_t)(x->start + x->rows - x->scores_first);
+	x->stride = ((size_t)(x->start + x->rows - x->scores_first) + 15) / 16 * 16;
 	size_t floats = x->stride * (size_t)x->rows * (size_t)x->form.groups;
 	x->scored = false;
 	if (x->start + x->rows <= s->first_row)
@@ -274,13 +274,21 @@ am_status am_index_prepare(am_selector *s, const am_select_block *b, am_threads 
 	return status ? am_fail_in(err, status, "indexer: layer %d", b->layer) : AM_OK;
 }
 
+const float *am_index_scored(const am_selector *s, const am_select_row *row, int set)
+{
+	const am_index_state *x = s->state;
+	if (!x->scored)
+		return NULL;
+	return x->scores + ((size_t)row->row * (size_t)x->form.groups + (size_t)set) * x->stride + (row->first_key - x->scores_first);
+}
+
 void am_index_score(am_selector *s, int worker, const am_select_row *row, int set, float *out)
 {
 	am_index_state *x = s->state;
 	const am_index_layer *l = &x->layer[x->holds];
-	if (x->scored) {
-		const float *from = x->scores + ((size_t)row->row * (size_t)x->form.groups + (size_t)set) * x->stride;
-		memcpy(out, from + (row->first_key - x->scores_first), (size_t)row->n * sizeof *out);
+	const float *scored = am_index_scored(s, row, set);
+	if (scored) {
+		memcpy(out, scored, (size_t)row->n * sizeof *out);
 		return;
 	}
 	am_index_query query = query_of(x, row->row);

@@ -91,8 +91,14 @@ float am_fp8_round(float *x, int n, bool power)
 
 float am_index_largest(float worst, const float *x, int n)
 {
-	for (int i = 0; i < n; i++)
-		worst = fabsf(x[i]) <= worst ? worst : fabsf(x[i]) > worst ? fabsf(x[i]) : NAN;
+	int32_t most, bits; /* magnitudes order like their bits, NaN above all */
+	memcpy(&most, &worst, sizeof most);
+	for (int i = 0; i < n; i++) {
+		memcpy(&bits, x + i, sizeof bits);
+		bits &= 0x7fffffff;
+		most = bits > most ? bits : most;
+	}
+	memcpy(&worst, &most, sizeof worst);
 	return worst;
 }
 

@@ -42,5 +42,6 @@ void am_index_rewind(am_selector *s, int position);
 int am_index_source(const am_selector *s, int layer);
 am_status am_index_prepare(am_selector *s, const am_select_block *b, am_threads *threads, am_error *err) AM_MUST_CHECK;
 void am_index_score(am_selector *s, int worker, const am_select_row *row, int set, float *out);
+const float *am_index_scored(const am_selector *s, const am_select_row *row, int set);
 
 #endif

@@ -29,6 +29,8 @@ typedef struct am_selector_ops {
 	void (*score)(am_selector *s, int worker, const am_select_row *row, int set, float *out);
 	void (*select)(am_selector *s, int worker, const am_select_row *row, int set, const int *k, int n_k,
 	               uint32_t *member);
+	/* Scores of a set that lie there already, NULL where they do not. NULL: they never do. */
+	const float *(*scored)(const am_selector *s, const am_select_row *row, int set);
 } am_selector_ops;
 
 /* Scratch of one worker. */

@@ -234,10 +234,11 @@ bool am_selector_has_scores(const am_selector *s)
 	return s->ops->score != NULL;
 }
 
-bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out)
+const float *am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *room)
 {
-	if (!s->ops->score)
-		return false;
-	s->ops->score(s, worker, row, set, out);
-	return true;
+	const float *kept = s->ops->scored ? s->ops->scored(s, row, set) : NULL;
+	if (kept || !s->ops->score)
+		return kept;
+	s->ops->score(s, worker, row, set, room);
+	return room;
 }

@@ -145,8 +145,9 @@ void am_selector_select_set(am_selector *s, int worker, const am_select_row *row
 bool am_selector_forces(const am_selector *s);
 /* Whether am_selector_scores gives any. */
 bool am_selector_has_scores(const am_selector *s);
-/* The scores the selector ranks the row's keys by, for one of its sets: out[n], before
- * keys that are always kept come first. False (out untouched) for selectors without scores. */
-bool am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *out);
+/* The scores the selector ranks the row's keys by, for one of its sets, [n], before keys that are always
+ * kept come first: in room[n], or where the selector keeps them until its next block. NULL (room untouched)
+ * for selectors without scores. */
+const float *am_selector_scores(am_selector *s, int worker, const am_select_row *row, int set, float *room);
 
 #endif

@@ -110,6 +110,16 @@ static void reach_sets(const am_kernels *k, bench *b)
 	b->set_n = 0;
 }
 
+static void reach_sums(const am_kernels *k, bench *b)
+{
+	float bound[SETS];
+	double sums[SETS];
+	for (int i = 0; i < SETS; i++)
+		bound[i] = b->weight[i * 5];
+	k->reach_sums(b->weight, b->weight, b->n, bound, SETS, sums);
+	b->sink += sums[0];
+}
+
 /* Sets of the row's length; the first call of a batch makes them. */
 static void make_sets(const am_kernels *k, bench *b)
 {
@@ -210,6 +220,7 @@ static const struct {
 	{"row_member", row_member},
 	{"row_sets", row_sets},
 	{"reach_sets", reach_sets},
+	{"reach_sums", reach_sums},
 	{"set_counts", set_counts},
 	{"set_sums x1", set_sums_one},
 	{"set_sums x9", set_sums_heads},

@@ -20,7 +20,7 @@ typedef struct result {
 	float combined[COMBINED];
 	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
-	double total, inside[ROWS * N_K];
+	double total, inside[ROWS * N_K], beside[N_K];
 	float share[N_AT];
 	uint64_t *set, *reached;
 	void *scratch;
@@ -85,6 +85,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->row_sets(score, n, ks, N_K, x->set, x->scratch);
 	const float *const rows[ROWS] = {weight, weight, weight, score, weight};
 	k->set_sums(x->set, n, N_K, rows, ROWS, x->inside);
+	k->reach_sums(score, weight, n, bound, N_K, x->beside);
 	memset(x->member, 0, (size_t)n * sizeof *x->member);
 	k->row_member(score, n, ks, N_K, x->member, x->scratch);
 }
@@ -125,6 +126,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(!memcmp(a->reached, b->reached, N_K * AM_SET_WORDS(n) * sizeof *a->reached), "sets above bounds differ");
 	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");
 	check_ok(!memcmp(a->inside, b->inside, sizeof a->inside), "sums over sets differ");
+	check_ok(!memcmp(a->beside, b->beside, sizeof a->beside), "sums beside what reaches bounds differ");
 	check_ok(!memcmp(a->index, b->index, (size_t)m * sizeof *a->index), "indices differ");
 	m = n / 8 + 1 < n ? n / 8 + 1 : n;
 	check_ok(!memcmp(a->few, b->few, (size_t)m * sizeof *a->few), "unsorted indices differ");

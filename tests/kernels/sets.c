@@ -111,6 +111,28 @@ static float random_bound(const set_case *c, am_rng *r)
 	return am_rng_below(r, 2) ? x : nextafterf(x, am_rng_below(r, 2) ? INFINITY : -INFINITY);
 }
 
+/* What goes with the keys that reach bounds. */
+static void check_reach_sums(const am_kernels *k, const set_case *c, const float *x, const float *bound)
+{
+	int n = c->n, n_k = c->n_k;
+	guard rows;
+	guard_open(&rows, ((size_t)n + 1) * sizeof(float));
+	float *other = guard_place(&rows, (size_t)n * sizeof *other, sizeof *other, PLACE_END);
+	double sum[MOST_BUDGETS + 1], worst = 0;
+	for (int j = 0; j < n; j++)
+		other[j] = (float)exp(fmin(0, (double)c->score[(j + 5) % n] - 3));
+	sum[n_k] = -7;
+	k->reach_sums(x, other, n, bound, n_k, sum);
+	for (int i = 0; i < n_k; i++) {
+		double want = 0;
+		for (int j = 0; j < n; j++)
+			want += x[j] >= bound[i] ? (double)other[j] : 0;
+		worst = fmax(worst, fabs(sum[i] - want) - want * 40 * 0x1p-24);
+	}
+	check_ok(worst <= 0 && sum[n_k] == -7.0, "a sum beside what reaches a bound is off by %g more than 40 roundings", worst);
+	guard_close(&rows);
+}
+
 static void reach_case(const am_kernels *k, set_case *c, place at, am_rng *r)
 {
 	int n = c->n, n_k = c->n_k, wrong = 0;
@@ -129,6 +151,7 @@ static void reach_case(const am_kernels *k, set_case *c, place at, am_rng *r)
 			wrong += is_in(set, n, i, j) != (x[j] >= bound[i]);
 	check_ok(wrong == 0, "%d bits of %d sets tell another order of key and bound", wrong, n_k);
 	check_ok(is_padded(set, n, n_k) && guard_intact(&c->out, set, bytes), "bits behind the last key or set");
+	check_reach_sums(k, c, x, bound);
 	for (int i = 0; i < n_k; i++) {
 		int first = 0, found = k->first_reach(x, n, bound[i]);
 		while (first < n && !(x[first] >= bound[i]))
@@ -165,8 +188,8 @@ static void check_sums(const am_kernels *k, const set_case *c, const float *cons
 	check_ok(apart <= 0, "a set by itself has another sum, by %g", apart);
 }
 
-/* Keys that sets share with what reaches bounds, for rows of which some are not counted; sums of
- * the first rows as they are without. */
+/* Keys that sets share with what reaches bounds, for rows of which some are not counted, some not added up and some
+ * without bounds; sums are those that set_sums gives. */
 static void check_shared(const am_kernels *k, const set_case *c, const float *const *row, int rows, am_rng *r)
 {
 	enum { ROWS = 10 };
@@ -174,34 +197,38 @@ static void check_shared(const am_kernels *k, const set_case *c, const float *co
 	static double sum[ROWS * MOST_BUDGETS + 1], plain[ROWS * MOST_BUDGETS + 1];
 	static int32_t count[ROWS * MOST_BUDGETS + 1], size[MOST_BUDGETS + 1];
 	const float *bound[ROWS];
-	int n = c->n, n_k = c->n_k, wrong = 0, summed = (int)am_rng_below(r, (uint64_t)rows + 1);
-	am_set_rows a = {row, rows, summed, (int)am_rng_below(r, (uint64_t)n_k + 1), bound, sum, count, size};
+	int n = c->n, n_k = c->n_k, wrong = 0, counted = (int)am_rng_below(r, (uint64_t)rows + 1);
+	int summed = (int)am_rng_below(r, (uint64_t)counted + 1);
+	am_set_rows a = {row, rows, counted, summed, (int)am_rng_below(r, (uint64_t)n_k + 1), bound, sum, count, size};
 	for (int h = 0; h < rows; h++) {
 		bound[h] = am_rng_below(r, 4) ? bounds[h] : NULL;
 		for (int i = 0; i < a.n_bound; i++)
 			bounds[h][i] = am_rng_below(r, 8) ? row[h][am_rng_below(r, (uint64_t)n)] : am_rng_below(r, 2) ? NAN : 0.0f;
 	}
-	sum[summed * n_k] = -7;
-	count[rows * n_k] = size[n_k] = -7;
+	for (int i = 0; i <= rows * n_k; i++)
+		sum[i] = count[i] = -7;
+	size[n_k] = -7;
 	k->weigh_sets(c->other, n, n_k, &a);
-	k->set_sums(c->other, n, n_k, row, summed, plain);
+	k->set_sums(c->other, n, n_k, row, rows, plain);
 	for (int i = 0; i < n_k; i++) {
 		int keys = 0;
 		for (int j = 0; j < n; j++)
 			keys += is_in(c->other, n, i, j);
 		wrong += size[i] != keys;
-		for (int h = 0; h < summed; h++)
-			wrong += !(fabs(sum[h * n_k + i] - plain[h * n_k + i]) <= plain[h * n_k + i] * 0x1p-44);
+		for (int h = 0; h < rows; h++) {
+			double want = plain[h * n_k + i], found = sum[h * n_k + i];
+			wrong += h < summed || h >= counted ? !(fabs(found - want) <= want * 0x1p-44) : found != -7.0;
+		}
 	}
 	check_ok(wrong == 0, "%d sizes and sums differ", wrong);
-	for (int i = 0; i < a.n_bound; i++)
+	for (int i = 0; i < n_k; i++)
 		for (int h = 0; h < rows; h++) {
-			int want = 0;
-			for (int j = 0; bound[h] && j < n; j++)
+			int want = h < counted && i < a.n_bound ? 0 : -7;
+			for (int j = 0; want != -7 && bound[h] && j < n; j++)
 				want += is_in(c->other, n, i, j) && row[h][j] >= bounds[h][i];
 			check_ok(count[h * n_k + i] == want, "row %d has %d keys of set %d, expected %d", h, (int)count[h * n_k + i], i, want);
 		}
-	check_ok(sum[summed * n_k] == -7.0 && count[rows * n_k] == -7 && size[n_k] == -7, "wrote past sums, counts or sizes");
+	check_ok(sum[rows * n_k] == -7.0 && count[rows * n_k] == -7 && size[n_k] == -7, "wrote past sums, counts or sizes");
 }
 
 /* Rows of different weights, as many as a table takes together and some more or less. */
