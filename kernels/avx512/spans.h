@@ -28,7 +28,7 @@ static inline __m512 span_blocks_lanes(const float *x, int blocks)
 
 /* The last up to TAIL floats of 16 spans, block by block of 16: a bit for each that is there. */
 typedef struct span_tails {
-	_Alignas(64) int at[SPANS], blocks[SPANS];
+	_Alignas(64) int at[SPANS], blocks[SPANS], rest[SPANS];
 	_Alignas(32) uint16_t there[4][SPANS];
 } span_tails;
 
@@ -41,6 +41,7 @@ static inline __mmask16 span_cut(const int *at, const int *count, span_tails *t)
 	__m512i rest = _mm512_sub_epi32(c, before);
 	_mm512_store_si512(t->at, _mm512_add_epi32(_mm512_loadu_si512(at), before));
 	_mm512_store_si512(t->blocks, blocks);
+	_mm512_store_si512(t->rest, rest);
 #pragma GCC unroll 4
 	for (int b = 0; b < 4; b++) {
 		__m512i left = _mm512_max_epi32(_mm512_sub_epi32(rest, _mm512_set1_epi32(16 * b)), zero);
@@ -68,8 +69,12 @@ static inline void span_group(const float *x, int n, const int *at, const int *c
 #pragma GCC unroll 16
 	for (int i = 0; i < SPANS; i++) {
 		const float *y = x + t.at[i];
-		__m512 low = _mm512_add_ps(span_block(y, &t.there[0][i]), span_block(y + 16, &t.there[1][i]));
-		lanes[i] = (vf)_mm512_add_ps(low, _mm512_add_ps(span_block(y + 32, &t.there[2][i]), span_block(y + 48, &t.there[3][i])));
+		__m512 a, b, c, d = span_block(y + 48, &t.there[3][i]);
+		if (t.rest[i] >= TAIL - LANES) /* told by where the span stands, so predictable */
+			a = _mm512_loadu_ps(y), b = _mm512_loadu_ps(y + 16), c = _mm512_loadu_ps(y + 32);
+		else
+			a = span_block(y, &t.there[0][i]), b = span_block(y + 16, &t.there[1][i]), c = span_block(y + 32, &t.there[2][i]);
+		lanes[i] = (vf)_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
 	}
 	for (uint32_t left = longer; left; left &= left - 1) {
 		int i = __builtin_ctz(left);
@@ -101,29 +106,21 @@ static inline int span_cells(const float *x, int n, int first, const int *from, 
 	return 1;
 }
 
-static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
+static inline int span_sums(const float *x, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
+	if (m == SPANS && span_cells(x, n, first, from, to, whole))
+		return 0;
 	const __mmask16 there = (__mmask16)((1u << m) - 1);
-	_Alignas(64) int at[SPANS], count[SPANS];
-	_Alignas(64) float whole[SPANS];
-	if (m < SPANS || !span_cells(x, n, first, from, to, whole)) {
-		const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
-		__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
-		__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
-		__m512i length = _mm512_sub_epi32(high, low);
-		_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
-		_mm512_store_si512(count, length);
-		if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN))) {
-			span_rounds(x, n, at, count, factor, whole);
-			_mm512_mask_storeu_ps(share, there, _mm512_load_ps(whole));
-			return;
-		}
-		span_group(x, n, at, count, whole);
-	}
-	const __m512d by = _mm512_set1_pd(factor);
-	__m256 low = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole)), by));
-	__m256 high = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole + 8)), by));
-	_mm512_mask_storeu_ps(share, there, _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1));
+	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
+	__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
+	__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
+	__m512i length = _mm512_sub_epi32(high, low);
+	_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
+	_mm512_store_si512(count, length);
+	if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN)))
+		return 1;
+	span_group(x, n, at, count, whole);
+	return 0;
 }
 
 #endif

@@ -4,30 +4,8 @@
  *
  * <isa>/row.c may define AM_SPANS, a header with its own
  *   span_group    the sums of 16 spans of up to SPAN floats
- *   span_shares   the shares of up to 16 spans */
+ *   span_sums     the same of spans given by their bounds */
 #include "kernels/generic/fold.h"
-
-static inline void span_group(const float *x, int n, const int *at, const int *count, float *whole);
-
-/* Shares of 16 spans of which one at least is longer than SPAN. */
-static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at, int *count, double factor, float *share)
-{
-	double total[SPANS] = {0};
-	for (int longer = 1; longer;) {
-		float whole[SPANS];
-		longer = 0;
-		span_group(x, n, at, count, whole);
-		for (int i = 0; i < SPANS; i++) {
-			int taken = count[i] < SPAN ? count[i] : SPAN;
-			total[i] += (double)whole[i];
-			at[i] += taken;
-			count[i] -= taken;
-			longer |= count[i] > 0;
-		}
-	}
-	for (int i = 0; i < SPANS; i++)
-		share[i] = (float)(total[i] * factor);
-}
 
 #ifdef AM_SPANS
 #include AM_SPANS
@@ -125,20 +103,52 @@ static inline int span_clip(int n, int first, const int *from, const int *to, in
 	return longer;
 }
 
-static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
+/* whole[16] = the sums of m spans, 0 behind them; or returns 1 and where they lie, as one is longer than SPAN. */
+static inline int span_sums(const float *x, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
-	int at[SPANS], count[SPANS];
-	float some[SPANS];
-	if (span_clip(n, first, from, to, m, at, count)) {
-		span_rounds(x, n, at, count, factor, some);
-	} else {
-		span_group(x, n, at, count, some);
-		for (int i = 0; i < SPANS; i++)
-			some[i] = (float)((double)some[i] * factor);
-	}
-	memcpy(share, some, (size_t)m * sizeof *some);
+	if (span_clip(n, first, from, to, m, at, count))
+		return 1;
+	span_group(x, n, at, count, whole);
+	return 0;
 }
 #endif
+
+/* The same with such spans, in rounds. */
+static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at, int *count, double *total)
+{
+	for (int longer = 1; longer;) {
+		float whole[SPANS];
+		longer = 0;
+		span_group(x, n, at, count, whole);
+		for (int i = 0; i < SPANS; i++) {
+			int taken = count[i] < SPAN ? count[i] : SPAN;
+			total[i] += (double)whole[i];
+			at[i] += taken;
+			count[i] -= taken;
+			longer |= count[i] > 0;
+		}
+	}
+}
+
+/* Up to 16 of them. */
+static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
+{
+	_Alignas(64) int at[SPANS], count[SPANS];
+	_Alignas(64) float whole[SPANS];
+	if (span_sums(x, n, first, from, to, m, at, count, whole)) {
+		double total[SPANS] = {0};
+		span_rounds(x, n, at, count, total);
+		for (int i = 0; i < m; i++)
+			share[i] = (float)(total[i] * factor);
+		return;
+	}
+	for (int i = 0; i < SPANS; i++)
+		whole[i] = (float)((double)whole[i] * factor);
+	if (m == SPANS)
+		memcpy(share, whole, sizeof whole);
+	else
+		memcpy(share, whole, (size_t)m * sizeof *whole);
+}
 
 static void spans(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share)
 {
