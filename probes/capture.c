@@ -71,7 +71,7 @@ static void observe(void *ctx, int worker, const am_attn_row *row)
 {
 	am_capture *c = ctx;
 	am_row_places places;
-	am_profile_row(c, row, &places);
+	am_profile_row(c, &c->scratch[worker], row, &places);
 	moments(c, &c->scratch[worker], row, &places);
 	am_coverage_row(c, &c->scratch[worker], row);
 	if (c->dist)

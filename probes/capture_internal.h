@@ -15,7 +15,6 @@ typedef struct am_budgets {
 	int n;          /* keys that k and origin are for */
 } am_budgets;
 
-enum { AM_BACK = 40 }; /* bins and the recent keys, at most */
 
 /* What a row's profile is good for beside it. */
 typedef struct am_row_places {
@@ -29,6 +28,7 @@ typedef struct am_probe_scratch {
 	double *partial; /* [head_dim] output over the keys taken so far */
 	int visible;     /* keys of the row that log_visible is of; heads have them in common */
 	double log_visible;
+	int *back_to;    /* [bins + 2] ends of back_from's spans, the sink's for the row at hand */
 } am_probe_scratch;
 
 struct am_capture {
@@ -51,7 +51,7 @@ struct am_capture {
 	void *field[AM_FIELD_COUNT];
 
 	/* Of the layer being run: per head and captured row. */
-	float *row_distance; /* [head][block][bins] */
+	float *row_distance; /* [head][block][bins + 2] mass by distance, of recent keys, of the sink */
 	float *row_map;      /* [head][block][map] */
 	float *dist;         /* [head][sum of n], --dist full */
 	int64_t *dist_offset; /* [block + 1] within one head */
@@ -66,8 +66,7 @@ struct am_capture {
 	int64_t rows_in_sequence;
 	int64_t *rows_in_map_q;  /* [map], of the current sequence */
 	int *cell_begin;         /* [map + 1] first position of a cell, likewise */
-	/* Keys of the distance bins and the recent ones, [bins + 1], counted from a row's end. */
-	int *back_from, *back_to;
+	int *back_from; /* [bins + 2] first keys of the distance bins, recent keys and sink, counted from a row's end */
 
 	am_probe_scratch *scratch; /* [workers] */
 	struct am_shadow *shadow;  /* NULL without --shadow */
@@ -95,7 +94,7 @@ void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 bool am_profile_new(am_capture *c);
 void am_profile_free(am_capture *c);
 void am_profile_begin_sequence(am_capture *c);
-void am_profile_row(am_capture *c, const am_attn_row *row, am_row_places *places);
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places);
 void am_profile_layer_done(am_capture *c, int layer_index);
 
 #endif

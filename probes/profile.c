@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PLACES = 2 }; /* behind the distance bins of a row: mass of recent keys, of the sink */
+
 static int by_task(const void *a, const void *b)
 {
 	return strcmp((*(const am_sequence *const *)a)->task, (*(const am_sequence *const *)b)->task);
@@ -36,18 +38,23 @@ static bool set_weights(am_capture *c)
 	return true;
 }
 
-/* Bin 0 is the query's own key, bin b >= 1 those at distances 2^(b-1) to 2^b - 1. */
+/* Bin 0 is the query's own key, bin b >= 1 those at distances 2^(b-1) to 2^b - 1; behind the bins
+ * lie the recent keys and the sink, which begins with the row and whose end is each row's own. */
 static bool set_back(am_capture *c, int bins)
 {
-	bool ok = bins < AM_BACK;
-	c->back_from = am_capture_take(c, &ok, (size_t)bins + 1, sizeof *c->back_from);
-	c->back_to = am_capture_take(c, &ok, (size_t)bins + 1, sizeof *c->back_to);
-	for (int b = 0; ok && b < bins; b++) {
-		c->back_to[b] = b ? -(1 << (b - 1)) : 0;
-		c->back_from[b] = b < 31 ? -(1 << b) : INT_MIN;
+	bool ok = true;
+	c->back_from = am_capture_take(c, &ok, (size_t)(bins + PLACES), sizeof *c->back_from);
+	for (int w = 0; ok && w < c->workers; w++) {
+		int *to = c->scratch[w].back_to = am_capture_take(c, &ok, (size_t)(bins + PLACES), sizeof *to);
+		for (int b = 1; ok && b < bins; b++)
+			to[b] = -(1 << (b - 1));
 	}
-	if (ok)
+	for (int b = 0; ok && b < bins; b++)
+		c->back_from[b] = b < 31 ? -(1 << b) : INT_MIN;
+	if (ok) {
 		c->back_from[bins] = -c->o->recent;
+		c->back_from[bins + 1] = INT_MIN;
+	}
 	return ok;
 }
 
@@ -57,7 +64,7 @@ bool am_profile_new(am_capture *c)
 	size_t bins = (size_t)c->axes.n_distance_bin, map = (size_t)c->axes.n_map;
 	bool ok = true;
 	c->sequence_weight = am_capture_take(c, &ok, (size_t)c->sequences->n, sizeof *c->sequence_weight);
-	c->row_distance = am_capture_take(c, &ok, h * b * bins, sizeof *c->row_distance);
+	c->row_distance = am_capture_take(c, &ok, h * b * (bins + PLACES), sizeof *c->row_distance);
 	c->distance = am_capture_take(c, &ok, lh * bins, sizeof *c->distance);
 	if (map) {
 		c->row_map = am_capture_take(c, &ok, h * b * map, sizeof *c->row_map);
@@ -72,9 +79,11 @@ bool am_profile_new(am_capture *c)
 void am_profile_free(am_capture *c)
 {
 	void *own[] = {c->sequence_weight, c->row_distance, c->distance, c->row_map, c->map, c->map_weight,
-	               c->rows_in_map_q, c->cell_begin, c->back_from, c->back_to};
+	               c->rows_in_map_q, c->cell_begin, c->back_from};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
+	for (int i = 0; c->scratch && i < c->workers; i++)
+		am_free(c->scratch[i].back_to);
 }
 
 static int map_cell(const am_capture *c, int64_t position)
@@ -100,18 +109,14 @@ void am_profile_begin_sequence(am_capture *c)
 			c->map_weight[q] += c->sequence_weight[c->sequence];
 }
 
-void am_profile_row(am_capture *c, const am_attn_row *row, am_row_places *places)
+void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, am_row_places *places)
 {
 	size_t at = (size_t)c->head_index[row->head] * (size_t)c->n_rows + (size_t)c->slot[row->row];
-	int bins = c->axes.n_distance_bin, map = c->axes.n_map, from[AM_BACK + 1], to[AM_BACK + 1];
+	int bins = c->axes.n_distance_bin, map = c->axes.n_map;
 	double inverse = 1 / row->sums->z;
-	float back[AM_BACK + 1];
-	memcpy(from, c->back_from, (size_t)(bins + 1) * sizeof *from);
-	memcpy(to, c->back_to, (size_t)(bins + 1) * sizeof *to);
-	from[bins + 1] = INT_MIN; /* the sink, by where it ends */
-	to[bins + 1] = c->o->sink <= row->position ? (int)(c->o->sink - row->position - 1) : 0;
-	c->kernels->spans(row->weight, row->n, -row->n, from, to, bins + 2, inverse, back);
-	memcpy(c->row_distance + at * (size_t)bins, back, (size_t)bins * sizeof *back);
+	float *back = c->row_distance + at * (size_t)(bins + PLACES);
+	s->back_to[bins + 1] = c->o->sink <= row->position ? (int)(c->o->sink - row->position - 1) : 0;
+	c->kernels->spans(row->weight, row->n, -row->n, c->back_from, s->back_to, bins + PLACES, inverse, back);
 	*places = (am_row_places){(double)back[bins + 1], (double)back[bins]};
 	if (!map)
 		return;
@@ -137,7 +142,7 @@ void am_profile_layer_done(am_capture *c, int layer_index)
 		size_t lh = (size_t)layer_index * (size_t)c->axes.n_head + (size_t)h;
 		for (int i = 0; i < c->n_rows; i++) {
 			size_t at = (size_t)h * (size_t)c->n_rows + (size_t)i;
-			add_rows(c->distance + lh * bins, c->row_distance + at * bins, bins,
+			add_rows(c->distance + lh * bins, c->row_distance + at * (bins + PLACES), bins,
 			         weight / (double)c->rows_in_sequence);
 			if (!map)
 				continue;
