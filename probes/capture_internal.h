@@ -15,7 +15,6 @@ typedef struct am_budgets {
 	int n;          /* keys that k and origin are for */
 } am_budgets;
 
-
 /* What a row's profile is good for beside it. */
 typedef struct am_row_places {
 	double sink, recent; /* masses */

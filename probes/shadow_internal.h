@@ -42,6 +42,7 @@ typedef struct am_ranking {
 /* What one ranking says of the sets of a selector, as a mean over those that concern it. */
 typedef struct am_verdict {
 	double recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS], hit[AM_SELECT_BUDGETS];
+	int sets; /* so far; 0: the arrays hold nothing */
 } am_verdict;
 
 typedef struct am_shadow_scratch {

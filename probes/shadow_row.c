@@ -339,6 +339,12 @@ static int judged_by(const am_shadow *s, const am_shadowed *a, int ranking)
 	return ranking >= s->heads && a->sets == s->heads ? s->heads / s->kv_heads : 1;
 }
 
+static void add_share(double *restrict to, bool first, const double *restrict value, double part, int n)
+{
+	for (int b = 0; b < n; b++)
+		to[b] = (first ? 0 : to[b]) + value[b] * part;
+}
+
 /* One set's share in the verdict of a ranking; `sum` are the masses it holds, `common` the keys of both
  * under the first budgets. */
 static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const uint64_t *set, const am_ranking *r,
@@ -346,22 +352,21 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 {
 	int n_k = am_shadow_budgets(s);
 	size_t at = (size_t)r->from * AM_SET_WORDS(row->n);
+	bool first = v->sets++ == 0;
 	double part = 1.0 / count; /* mostly 1 */
+	double hit[AM_SELECT_BUDGETS], recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS];
 	const uint64_t *top = set + r->best / 64;
 	for (int b = 0; b < n_k; b++, top += AM_SET_WORDS(row->n))
-		v->hit[b] += *top >> (r->best & 63) & 1 ? part : 0;
-	if (set == r->set) {
-		for (int b = 0; b < n_k; b++) {
-			v->recall[b] += part;
-			v->of_mass[b] += part;
-		}
-		return;
+		hit[b] = (double)(*top >> (r->best & 63) & 1);
+	if (set != r->set)
+		s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
+	for (int b = 0; b < n_k; b++) {
+		recall[b] = set == r->set ? 1 : (double)common[b] * w->per_key[b];
+		of_mass[b] = set == r->set ? 1 : sum[b] * r->per_mass[b];
 	}
-	s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
-	for (int b = 0; b < n_k; b++)
-		v->recall[b] += (double)common[b] * w->per_key[b] * part;
-	for (int b = 0; b < n_k; b++)
-		v->of_mass[b] += sum[b] * r->per_mass[b] * part;
+	add_share(v->hit, first, hit, part, n_k);
+	add_share(v->recall, first, recall, part, n_k);
+	add_share(v->of_mass, first, of_mass, part, n_k);
 }
 
 static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,
@@ -379,12 +384,8 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	int n_k = am_shadow_budgets(s), *by = w->judge;
-	for (int r = 0; r < s->rankings; r++) {
-		am_verdict *v = &w->verdict[r];
-		double *of[] = {v->recall, v->of_mass, v->hit};
-		for (int i = 0; i < 3; i++)
-			memset(of[i], 0, (size_t)n_k * sizeof *of[i]);
-	}
+	for (int r = 0; r < s->rankings; r++)
+		w->verdict[r].sets = 0;
 	for (int i = 0; i < a->sets; i++) {
 		int direct, n = judges_of(s, w, a, i, by, &direct);
 		weigh_set(s, w, row, a, i, by, n, direct);

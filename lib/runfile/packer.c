@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ROOM = 256 << 10 }; /* what chunks of row fields aim at (writer_rows.c) */
+enum { ROOM = 256 << 10 }; /* what chunks of row fields aim at (writer_fields.c) */
 
 typedef struct job {
 	struct job *next;

@@ -247,17 +247,14 @@ am_status am_writer_rows_finish(am_run_writer *w, am_error *err)
 	return s;
 }
 
-/* Groups of which every chunk of the field is in the file. */
+/* Groups of which every chunk of the field is in the file. Chunks come there as they were handed over, those of the
+ * last layers after the others of their rows. */
 static int64_t whole_groups(const am_row_field *r)
 {
-	int64_t least = INT64_MAX;
-	for (int piece = 0; piece < r->pieces; piece++) {
-		int64_t n = 0; /* a piece's chunks come in the order of groups */
-		for (int i = 0; i < r->stored.n_chunks; i++)
-			n += r->pieces == 1 || r->stored.chunks[i].at[0] == (int64_t)piece * r->piece_layers;
-		least = n < least ? n : least;
-	}
-	return least;
+	int64_t n = 0, last = (int64_t)(r->pieces - 1) * r->piece_layers;
+	for (int i = 0; i < r->stored.n_chunks; i++)
+		n += r->stored.chunks[i].at[0] == last || r->pieces == 1;
+	return n;
 }
 
 int64_t am_writer_rows_whole(const am_run_writer *w)
