@@ -25,14 +25,20 @@ static bool next_part(const am_run_writer *w, int64_t rows, part *p)
 	return p->n > 0;
 }
 
-/* The open chunk of a piece; NULL: out of memory. */
-static unsigned char **open_chunk(am_run_writer *w, am_row_field *r, int slot, int piece)
+static unsigned char **no_memory(am_run_writer *w, am_error *err)
+{
+	w->failed = am_fail(err, AM_ERR_MEMORY, "%s: out of memory for rows", w->part ? w->part : "run");
+	return NULL;
+}
+
+/* The open chunk of a piece; NULL: out of memory, and w->failed tells. */
+static unsigned char **open_chunk(am_run_writer *w, am_row_field *r, int slot, int piece, am_error *err)
 {
 	if (slot >= r->slots) {
 		size_t held = (size_t)r->slots * (size_t)r->pieces, room = ((size_t)slot + 1) * (size_t)r->pieces;
 		unsigned char **p = am_grow(r->chunk, held * sizeof *p, room, sizeof *p);
 		if (!p)
-			return NULL;
+			return no_memory(w, err);
 		memset(p + held, 0, (room - held) * sizeof *p);
 		r->chunk = p;
 		r->slots = slot + 1;
@@ -40,7 +46,7 @@ static unsigned char **open_chunk(am_run_writer *w, am_row_field *r, int slot, i
 	unsigned char **chunk = &r->chunk[slot * r->pieces + piece];
 	if (!*chunk)
 		*chunk = am_packer_take(w->packer, am_stored_chunk_bytes(&r->stored));
-	return *chunk ? chunk : NULL;
+	return *chunk ? chunk : no_memory(w, err);
 }
 
 /* Elements of a whole chunk's layers; the last of a group may be cut off. */
@@ -107,9 +113,9 @@ static am_status put_layers(am_run_writer *w, am_row_field *r, const rows_given 
 		int piece = l / r->piece_layers, last = (piece + 1) * r->piece_layers;
 		next = last < end ? last : end;
 		for (part p = {.slot = -1}; !s && next_part(w, rows, &p);) {
-			unsigned char **chunk = open_chunk(w, r, p.slot, piece);
+			unsigned char **chunk = open_chunk(w, r, p.slot, piece, err);
 			if (!chunk)
-				return w->failed = am_fail(err, AM_ERR_MEMORY, "%s: out of memory for rows", w->part ? w->part : "run");
+				return w->failed;
 			copy_layers(w, r, *chunk, g, l, next, &p);
 			if ((next == last || next == r->layers) && p.at + p.n == w->chunk_rows)
 				s = hand_chunk(w, r, p.slot, piece, err);
@@ -158,9 +164,9 @@ static am_status number_rows(am_run_writer *w, int64_t rows, am_error *err)
 {
 	am_status s = AM_OK;
 	for (part p = {.slot = -1}; !s && next_part(w, rows, &p);) {
-		unsigned char **chunk = open_chunk(w, &w->row_axis, p.slot, 0);
+		unsigned char **chunk = open_chunk(w, &w->row_axis, p.slot, 0, err);
 		if (!chunk)
-			return w->failed = am_fail(err, AM_ERR_MEMORY, "%s: out of memory for rows", w->part ? w->part : "run");
+			return w->failed;
 		for (int64_t i = 0; i < p.n; i++)
 			((int64_t *)(void *)*chunk)[p.at + i] = w->rows + p.from + i;
 		if (p.at + p.n == w->chunk_rows)
