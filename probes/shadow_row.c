@@ -339,6 +339,7 @@ static int judged_by(const am_shadow *s, const am_shadowed *a, int ranking)
 	return ranking >= s->heads && a->sets == s->heads ? s->heads / s->kv_heads : 1;
 }
 
+/* Adds part of the values to what there is, nothing at the first. */
 static void add_share(double *restrict to, bool first, const double *restrict value, double part, int n)
 {
 	for (int b = 0; b < n; b++)

@@ -26,6 +26,29 @@ static inline __m512 span_blocks_lanes(const float *x, int blocks)
 	return lanes;
 }
 
+/* A bit for each of the first `left` of 16 floats, for 16 spans; all of them from 16 on. */
+static inline void span_bits(__m512i left, uint16_t *there)
+{
+	const __m512i one = _mm512_set1_epi32(1);
+	__m512i bits = _mm512_sub_epi32(_mm512_sllv_epi32(one, left), one);
+	_mm256_store_si256((__m256i *)(void *)there, _mm512_cvtepi32_epi16(bits));
+}
+
+/* Masks come from memory, lane by lane: taken out of registers they would take the place of additions. */
+static inline __m512 span_block(const float *x, const uint16_t *there)
+{
+	__mmask16 m;
+	__asm__("kmovw %1, %0" : "=k"(m) : "m"(*there));
+	return _mm512_maskz_loadu_ps(m, x);
+}
+
+/* Lanes of more than TAIL - LANES floats, up to TAIL: a mask for the last block is enough. */
+static inline __m512 span_most(const float *x, const uint16_t *last)
+{
+	__m512 a = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
+	return _mm512_add_ps(a, _mm512_add_ps(_mm512_loadu_ps(x + 32), span_block(x + 48, last)));
+}
+
 /* The last up to TAIL floats of 16 spans, block by block of 16: a bit for each that is there. */
 typedef struct span_tails {
 	_Alignas(64) int at[SPANS], blocks[SPANS], rest[SPANS];
@@ -43,21 +66,16 @@ static inline __mmask16 span_cut(const int *at, const int *count, span_tails *t)
 	_mm512_store_si512(t->blocks, blocks);
 	_mm512_store_si512(t->rest, rest);
 #pragma GCC unroll 4
-	for (int b = 0; b < 4; b++) {
-		__m512i left = _mm512_max_epi32(_mm512_sub_epi32(rest, _mm512_set1_epi32(16 * b)), zero);
-		__m512i bits = _mm512_sub_epi32(_mm512_sllv_epi32(one, left), one); /* all of them from 32 on */
-		_mm256_store_si256((__m256i *)(void *)t->there[b], _mm512_cvtepi32_epi16(bits));
-	}
-	/* From memory, lane by lane: taken out of registers they would take the place of additions. */
+	for (int b = 0; b < 4; b++)
+		span_bits(_mm512_max_epi32(_mm512_sub_epi32(rest, _mm512_set1_epi32(16 * b)), zero), t->there[b]);
 	__asm__ volatile("" : "+m"(*t));
 	return _mm512_cmpgt_epi32_mask(blocks, zero);
 }
 
-static inline __m512 span_block(const float *x, const uint16_t *there)
+static inline __m512 span_some(const float *x, const span_tails *t, int i)
 {
-	__mmask16 m;
-	__asm__("kmovw %1, %0" : "=k"(m) : "m"(*there));
-	return _mm512_maskz_loadu_ps(m, x);
+	__m512 a = _mm512_add_ps(span_block(x, &t->there[0][i]), span_block(x + 16, &t->there[1][i]));
+	return _mm512_add_ps(a, _mm512_add_ps(span_block(x + 32, &t->there[2][i]), span_block(x + 48, &t->there[3][i])));
 }
 
 static inline void span_group(const float *x, int n, const int *at, const int *count, float *whole)
@@ -69,12 +87,8 @@ static inline void span_group(const float *x, int n, const int *at, const int *c
 #pragma GCC unroll 16
 	for (int i = 0; i < SPANS; i++) {
 		const float *y = x + t.at[i];
-		__m512 a, b, c, d = span_block(y + 48, &t.there[3][i]);
-		if (t.rest[i] >= TAIL - LANES) /* told by where the span stands, so predictable */
-			a = _mm512_loadu_ps(y), b = _mm512_loadu_ps(y + 16), c = _mm512_loadu_ps(y + 32);
-		else
-			a = span_block(y, &t.there[0][i]), b = span_block(y + 16, &t.there[1][i]), c = span_block(y + 32, &t.there[2][i]);
-		lanes[i] = (vf)_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
+		/* Which it is is told by where the span stands, so predictable. */
+		lanes[i] = (vf)(t.rest[i] >= TAIL - LANES ? span_most(y, &t.there[3][i]) : span_some(y, &t, i));
 	}
 	for (uint32_t left = longer; left; left &= left - 1) {
 		int i = __builtin_ctz(left);
@@ -87,21 +101,18 @@ static inline void span_group(const float *x, int n, const int *at, const int *c
  * last of their blocks needs a mask and their places are known as early as their bounds. */
 static inline int span_cells(const float *x, int n, int first, const int *from, const int *to, float *whole)
 {
-	const __m512i low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to), one = _mm512_set1_epi32(1);
+	const __m512i low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to);
 	__m512i rest = _mm512_sub_epi32(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL - LANES));
 	if (_mm512_cmpgt_epu32_mask(rest, _mm512_set1_epi32(LANES)) | _mm512_cmplt_epi32_mask(low, _mm512_set1_epi32(first)) |
 	    _mm512_cmpgt_epi32_mask(high, _mm512_set1_epi32(first + n)))
 		return 0;
 	_Alignas(32) uint16_t there[SPANS];
-	_mm256_store_si256((__m256i *)(void *)there, _mm512_cvtepi32_epi16(_mm512_sub_epi32(_mm512_sllv_epi32(one, rest), one)));
+	span_bits(rest, there);
 	__asm__ volatile("" : "+m"(there));
 	vf lanes[SPANS];
 #pragma GCC unroll 16
-	for (int i = 0; i < SPANS; i++) {
-		const float *y = x + ((ptrdiff_t)from[i] - first);
-		__m512 a = _mm512_add_ps(_mm512_loadu_ps(y), _mm512_loadu_ps(y + 16));
-		lanes[i] = (vf)_mm512_add_ps(a, _mm512_add_ps(_mm512_loadu_ps(y + 32), span_block(y + 48, &there[i])));
-	}
+	for (int i = 0; i < SPANS; i++)
+		lanes[i] = (vf)span_most(x + ((ptrdiff_t)from[i] - first), &there[i]);
 	vf_store(whole, fold_lanes(lanes));
 	return 1;
 }

@@ -144,7 +144,7 @@ static inline void span_shares(const float *x, int n, int first, const int *from
 	}
 	for (int i = 0; i < SPANS; i++)
 		whole[i] = (float)((double)whole[i] * factor);
-	if (m == SPANS)
+	if (m == SPANS) /* a size that compilers know: no call */
 		memcpy(share, whole, sizeof whole);
 	else
 		memcpy(share, whole, (size_t)m * sizeof *whole);
