@@ -63,7 +63,8 @@ typedef struct am_kernels {
 	/* score[n] -> weight[n] = exp(score - max) and every sum. weight may be
 	 * score itself. n >= 0. */
 	void (*row_stats)(const float *score, int n, float *weight, am_row_sums *out);
-	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. */
+	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. A tally
+	 * is zeroed before its first row and kept from row to row: each empties it of the one before. */
 	void (*row_tally)(const float *score, int n, float *weight, am_row_sums *out, void *tally);
 	/* The same with max and z only (a, b, z2, d = 0). */
 	void (*row_softmax)(const float *score, int n, float *weight, am_row_sums *out);

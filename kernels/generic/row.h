@@ -36,22 +36,34 @@ static float row_max(const float *s, int n)
 	return best;
 }
 
-/* The largest score as row_max forms it, and the least; NaN where one is not finite. */
-static float row_range(const float *s, int n, float *least)
+/* The largest score as row_max forms it, and the least; NaN where one is not finite. Meanwhile the
+ * tally is emptied, as loads of scores leave time for stores. */
+static float row_range(const float *s, int n, float *least, tally *t)
 {
+	enum { CLEARED = 32 }; /* buckets for every 4 blocks */
 	vf m[CHAINS], l[CHAINS], odd[CHAINS] = {0};
+#pragma GCC unroll 16
 	for (int u = 0; u < CHAINS; u++) {
 		m[u] = vf_set(-INFINITY);
 		l[u] = vf_set(INFINITY);
 	}
-	int j = 0;
-	for (; j + 4 * LANES <= n; j += 4 * LANES)
+	int j = 0, cleared = 0;
+	for (; j + 4 * LANES <= n; j += 4 * LANES) {
+#pragma GCC unroll 16
 		for (int u = 0; u < CHAINS; u++) {
 			vf x = vf_load(s + j + u * AM_VW);
 			m[u] = vf_max(x, m[u]);
 			l[u] = vf_min(x, l[u]);
 			odd[u] = vf_fma(x, vf_set(0), odd[u]); /* 0 times what is not finite is NaN */
 		}
+		if (cleared + CLEARED <= t->used) {
+			memset(t->bucket + cleared, 0, CLEARED * sizeof t->bucket[0]);
+			cleared += CLEARED;
+		}
+	}
+	memset(t->bucket + cleared, 0, (size_t)(t->used - cleared) * sizeof t->bucket[0]);
+	t->used = 0;
+#pragma GCC unroll 16
 	for (int u = 1; u < CHAINS; u++) {
 		m[0] = vf_max(m[u], m[0]);
 		l[0] = vf_min(l[u], l[0]);
@@ -217,20 +229,6 @@ enum { LAG = 8 * LANES };
 #endif
 enum { GROUP = AM_SWEEP_BLOCKS, GROUP_LANES = GROUP * LANES };
 
-INLINE void group_reduce(const float *s, vf max, block_step *b)
-{
-#pragma GCC unroll 4
-	for (int g = 0; g < GROUP; g++)
-		b[g] = block_reduce(s + g * LANES, max);
-}
-
-INLINE void group_series(const block_step *b, block_step *to)
-{
-#pragma GCC unroll 4
-	for (int g = 0; g < GROUP; g++)
-		to[g] = block_series(b[g]);
-}
-
 /* What is left of a strip, less than a group. */
 INLINE void strip_end(const sweep_kind kind, const float *s, int count, vf max, float *e, strip_sums *t)
 {
@@ -245,7 +243,8 @@ INLINE void strip_end(const sweep_kind kind, const float *s, int count, vf max, 
 }
 
 /* A weight takes a chain of some 20 operations, and a processor looks ahead no further than a
- * few blocks, so groups of them are on their way at two places of the chain. */
+ * few blocks, so groups of them are on their way at two places of the chain. For the same reason
+ * the stores of a tally are spread among them. */
 INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float *e, row_lanes *r, tally *tl)
 {
 	const vf m = vf_set(max);
@@ -254,19 +253,26 @@ INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float
 	uint64_t *origin = tallied ? tally_origin(tl) : NULL, one = tallied ? (uint64_t)1 << tl->form.bits : 0;
 	block_step last[GROUP] = {0}, next[GROUP] = {0};
 	strip_sums strips = {0};
-	if (whole)
-		group_reduce(s, m, next);
+#pragma GCC unroll 4
+	for (int g = 0; whole && g < GROUP; g++)
+		next[g] = block_reduce(s + g * LANES, m);
 	for (int j0 = 0, j = 0; j0 < n; j0 += STRIP) {
 		strip_sums t = {0};
 		int end = n - j0 < STRIP ? n : j0 + STRIP, groups = end < whole ? end : whole;
 		for (; j < groups; j += GROUP_LANES) {
-			group_series(next, last);
-			group_reduce(s + (j + GROUP_LANES < whole ? j + GROUP_LANES : j), m, next);
+			const int late = tallied && j >= LAG;
+			const float *ahead = s + (j + GROUP_LANES < whole ? j + GROUP_LANES : j), *behind = late ? e + (j - LAG) : e;
 #pragma GCC unroll 4
-			for (int g = 0; g < GROUP_LANES; g += LANES) {
-				if (tallied && j + g >= LAG)
-					tally_plain(origin, shift, one, e + j + g - LAG);
-				block_finish(kind, last[g / LANES], e + j + g, &t);
+			for (int g = 0; g < GROUP; g++, ahead += LANES, behind += LANES) {
+				if (late)
+					tally_plain(5, origin, shift, one, behind);
+				last[g] = block_series(next[g]);
+				if (late)
+					tally_plain(5, origin, shift, one, behind + 5);
+				next[g] = block_reduce(ahead, m);
+				if (late)
+					tally_plain(6, origin, shift, one, behind + 10);
+				block_finish(kind, last[g], e + j + g * LANES, &t);
 			}
 		}
 		strip_end(kind, s + j, end - j, m, e + j, &t);
@@ -320,10 +326,10 @@ static void tally_weights(tally *t, const float *x, int n)
 static void row_tally(const float *s, int n, float *e, am_row_sums *out, void *tallied)
 {
 	enum { DEEPEST = 80, MARGIN = 4 };
-	float least, max = row_range(s, n, &least);
+	float least, max = row_range(s, n, &least, tallied);
 	least -= max;
 	if (least >= -DEEPEST && least <= 0) {
-		tally_open(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
+		tally_shape(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
 		if (((tally *)tallied)->form.plain) {
 			reduce(SWEEP_TALLY, s, n, max, e, out, tallied);
 			return;

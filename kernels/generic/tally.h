@@ -35,6 +35,7 @@ typedef struct tally_form {
 typedef struct tally {
 	/* [fine] ascending, then one an octave. */
 	uint64_t bucket[TALLY_FINE + TALLY_OCTAVES + TALLY_SPARE];
+	int used; /* buckets that may not be 0; all behind are */
 	tally_form form;
 } tally;
 
@@ -47,8 +48,8 @@ static inline int32_t tally_key(float x)
 	return u & 0x7fffffff; /* -0 is a weight of 0 like any other */
 }
 
-/* Empties t for n weights with keys low .. high. */
-static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
+/* Makes t, whose buckets are 0, one for n weights with keys low .. high. */
+static inline void tally_shape(tally *t, int n, int32_t low, int32_t high)
 {
 	enum { MOST = TALLY_FINE - TALLY_GROUP, WIDE = TALLY_SHIFT - 1 };
 	int limit = n < 512 ? 240 : n < 2048 ? 752 : n < 16384 ? 1504 : MOST, count = 0, shift = 0;
@@ -69,8 +70,14 @@ static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
 	t->form.shift = shift;
 	t->form.bits = 64 - count;
 	t->form.drop = 2 * count > 41 ? 2 * count - 41 : 0;
-	int octaves = t->form.plain ? 0 : TALLY_OCTAVES;
-	memset(t->bucket, 0, (size_t)(t->form.fine + octaves) * sizeof t->bucket[0]);
+	t->used = t->form.fine + (t->form.plain ? 0 : TALLY_OCTAVES + TALLY_SPARE);
+}
+
+/* The same whatever is in its buckets. */
+static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
+{
+	tally_shape(t, n, low, high);
+	memset(t->bucket, 0, (size_t)t->used * sizeof t->bucket[0]);
 }
 
 /* Below `first` the difference wraps and is larger than any octave's place. */
@@ -104,11 +111,11 @@ static inline void tally_add(tally *t, float x)
 	t->bucket[tally_place(&t->form, key)] += tally_addend(&t->form, key);
 }
 
-/* 16 weights for a plain tally; one = 1 << bits. */
-static inline __attribute__((always_inline)) void tally_plain(uint64_t *bucket, int shift, uint64_t one, const float *x)
+/* m weights for a plain tally; one = 1 << bits. */
+static inline __attribute__((always_inline)) void tally_plain(const int m, uint64_t *bucket, int shift, uint64_t one, const float *x)
 {
 #pragma GCC unroll 16
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0; i < m; i++) {
 		uint32_t key;
 		memcpy(&key, x + i, sizeof key);
 		bucket[key >> shift] += key + one;
@@ -154,7 +161,7 @@ static inline void tally_fill(tally *t, const float *x, int n)
 	uint64_t *origin = tally_origin(t), one = (uint64_t)1 << v.bits;
 	int j = 0;
 	for (; v.plain && j + 16 <= n; j += 16)
-		tally_plain(origin, v.shift, one, x + j);
+		tally_plain(16, origin, v.shift, one, x + j);
 	for (; j + 16 <= n; j += 16) {
 		uint32_t at[16];
 		uint64_t add[16];

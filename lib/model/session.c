@@ -27,6 +27,11 @@ static void *take(am_session *s, bool *ok, size_t n, size_t size)
 	return count(s, ok, n, size, am_alloc);
 }
 
+static void *take_zeroed(am_session *s, bool *ok, size_t n, size_t size)
+{
+	return count(s, ok, n, size, am_calloc);
+}
+
 static void *take_large(am_session *s, bool *ok, size_t n, size_t size)
 {
 	return count(s, ok, n, size, am_alloc_large);
@@ -60,7 +65,7 @@ static bool allocate_workers(am_session *s)
 		w->out_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
 		w->wants = take(s, &ok, tile, sizeof *w->wants);
-		w->tally = take(s, &ok, AM_TALLY, 1);
+		w->tally = take_zeroed(s, &ok, AM_TALLY, 1);
 		w->panel = take(s, &ok, panel > vocab ? panel : vocab, sizeof(float));
 		w->row_sums = take(s, &ok, rows, sizeof *w->row_sums);
 		w->kept_z = take(s, &ok, rows, sizeof *w->kept_z);

@@ -68,7 +68,7 @@ struct am_session {
 		float *kept;        /* wanted rows of scores, whole */
 		size_t kept_floats; /* room there */
 		am_row_sums *sums;
-		void *tally; /* AM_TALLY bytes */
+		void *tally; /* AM_TALLY bytes, of one row after another */
 		unsigned *wants;
 		float *panel; /* converted weight panel */
 		float *logits;

@@ -17,6 +17,7 @@ typedef struct tally_case {
 	float *score, *weight;
 	int32_t *order;
 	long double *prefix;
+	unsigned char *tally; /* between rows */
 	guard score_guard, weight_guard, tally_guard, scratch_guard, out_guard;
 } tally_case;
 
@@ -34,6 +35,7 @@ static void case_open(tally_case *c)
 	c->weight = room(INPUT_MAX_N, sizeof *c->weight);
 	c->order = room(INPUT_MAX_N, sizeof *c->order);
 	c->prefix = room(INPUT_MAX_N + 1, sizeof *c->prefix);
+	c->tally = memset(room(AM_TALLY, 1), 0, AM_TALLY);
 	size_t row = ((size_t)input_longest() + 3) * sizeof(float);
 	guard_open(&c->score_guard, row);
 	guard_open(&c->weight_guard, row);
@@ -49,6 +51,7 @@ static void case_close(tally_case *c)
 	guard_close(&c->tally_guard);
 	guard_close(&c->weight_guard);
 	guard_close(&c->score_guard);
+	free(c->tally);
 	free(c->prefix);
 	free(c->order);
 	free(c->weight);
@@ -77,6 +80,7 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 	float *weight = in_place ? score : guard_place(&c->weight_guard, bytes, sizeof(float), (place)((at + 1) % PLACE_COUNT));
 	void *tally = guard_place_aligned(&c->tally_guard, AM_TALLY);
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
+	memcpy(tally, c->tally, AM_TALLY);
 	memcpy(score, c->score, bytes);
 	k->row_stats(c->score, n, c->weight, &want);
 	k->row_tally(score, n, weight, &sums, tally);
@@ -90,6 +94,7 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 		expect_masses(c, mass, bound, ks, count, tau);
 		check_ok(!memcmp(weight, c->weight, bytes), "changed the weights");
 	}
+	memcpy(c->tally, tally, AM_TALLY);
 	check_ok(guard_intact(&c->score_guard, score, bytes), "wrote beside the scores");
 	check_ok(in_place || guard_intact(&c->weight_guard, weight, bytes), "wrote beside the weights");
 	check_ok(guard_intact(&c->tally_guard, tally, AM_TALLY), "wrote beside the tally");
