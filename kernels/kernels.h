@@ -84,6 +84,13 @@ typedef struct am_kernels {
 	/* The same of a row that row_tally has weighed; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
 	                   int n_tau, float *mass, float *bound, int32_t *count, void *scratch);
+	/* The k[i] largest of such a row, where nothing is asked about the others:
+	 *   sum[i]    = their sum, exact where a float64 holds the sum of any of them, else octave by octave from
+	 *               the top in float64; what `sum` gives when k[i] >= n
+	 *   bound[i]  = as of row_mass, one of the numbers that part them from the others
+	 * *guess: what rather more than the largest k[i] < n of the weights reach, as a row like this one left it. Any
+	 * number will do, and neither sums nor what reaches the bounds depend on it: it saves time. */
+	void (*row_best)(const float *weight, int n, const int *k, int n_k, float *guess, double *sum, float *bound, void *scratch);
 	/* share[i] = factor times the sum of x[from[i] - first .. to[i] - first), of what lies in 0 .. n;
 	 * from[n_spans] and to[n_spans] in any order. */
 	void (*spans)(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share);

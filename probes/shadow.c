@@ -220,9 +220,11 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 	s->n_fields = am_shadow_field_end(s->n) - AM_FIELD_COUNT;
 	s->field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->field);
 	s->sampled_field = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->sampled_field);
+	s->counts = am_capture_take(s->c, &ok, (size_t)s->n_fields, sizeof *s->counts);
 	size_t total = 0;
 	for (int i = 0; ok && i < s->n_fields; i++) {
 		s->sampled_field[i] = is_sampled(s, AM_FIELD_COUNT + i);
+		s->counts[i] = s->spec[AM_FIELD_COUNT + i].type == AM_TYPE_I32;
 		total += room_of(s, i);
 	}
 	/* A row writes to all of them, so their pages are few. */
@@ -248,7 +250,7 @@ static bool allocate_scratch(am_shadow *s)
 		am_shadow_scratch *w = &s->scratch[i];
 		w->budgets.k = am_capture_take(s->c, &ok, budgets, sizeof(int));
 		w->budgets.origin = am_capture_take(s->c, &ok, budgets, sizeof(int));
-		w->place = am_capture_take(s->c, &ok, budgets, sizeof *w->place);
+		w->places = am_capture_take(s->c, &ok, budgets, sizeof *w->places);
 		w->ranking = am_capture_take(s->c, &ok, rankings, sizeof *w->ranking);
 		w->verdict = am_capture_take(s->c, &ok, rankings, sizeof *w->verdict);
 		w->sets = am_capture_take(s->c, &ok, (rankings + sets + 1) * words, sizeof *w->sets);
@@ -305,7 +307,7 @@ am_status am_shadow_start(am_shadow *s, am_capture *c, am_error *err)
 
 static void scratch_free(am_shadow_scratch *w)
 {
-	void *own[] = {w->budgets.k, w->budgets.origin, w->place, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
+	void *own[] = {w->budgets.k, w->budgets.origin, w->places, w->ranking, w->verdict, w->sets, w->shares, w->inv_z, w->member,
 	               w->set, w->rows, w->bounds, w->common, w->size, w->judge, w->sums, w->score, w->rank, w->sort, w->select};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
@@ -324,7 +326,7 @@ void am_shadow_free(am_shadow *s)
 		scratch_free(&s->scratch[i]);
 	for (int i = 0; s->carried && i < s->c->config->layers; i++)
 		am_free(s->carried[i].set);
-	void *own[] = {s->item, s->about, s->spec, s->values, s->field, s->sampled_field, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
+	void *own[] = {s->item, s->about, s->spec, s->values, s->field, s->sampled_field, s->counts, s->scratch, s->bound, s->bound_layer, s->ended, s->sampled, s->sample, s->sampled_slot, s->kept_at,
 	               s->kept.row, s->before.row, s->kept.memory, s->before.memory, s->carried};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);

@@ -27,6 +27,7 @@ typedef struct am_ranking {
 	uint64_t *set;       /* its best keys, but under the first `from` budgets */
 	int from;            /* those are the keys whose weights reach bound[] */
 	bool bounded;        /* bound[] is known */
+	float guess;         /* of shared rows, from one to the next (row_best) */
 	float bound[AM_SELECT_BUDGETS];
 	const float *score;  /* [n] what it orders by */
 	const float *weight; /* [n] what its masses are of */
@@ -47,7 +48,8 @@ typedef struct am_verdict {
 
 typedef struct am_shadow_scratch {
 	am_budgets budgets;
-	int *place;          /* [budgets] index among the row's of each -k, then of each --ratio */
+	int *places;         /* [budgets] index among the row's of each -k, then of each --ratio */
+	const int *place;    /* the same, NULL where each has its own */
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
 	am_verdict *verdict; /* likewise */
 	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
@@ -98,6 +100,7 @@ struct am_shadow {
 	uint32_t *values;     /* of the layer at hand */
 	void **field;         /* [n_fields] where each has its own, NULL: there is none */
 	bool *sampled_field;  /* [n_fields] has values of sampled rows alone */
+	bool *counts;         /* [n_fields] of integers: specs are too large to be looked up for each value */
 	am_shadow_scratch *scratch; /* [workers] */
 	/* Of the layer's rows, [block][heads]: its budgets' bounds, then their masses, and of
 	 * which layer they are. */
@@ -162,7 +165,8 @@ static inline int am_stored_set(const am_shadow *s, const am_shadowed *a, int i)
 	return a->about.sets == AM_AXIS_HEAD ? s->c->heads[i] : i;
 }
 
-/* Values of a row to the arrays over k and over ratio; place[] says where the value of each -k, then of each --ratio is.
+/* Values of a row to the arrays over k and over ratio; place[] says where the value of each -k, then of each --ratio is,
+ * NULL that they are in this order.
  * `first` is the id over k; `at` the row's index before the last axis. */
 void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value);
 /* Index of (second, row) in an array of a layer; the row's slot, or which of the sampled rows it is. */

@@ -22,32 +22,43 @@ size_t am_shadow_sample_at(const am_shadow *s, int second, int sample)
 
 /* The line behind is fetched for the rows that come next: a row writes to hundreds of arrays, more than the processor
  * follows by itself. */
-static void put_values(void *to, bool count, size_t at, size_t n, const int *place, const double *value)
+static inline void put_values(void *to, bool count, size_t at, size_t n, const int *place, const double *value)
 {
-	if (n)
-		__builtin_prefetch((const void *)((uintptr_t)to + at * n * sizeof(float) + LINE), 1);
+	float *x = (float *)to + at * n;
+	int32_t *c = (int32_t *)to + at * n;
+	__builtin_prefetch((const void *)((uintptr_t)x + LINE), 1);
 	if (count)
 		for (size_t j = 0; j < n; j++)
-			((int32_t *)to)[at * n + j] = (int32_t)value[place[j]];
+			c[j] = (int32_t)value[place ? place[j] : (int)j];
+	else if (place)
+		for (size_t j = 0; j < n; j++)
+			x[j] = (float)value[place[j]];
 	else
 		for (size_t j = 0; j < n; j++)
-			((float *)to)[at * n + j] = (float)value[place[j]];
+			x[j] = (float)value[j];
 }
 
 void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, const double *value)
 {
 	size_t n_k = (size_t)s->c->axes.n_k, n_ratio = (size_t)s->c->axes.n_ratio;
-	bool count = s->spec[first].type == AM_TYPE_I32;
-	put_values(s->field[first - AM_FIELD_COUNT], count, at, n_k, place, value);
-	put_values(s->field[first + 1 - AM_FIELD_COUNT], count, at, n_ratio, place + n_k, value);
+	void *const *to = s->field + (first - AM_FIELD_COUNT);
+	bool count = s->counts[first - AM_FIELD_COUNT];
+	if (n_k)
+		put_values(to[0], count, at, n_k, place, value);
+	if (n_ratio)
+		put_values(to[1], count, at, n_ratio, place ? place + n_k : NULL, value + (place ? 0 : n_k));
 }
 
 /* Budgets of the row, and the way back from the order of -k, then --ratio. */
 static void set_budgets(const am_shadow *s, am_shadow_scratch *w, int n)
 {
 	am_budgets_set(s->c, &w->budgets, n);
-	for (int i = 0; i < am_shadow_budgets(s); i++)
-		w->place[w->budgets.origin[i]] = i;
+	bool moved = false;
+	for (int i = 0; i < am_shadow_budgets(s); i++) {
+		w->places[w->budgets.origin[i]] = i;
+		moved = moved || w->budgets.origin[i] != i;
+	}
+	w->place = moved ? w->places : NULL;
 }
 
 /* ---- rankings --------------------------------------------------------------- */
@@ -84,9 +95,8 @@ static int first_large(const am_shadow *s, const am_shadow_scratch *w, int n)
 }
 
 /* Best keys of a ranking, of which score and weight are known, as those whose weights reach the bounds,
- * as sets from the r->from-th budget on; masses are shares of z. False where ties leave no bound. */
-static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking *r, int n, const float *bound, const float *mass,
-                           double z)
+ * as sets from the r->from-th budget on. False where ties leave no bound. */
+static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking *r, int n, const float *bound)
 {
 	const am_kernels *kernels = s->c->kernels;
 	int n_k = am_shadow_budgets(s);
@@ -104,8 +114,6 @@ static bool rank_by_bounds(am_shadow *s, const am_shadow_scratch *w, am_ranking 
 			kernels->reach_sets(r->weight, n, bound, 1, r->set);
 		r->best = best_of(r->set, r->score, n);
 	}
-	for (int b = 0; b < n_k; b++)
-		r->mass[b] = w->budgets.k[b] < n ? (double)mass[b] * z : z;
 	return true;
 }
 
@@ -128,19 +136,21 @@ static void rank_head(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	const float *bound = s->bound + at * 2 * n_k;
 	r->score = row->score + head * row->stride;
 	r->weight = row->weight + head * row->stride;
-	bool there = s->bound_layer[at] == row->block->layer && s->c->kernels->gemm_nt;
-	if (!there || !rank_by_bounds(s, w, r, row->n, bound, bound + n_k, row->sums[head].z))
+	double z = row->sums[head].z;
+	if (s->bound_layer[at] != row->block->layer || !s->c->kernels->gemm_nt || !rank_by_bounds(s, w, r, row->n, bound)) {
 		rank(s, w, r, row->n);
+		return;
+	}
+	for (size_t b = 0; b < n_k; b++)
+		r->mass[b] = w->budgets.k[b] < row->n ? (double)bound[n_k + b] * z : z;
 }
 
-/* z: the row's sum, negative where it is not known. */
-static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const float *share, int n, double z)
+static void rank_shares(am_shadow *s, am_shadow_scratch *w, am_ranking *r, const float *share, int n)
 {
-	const am_kernels *k = s->c->kernels;
-	float bound[AM_SELECT_BUDGETS], mass[AM_SELECT_BUDGETS];
+	float bound[AM_SELECT_BUDGETS];
 	r->score = r->weight = share;
-	k->row_mass(share, n, w->budgets.k, am_shadow_budgets(s), NULL, 0, mass, bound, NULL, w->select);
-	if (!rank_by_bounds(s, w, r, n, bound, mass, z < 0 ? k->sum(share, n) : z))
+	s->c->kernels->row_best(share, n, w->budgets.k, am_shadow_budgets(s), &r->guess, r->mass, bound, w->select);
+	if (!rank_by_bounds(s, w, r, n, bound))
 		rank(s, w, r, n);
 }
 
@@ -177,9 +187,9 @@ static void rank_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *ro
 	for (int h = 0; h < s->heads; h++)
 		rank_head(s, w, row, h);
 	for (int g = 0; g < s->kv_heads; g++)
-		rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)], w->shares + (size_t)g * s->stride, n, group * s->share);
-	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_SUM, 0)], sum, n, s->heads * s->share);
-	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_MAX, 0)], most, n, -1);
+		rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_GROUP, g)], w->shares + (size_t)g * s->stride, n);
+	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_SUM, 0)], sum, n);
+	rank_shares(s, w, &w->ranking[am_ranking_of(s, AM_RUN_MAX, 0)], most, n);
 }
 
 /* What sets are measured by, as factors: there are more sets than rankings. */
@@ -354,20 +364,21 @@ static void judge(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, 
 	int n_k = am_shadow_budgets(s);
 	size_t at = (size_t)r->from * AM_SET_WORDS(row->n);
 	bool first = v->sets++ == 0;
-	double part = 1.0 / count; /* mostly 1 */
-	double hit[AM_SELECT_BUDGETS], recall[AM_SELECT_BUDGETS], of_mass[AM_SELECT_BUDGETS];
+	am_verdict one, *to = count == 1 ? v : &one; /* mostly 1 */
 	const uint64_t *top = set + r->best / 64;
 	for (int b = 0; b < n_k; b++, top += AM_SET_WORDS(row->n))
-		hit[b] = (double)(*top >> (r->best & 63) & 1);
+		to->hit[b] = (double)(*top >> (r->best & 63) & 1);
 	if (set != r->set)
 		s->c->kernels->set_counts(set + at, r->set + at, row->n, n_k - r->from, common + r->from);
 	for (int b = 0; b < n_k; b++) {
-		recall[b] = set == r->set ? 1 : (double)common[b] * w->per_key[b];
-		of_mass[b] = set == r->set ? 1 : sum[b] * r->per_mass[b];
+		to->recall[b] = set == r->set ? 1 : (double)common[b] * w->per_key[b];
+		to->of_mass[b] = set == r->set ? 1 : sum[b] * r->per_mass[b];
 	}
-	add_share(v->hit, first, hit, part, n_k);
-	add_share(v->recall, first, recall, part, n_k);
-	add_share(v->of_mass, first, of_mass, part, n_k);
+	if (count > 1) {
+		add_share(v->hit, first, one.hit, 1.0 / count, n_k);
+		add_share(v->recall, first, one.recall, 1.0 / count, n_k);
+		add_share(v->of_mass, first, one.of_mass, 1.0 / count, n_k);
+	}
 }
 
 static void put_retained(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int slot, int selector, int head,

@@ -25,6 +25,7 @@ static inline vf vf_min(vf a, vf b)
 #include "kernels/generic/spans.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/best.h"
 
 /* Comparisons to bits (generic/bits.h): 16-bit lanes narrow to bytes, whose signs are the
  * bits; packing goes by halves of a register. */

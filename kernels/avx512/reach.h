@@ -1,4 +1,4 @@
-/* generic/reach.h in intrinsics. Compressed in a register: a compressing store is slow on
+/* generic/reach.h and what generic/best.h asks for, in intrinsics. Compressed in a register: a compressing store is slow on
  * some processors. */
 #ifndef AM_KERNELS_AVX512_REACH_H
 #define AM_KERNELS_AVX512_REACH_H
@@ -19,6 +19,30 @@ static int reach(const float *score, int n, float bound, int32_t *index)
 			continue;
 		_mm512_storeu_si512(index + m, _mm512_maskz_compress_epi32(hit, _mm512_add_epi32(lane, _mm512_set1_epi32(j))));
 		m += __builtin_popcount(hit);
+	}
+	return m;
+}
+
+/* Of generic/best.h. Four registers are compressed before any is stored: where the next goes has to be waited for. */
+static int pack(const float *x, int n, float bound, float *to)
+{
+	const __m512 vbound = _mm512_set1_ps(bound);
+	int m = 0, j = 0;
+	for (; j + 64 <= n; j += 64) {
+		__m512 v[4];
+		int count[4];
+		for (int u = 0; u < 4; u++) {
+			v[u] = _mm512_loadu_ps(x + j + 16 * u);
+			__mmask16 hit = _mm512_cmp_ps_mask(v[u], vbound, _CMP_GE_OQ);
+			count[u] = __builtin_popcount(hit);
+			v[u] = _mm512_maskz_compress_ps(hit, v[u]);
+		}
+		for (int u = 0; u < 4; m += count[u++])
+			_mm512_storeu_ps(to + m, v[u]);
+	}
+	for (; j < n; j++) {
+		to[m] = x[j];
+		m += x[j] >= bound;
 	}
 	return m;
 }

@@ -10,6 +10,7 @@
 #define AM_MASS_LEVEL "kernels/avx512/level.h"
 #define AM_MASS_COLUMN "kernels/avx512/column.h"
 #define AM_REACH
+#define AM_PACK
 #include "kernels/generic/vec.h"
 #include "kernels/kernels.h"
 
@@ -43,6 +44,7 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 #include "kernels/generic/mass.h"
 #include "kernels/avx512/reach.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/best.h"
 
 #include "kernels/avx512/sets.h"
 #include "kernels/generic/sets.h"

@@ -32,6 +32,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.sum = sum,                     \
 		.row_mass = row_mass,           \
 		.tally_mass = tally_mass,       \
+		.row_best = row_best,           \
 		.spans = spans,                 \
 		.row_topk = row_topk,           \
 		.row_sets = row_sets,           \

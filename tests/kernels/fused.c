@@ -32,6 +32,7 @@ static inline vf vf_min(vf a, vf b)
 #include "kernels/generic/spans.h"
 #include "kernels/generic/mass.h"
 #include "kernels/generic/topk.h"
+#include "kernels/generic/best.h"
 #include "kernels/generic/sets.h"
 #include "kernels/generic/set_sums.h"
 #include "kernels/generic/shares.h"

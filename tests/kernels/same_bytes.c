@@ -20,7 +20,7 @@ typedef struct result {
 	float combined[COMBINED];
 	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
-	double total, inside[ROWS * N_K], beside[N_K];
+	double total, inside[ROWS * N_K], beside[N_K], best[N_K];
 	float share[N_AT];
 	uint64_t *set, *reached;
 	void *scratch;
@@ -74,6 +74,9 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
 	if (z > 0)
 		k->row_mass(weight, n, ks, N_K, tau, N_TAU, x->mass, x->bound, x->count, x->scratch);
+	float guess = n ? weight[n / 3] : 0, parts[N_K];
+	if (z > 0)
+		k->row_best(weight, n, ks, N_K, &guess, x->best, parts, x->scratch);
 	if (n >= COMBINED)
 		k->combine_rows(score, 7, score, (n - COMBINED) / 7, COMBINED, false, x->combined);
 	const float bound[N_K] = {0, n ? score[0] : 0, n ? score[n / 2] : 0, -INFINITY, 1, -1};
@@ -122,6 +125,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");
 	check_ok(same_float(a->bound, b->bound, N_K), "bounds differ");
+	check_ok(!memcmp(a->best, b->best, sizeof a->best), "sums of the largest weights differ");
 	check_ok(!memcmp(a->count, b->count, sizeof a->count), "counts differ");
 	check_ok(!memcmp(a->reached, b->reached, N_K * AM_SET_WORDS(n) * sizeof *a->reached), "sets above bounds differ");
 	check_ok(!memcmp(a->set, b->set, N_K * AM_SET_WORDS(n) * sizeof *a->set), "sets differ");

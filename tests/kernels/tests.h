@@ -16,6 +16,7 @@ int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax 
 int test_sum(const am_kernels *k, const test_options *o);        /* sum */
 int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
 int test_tally(const am_kernels *k, const test_options *o);      /* row_tally, tally_mass */
+int test_best(const am_kernels *k, const test_options *o);       /* row_best */
 int test_spans(const am_kernels *k, const test_options *o);      /* spans */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
 int test_sets(const am_kernels *k, const test_options *o);     /* row_sets and its like, set_*, row_shares */
