@@ -61,11 +61,12 @@ typedef struct am_kernels {
 	const char *name;
 
 	/* score[n] -> weight[n] = exp(score - max) and every sum. weight may be
-	 * score itself. n >= 0. */
-	void (*row_stats)(const float *score, int n, float *weight, am_row_sums *out);
+	 * score itself. n >= 0. lanes[AM_ROW_LANES(n)]: 16 partial sums of every 64 weights, for
+	 * `spans`; may be NULL, and means nothing where z is not > 0. */
+	void (*row_stats)(const float *score, int n, float *weight, float *lanes, am_row_sums *out);
 	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. A tally
 	 * is zeroed before its first row and kept from row to row: each empties it of the one before. */
-	void (*row_tally)(const float *score, int n, float *weight, am_row_sums *out, void *tally);
+	void (*row_tally)(const float *score, int n, float *weight, float *lanes, am_row_sums *out, void *tally);
 	/* The same with max and z only (a, b, z2, d = 0). */
 	void (*row_softmax)(const float *score, int n, float *weight, am_row_sums *out);
 	/* sum of x[0..n) in float64. */
@@ -92,8 +93,9 @@ typedef struct am_kernels {
 	 * number will do, and neither sums nor what reaches the bounds depend on it: it saves time. */
 	void (*row_best)(const float *weight, int n, const int *k, int n_k, float *guess, double *sum, float *bound, void *scratch);
 	/* share[i] = factor times the sum of x[from[i] - first .. to[i] - first), of what lies in 0 .. n;
-	 * from[n_spans] and to[n_spans] in any order. */
-	void (*spans)(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share);
+	 * from[n_spans] and to[n_spans] in any order. lanes: those of x as row_stats leaves them, or NULL
+	 * (the same shares, only later). */
+	void (*spans)(const float *x, const float *lanes, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share);
 
 	/* Indices of the min(k, n) largest scores; among equal scores the lower index is
 	 * the larger. Best first when `sorted`, else by rising index. With NaN among
@@ -171,6 +173,8 @@ typedef struct am_kernels {
 	am_gemm_bf16_fn *gemm_bf16;
 } am_kernels;
 
+/* Partial sums of a row's weights, in floats. */
+#define AM_ROW_LANES(n) ((size_t)(n) / 64 * 16)
 /* Counts and sums of a row's weights by size (kernels/generic/tally.h). */
 #define AM_TALLY 19520
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice

@@ -29,7 +29,7 @@ static void softmax(void *arg)
 static void stats(void *arg)
 {
 	row_work *w = arg;
-	w->k->row_stats(w->score, w->n, w->weight, &w->sums);
+	w->k->row_stats(w->score, w->n, w->weight, NULL, &w->sums);
 }
 
 static void mass(void *arg)

@@ -116,13 +116,13 @@ void am_profile_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row, 
 	double inverse = 1 / row->sums->z;
 	float *back = c->row_distance + at * (size_t)(bins + PLACES);
 	s->back_to[bins + 1] = c->o->sink <= row->position ? (int)(c->o->sink - row->position - 1) : 0;
-	c->kernels->spans(row->weight, row->n, -row->n, c->back_from, s->back_to, bins + PLACES, inverse, back);
+	c->kernels->spans(row->weight, row->lanes, row->n, -row->n, c->back_from, s->back_to, bins + PLACES, inverse, back);
 	*places = (am_row_places){(double)back[bins + 1], (double)back[bins]};
 	if (!map)
 		return;
 	int seen = map_cell(c, row->position) + 1; /* cells up to the row's own */
 	float *cell = c->row_map + at * (size_t)map;
-	c->kernels->spans(row->weight, row->n, (int)row->first_key, c->cell_begin, c->cell_begin + 1, seen, inverse, cell);
+	c->kernels->spans(row->weight, row->lanes, row->n, (int)row->first_key, c->cell_begin, c->cell_begin + 1, seen, inverse, cell);
 	memset(cell + seen, 0, (size_t)(map - seen) * sizeof *cell);
 }
 

@@ -11,19 +11,38 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-/* Lanes of whole blocks of TAIL floats. */
-static inline __m512 span_blocks_lanes(const float *x, int blocks)
+/* Lanes of TAIL floats, those of 16 added in their order. */
+static inline __m512 span_four(__m512 a, __m512 b, __m512 c, __m512 d)
 {
-	__m512 lanes = _mm512_setzero_ps();
+	return _mm512_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), c), d);
+}
+
+static inline __m512 span_whole(const float *x)
+{
+	return span_four(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16), _mm512_loadu_ps(x + 32), _mm512_loadu_ps(x + 48));
+}
+
+/* Lanes of whole blocks of a row from x on; kept: where they are, NULL where they are not. */
+static inline __m512 span_blocks_lanes(__m512 lanes, const float *x, const float *kept, int blocks)
+{
 	for (int left = blocks; left > 0; left -= PART / TAIL) {
 		__m512 z = _mm512_setzero_ps();
-		for (int b = 0; b < left && b < PART / TAIL; b++, x += TAIL) {
-			__m512 low = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
-			z = _mm512_add_ps(z, _mm512_add_ps(low, _mm512_add_ps(_mm512_loadu_ps(x + 32), _mm512_loadu_ps(x + 48))));
-		}
+		int part = left < PART / TAIL ? left : PART / TAIL;
+		for (int b = 0; kept && b < part; b++, kept += LANES)
+			z = _mm512_add_ps(z, _mm512_loadu_ps(kept));
+		for (int b = 0; !kept && b < part; b++, x += TAIL)
+			z = _mm512_add_ps(z, span_whole(x));
 		lanes = _mm512_add_ps(lanes, z);
 	}
 	return lanes;
+}
+
+/* Lanes of less than TAIL floats. */
+static inline __m512 span_head(const float *x, int count)
+{
+	uint64_t there = ((uint64_t)1 << count) - 1;
+	return span_four(_mm512_maskz_loadu_ps((__mmask16)there, x), _mm512_maskz_loadu_ps((__mmask16)(there >> 16), x + 16),
+	                 _mm512_maskz_loadu_ps((__mmask16)(there >> 32), x + 32), _mm512_maskz_loadu_ps((__mmask16)(there >> 48), x + 48));
 }
 
 /* A bit for each of the first `left` of 16 floats, for 16 spans; all of them from 16 on. */
@@ -45,40 +64,41 @@ static inline __m512 span_block(const float *x, const uint16_t *there)
 /* Lanes of more than TAIL - LANES floats, up to TAIL: a mask for the last block is enough. */
 static inline __m512 span_most(const float *x, const uint16_t *last)
 {
-	__m512 a = _mm512_add_ps(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
-	return _mm512_add_ps(a, _mm512_add_ps(_mm512_loadu_ps(x + 32), span_block(x + 48, last)));
+	return span_four(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16), _mm512_loadu_ps(x + 32), span_block(x + 48, last));
 }
 
 /* The last up to TAIL floats of 16 spans, block by block of 16: a bit for each that is there. */
 typedef struct span_tails {
-	_Alignas(64) int at[SPANS], blocks[SPANS], rest[SPANS];
+	_Alignas(64) int at[SPANS], head[SPANS], blocks[SPANS], rest[SPANS];
 	_Alignas(32) uint16_t there[4][SPANS];
 } span_tails;
 
-/* Returns which spans have whole blocks before their tails. */
+/* Returns which spans have more than a tail. */
 static inline __mmask16 span_cut(const int *at, const int *count, span_tails *t)
 {
-	const __m512i one = _mm512_set1_epi32(1), zero = _mm512_setzero_si512();
+	const __m512i zero = _mm512_setzero_si512(), inside = _mm512_set1_epi32(TAIL - 1), from = _mm512_loadu_si512(at);
 	__m512i c = _mm512_min_epi32(_mm512_loadu_si512(count), _mm512_set1_epi32(SPAN));
-	__m512i blocks = _mm512_max_epi32(_mm512_srai_epi32(_mm512_sub_epi32(c, one), 6), zero), before = _mm512_slli_epi32(blocks, 6);
-	__m512i rest = _mm512_sub_epi32(c, before);
-	_mm512_store_si512(t->at, _mm512_add_epi32(_mm512_loadu_si512(at), before));
+	__mmask16 longer = _mm512_cmpgt_epi32_mask(c, _mm512_set1_epi32(TAIL));
+	__m512i head = _mm512_maskz_and_epi32(longer, _mm512_sub_epi32(zero, from), inside), left = _mm512_sub_epi32(c, head);
+	__m512i blocks = _mm512_maskz_srli_epi32(longer, left, 6), rest = _mm512_mask_and_epi32(left, longer, left, inside);
+	_mm512_store_si512(t->at, _mm512_add_epi32(from, _mm512_sub_epi32(c, rest)));
+	_mm512_store_si512(t->head, head);
 	_mm512_store_si512(t->blocks, blocks);
 	_mm512_store_si512(t->rest, rest);
 #pragma GCC unroll 4
 	for (int b = 0; b < 4; b++)
 		span_bits(_mm512_max_epi32(_mm512_sub_epi32(rest, _mm512_set1_epi32(16 * b)), zero), t->there[b]);
 	__asm__ volatile("" : "+m"(*t));
-	return _mm512_cmpgt_epi32_mask(blocks, zero);
+	return longer;
 }
 
 static inline __m512 span_some(const float *x, const span_tails *t, int i)
 {
-	__m512 a = _mm512_add_ps(span_block(x, &t->there[0][i]), span_block(x + 16, &t->there[1][i]));
-	return _mm512_add_ps(a, _mm512_add_ps(span_block(x + 32, &t->there[2][i]), span_block(x + 48, &t->there[3][i])));
+	return span_four(span_block(x, &t->there[0][i]), span_block(x + 16, &t->there[1][i]), span_block(x + 32, &t->there[2][i]),
+	                 span_block(x + 48, &t->there[3][i]));
 }
 
-static inline void span_group(const float *x, int n, const int *at, const int *count, float *whole)
+static inline void span_group(const float *x, const float *kept, int n, const int *at, const int *count, float *whole)
 {
 	(void)n;
 	span_tails t;
@@ -92,24 +112,36 @@ static inline void span_group(const float *x, int n, const int *at, const int *c
 	}
 	for (uint32_t left = longer; left; left &= left - 1) {
 		int i = __builtin_ctz(left);
-		lanes[i] += (vf)span_blocks_lanes(x + at[i], t.blocks[i]);
+		int from = at[i] + t.head[i];
+		__m512 with = _mm512_add_ps((__m512)lanes[i], span_head(x + at[i], t.head[i]));
+		lanes[i] = (vf)span_blocks_lanes(with, x + from, kept ? kept + from / TAIL * LANES : NULL, t.blocks[i]);
 	}
 	vf_store(whole, fold_lanes(lanes));
 }
 
 /* Where all spans lie in the row and have more than TAIL - LANES floats, as cells of a map do, only the
- * last of their blocks needs a mask and their places are known as early as their bounds. */
-static inline int span_cells(const float *x, int n, int first, const int *from, const int *to, float *whole)
+ * last of their blocks needs a mask and their places are known as early as their bounds. Where all are
+ * blocks of the row, as cells of a long context are, nothing is left to add up. */
+static inline int span_cells(const float *x, const float *kept, int n, int first, const int *from, const int *to, float *whole)
 {
-	const __m512i low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to);
+	const __m512i begin = _mm512_set1_epi32(first), low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to);
 	__m512i rest = _mm512_sub_epi32(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL - LANES));
-	if (_mm512_cmpgt_epu32_mask(rest, _mm512_set1_epi32(LANES)) | _mm512_cmplt_epi32_mask(low, _mm512_set1_epi32(first)) |
+	if (_mm512_cmpgt_epu32_mask(rest, _mm512_set1_epi32(LANES)) | _mm512_cmplt_epi32_mask(low, begin) |
 	    _mm512_cmpgt_epi32_mask(high, _mm512_set1_epi32(first + n)))
 		return 0;
+	vf lanes[SPANS];
+	__m512i aside = _mm512_and_si512(_mm512_sub_epi32(low, begin), _mm512_set1_epi32(TAIL - 1));
+	aside = _mm512_or_si512(aside, _mm512_xor_si512(rest, _mm512_set1_epi32(LANES)));
+	if (kept && !_mm512_test_epi32_mask(aside, aside)) {
+#pragma GCC unroll 16
+		for (int i = 0; i < SPANS; i++)
+			lanes[i] = vf_load(kept + ((ptrdiff_t)from[i] - first) / TAIL * LANES);
+		vf_store(whole, fold_lanes(lanes));
+		return 1;
+	}
 	_Alignas(32) uint16_t there[SPANS];
 	span_bits(rest, there);
 	__asm__ volatile("" : "+m"(there));
-	vf lanes[SPANS];
 #pragma GCC unroll 16
 	for (int i = 0; i < SPANS; i++)
 		lanes[i] = (vf)span_most(x + ((ptrdiff_t)from[i] - first), &there[i]);
@@ -117,9 +149,9 @@ static inline int span_cells(const float *x, int n, int first, const int *from, 
 	return 1;
 }
 
-static inline int span_sums(const float *x, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
+static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
-	if (m == SPANS && span_cells(x, n, first, from, to, whole))
+	if (m == SPANS && span_cells(x, kept, n, first, from, to, whole))
 		return 0;
 	const __mmask16 there = (__mmask16)((1u << m) - 1);
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
@@ -130,7 +162,7 @@ static inline int span_sums(const float *x, int n, int first, const int *from, c
 	_mm512_store_si512(count, length);
 	if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN)))
 		return 1;
-	span_group(x, n, at, count, whole);
+	span_group(x, kept, n, at, count, whole);
 	return 0;
 }
 

@@ -103,6 +103,7 @@ typedef enum { SWEEP_Z, SWEEP_SUMS, SWEEP_TALLY } sweep_kind;
 typedef struct strip_sums {
 	vf z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL];
 	vf t[UNROLL]; /* sum of z after each block: a weight counts once for its block and each behind */
+	vf c[UNROLL]; /* sum of the weights of up to TAIL keys that are not yet in z */
 } strip_sums;
 
 /* Sums of whole strips, a lane each. */
@@ -139,14 +140,27 @@ INLINE void block_finish(const sweep_kind kind, block_step b, float *e, strip_su
 	for (int i = 0; i < UNROLL; i++) {
 		vf w = exp_scale(b.lane[i]), u = b.lane[i].u;
 		vf_store(e + i * AM_VW, w);
-		t->z[i] += w;
+		t->c[i] += w;
 		if (kind == SWEEP_Z)
 			continue;
 		vf wu = w * u;
 		t->a[i] += wu;
 		t->b[i] = vf_fma(wu, u, t->b[i]);
 		t->z2[i] = vf_fma(w, w, t->z2[i]);
-		t->t[i] += t->z[i];
+		t->t[i] += t->c[i];
+	}
+}
+
+/* After so many blocks, 4 but at the end of a row, what they add up to goes on, and to lanes. */
+INLINE void blocks_close(const sweep_kind kind, int blocks, strip_sums *t, float *lanes)
+{
+	for (int i = 0; i < UNROLL; i++) {
+		if (kind != SWEEP_Z)
+			t->t[i] = vf_fma(t->z[i], vf_set((float)blocks), t->t[i]);
+		if (lanes)
+			vf_store(lanes + i * AM_VW, t->c[i]);
+		t->z[i] += t->c[i];
+		t->c[i] = vf_set(0);
 	}
 }
 
@@ -242,71 +256,93 @@ INLINE void strip_end(const sweep_kind kind, const float *s, int count, vf max, 
 	}
 }
 
+/* A row on its way to weights, and the tally if there is one. */
+typedef struct sweep_work {
+	const float *s;
+	float *e;
+	int whole; /* scores in whole groups */
+	int tallied, shift;
+	uint64_t *origin, one;
+	vf max;
+} sweep_work;
+
 /* A weight takes a chain of some 20 operations, and a processor looks ahead no further than a
  * few blocks, so groups of them are on their way at two places of the chain. For the same reason
  * the stores of a tally are spread among them. */
-INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float *e, row_lanes *r, tally *tl)
+INLINE void sweep_group(const sweep_kind kind, const sweep_work *w, int j, block_step *next, strip_sums *t)
 {
-	const vf m = vf_set(max);
-	const int tallied = kind == SWEEP_TALLY, whole = n / GROUP_LANES * GROUP_LANES;
-	const int shift = tallied ? tl->form.shift : 0;
-	uint64_t *origin = tallied ? tally_origin(tl) : NULL, one = tallied ? (uint64_t)1 << tl->form.bits : 0;
-	block_step last[GROUP] = {0}, next[GROUP] = {0};
-	strip_sums strips = {0};
+	const int late = w->tallied && j >= LAG;
+	const float *ahead = w->s + (j + GROUP_LANES < w->whole ? j + GROUP_LANES : j), *behind = late ? w->e + (j - LAG) : w->e;
 #pragma GCC unroll 4
-	for (int g = 0; whole && g < GROUP; g++)
-		next[g] = block_reduce(s + g * LANES, m);
+	for (int g = 0; g < GROUP; g++, ahead += LANES, behind += LANES) {
+		if (late)
+			tally_plain(5, w->origin, w->shift, w->one, behind);
+		block_step last = block_series(next[g]);
+		if (late)
+			tally_plain(5, w->origin, w->shift, w->one, behind + 5);
+		next[g] = block_reduce(ahead, w->max);
+		if (late)
+			tally_plain(6, w->origin, w->shift, w->one, behind + 10);
+		block_finish(kind, last, w->e + j + g * LANES, t);
+	}
+}
+
+INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float *e, float *lanes, row_lanes *r, tally *tl)
+{
+	const int tallied = kind == SWEEP_TALLY;
+	const sweep_work w = {.s = s, .e = e, .max = vf_set(max), .whole = n / GROUP_LANES * GROUP_LANES, .tallied = tallied,
+	                      .shift = tallied ? tl->form.shift : 0, .origin = tallied ? tally_origin(tl) : NULL,
+	                      .one = tallied ? (uint64_t)1 << tl->form.bits : 0};
+	block_step next[GROUP] = {0};
+	strip_sums strips = {0};
+	for (int g = 0; w.whole && g < GROUP; g++)
+		next[g] = block_reduce(s + g * LANES, w.max);
 	for (int j0 = 0, j = 0; j0 < n; j0 += STRIP) {
 		strip_sums t = {0};
-		int end = n - j0 < STRIP ? n : j0 + STRIP, groups = end < whole ? end : whole;
-		for (; j < groups; j += GROUP_LANES) {
-			const int late = tallied && j >= LAG;
-			const float *ahead = s + (j + GROUP_LANES < whole ? j + GROUP_LANES : j), *behind = late ? e + (j - LAG) : e;
+		int end = n - j0 < STRIP ? n : j0 + STRIP, groups = end < w.whole ? end : w.whole, blocks = (end - j0 + LANES - 1) / LANES;
+		for (; j + TAIL <= groups; j += TAIL) {
 #pragma GCC unroll 4
-			for (int g = 0; g < GROUP; g++, ahead += LANES, behind += LANES) {
-				if (late)
-					tally_plain(5, origin, shift, one, behind);
-				last[g] = block_series(next[g]);
-				if (late)
-					tally_plain(5, origin, shift, one, behind + 5);
-				next[g] = block_reduce(ahead, m);
-				if (late)
-					tally_plain(6, origin, shift, one, behind + 10);
-				block_finish(kind, last[g], e + j + g * LANES, &t);
-			}
+			for (int h = 0; h < TAIL; h += GROUP_LANES)
+				sweep_group(kind, &w, j + h, next, &t);
+			blocks_close(kind, TAIL / LANES, &t, lanes ? lanes + j / TAIL * LANES : NULL);
 		}
-		strip_end(kind, s + j, end - j, m, e + j, &t);
-		add_strip(kind, &t, (end - j0 + LANES - 1) / LANES, &strips);
+		int open = blocks - (j - j0) / LANES;
+		for (; j < groups; j += GROUP_LANES)
+			sweep_group(kind, &w, j, next, &t);
+		strip_end(kind, s + j, end - j, w.max, e + j, &t);
+		if (open)
+			blocks_close(kind, open, &t, NULL);
+		add_strip(kind, &t, blocks, &strips);
 		if (end == n || end % (STRIPS * STRIP) == 0) {
-			add_strips(kind, &strips, n - 1 - j0 - (end - j0 + LANES - 1) / LANES * LANES, r);
+			add_strips(kind, &strips, n - 1 - j0 - blocks * LANES, r);
 			strips = (strip_sums){0};
 		}
 	}
-	int done = whole > LAG ? whole - LAG : 0;
+	int done = w.whole > LAG ? w.whole - LAG : 0;
 	if (tallied)
 		tally_fill(tl, e + done, n - done);
 }
 
-INLINE void reduce(const sweep_kind kind, const float *s, int n, float max, float *e, am_row_sums *out, tally *tl)
+INLINE void reduce(const sweep_kind kind, const float *s, int n, float max, float *e, float *lanes, am_row_sums *out, tally *tl)
 {
 	if (!(max - max == 0)) {
 		row_degenerate(s, n, max, e, out);
 		return;
 	}
 	row_lanes r = {{{0}}, {{0}}, {{0}}, {{0}}, {{0}}};
-	sweep(kind, s, n, max, e, &r, tl);
+	sweep(kind, s, n, max, e, lanes, &r, tl);
 	*out = (am_row_sums){.max = max, .z = sum_lanes(r.z), .a = sum_lanes(r.a), .b = sum_lanes(r.b),
 	                     .z2 = sum_lanes(r.z2), .d = sum_lanes(r.d)};
 }
 
-static void row_stats(const float *s, int n, float *e, am_row_sums *out)
+static void row_stats(const float *s, int n, float *e, float *lanes, am_row_sums *out)
 {
-	reduce(SWEEP_SUMS, s, n, row_max(s, n), e, out, NULL);
+	reduce(SWEEP_SUMS, s, n, row_max(s, n), e, lanes, out, NULL);
 }
 
 static void row_softmax(const float *s, int n, float *e, am_row_sums *out)
 {
-	reduce(SWEEP_Z, s, n, row_max(s, n), e, out, NULL);
+	reduce(SWEEP_Z, s, n, row_max(s, n), e, NULL, out, NULL);
 }
 
 static void tally_weights(tally *t, const float *x, int n)
@@ -323,7 +359,7 @@ static void tally_weights(tally *t, const float *x, int n)
 
 /* As the weights are formed where their range is known beforehand: all scores are finite
  * and no weight is 0. The least may be 1 ulp off either way. */
-static void row_tally(const float *s, int n, float *e, am_row_sums *out, void *tallied)
+static void row_tally(const float *s, int n, float *e, float *lanes, am_row_sums *out, void *tallied)
 {
 	enum { DEEPEST = 80, MARGIN = 4 };
 	float least, max = row_range(s, n, &least, tallied);
@@ -331,11 +367,11 @@ static void row_tally(const float *s, int n, float *e, am_row_sums *out, void *t
 	if (least >= -DEEPEST && least <= 0) {
 		tally_shape(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
 		if (((tally *)tallied)->form.plain) {
-			reduce(SWEEP_TALLY, s, n, max, e, out, tallied);
+			reduce(SWEEP_TALLY, s, n, max, e, lanes, out, tallied);
 			return;
 		}
 	}
-	reduce(SWEEP_SUMS, s, n, max, e, out, NULL);
+	reduce(SWEEP_SUMS, s, n, max, e, lanes, out, NULL);
 	if (out->z > 0)
 		tally_weights(tallied, e, n);
 }

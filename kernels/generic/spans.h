@@ -1,6 +1,7 @@
 /* Sums of many spans of a row, included by <isa>/row.c after generic/row.h. 16 spans are taken at a
  * time: their lanes are kept, then folded together. Most have up to 64 floats, and where they stand tells
- * how many, so that few jumps are mispredicted.
+ * how many, so that few jumps are mispredicted. Longer ones have a head up to the row's next block of 64, whole
+ * blocks, whose lanes a sweep over the row may have kept, and a tail.
  *
  * <isa>/row.c may define AM_SPANS, a header with its own
  *   span_group    the sums of 16 spans of up to SPAN floats
@@ -16,16 +17,16 @@ INLINE void span_blocks(const int blocks, const float *x, int rest, vf *z)
 	static const int32_t ones[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
 #pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
-		vf block[4] = {0};
+		vf sum = vf_set(0);
 #pragma GCC unroll 4
 		for (int b = 0; b < blocks; b++)
-			block[b] = vf_load(x + b * LANES + i * AM_VW);
+			sum += vf_load(x + b * LANES + i * AM_VW);
 		if (blocks < 4) {
 			vi mask;
 			memcpy(&mask, ones + LANES - rest + i * AM_VW, sizeof mask);
-			block[blocks & 3] = (vf)(mask & (vi)vf_load(x + blocks * LANES + i * AM_VW));
+			sum += (vf)(mask & (vi)vf_load(x + blocks * LANES + i * AM_VW));
 		}
-		z[i] += (block[0] + block[1]) + (block[2] + block[3]);
+		z[i] += sum;
 	}
 }
 
@@ -41,46 +42,46 @@ static inline void span_tail(const float *x, int count, vf *z)
 	}
 }
 
-/* The same at the end of a row. */
-static __attribute__((noinline)) void span_last(const float *x, int count, vf *z)
+/* The same of floats of which `there` are behind x. */
+static inline void span_part(const float *x, int there, int count, vf *z)
 {
 	float padded[TAIL] = {0};
-	memcpy(padded, x, (size_t)count * sizeof *x);
-	span_tail(padded, count, z);
+	if (count + LANES <= there) {
+		span_tail(x, count, z);
+	} else {
+		memcpy(padded, x, (size_t)count * sizeof *x);
+		span_tail(padded, count, z);
+	}
 }
 
-/* Lanes of whole blocks of TAIL floats, those of PART floats before they are added to others. */
-static inline void span_blocks_lanes(const float *x, int blocks, vf *lanes)
+/* Adds to the lanes whole blocks of a row from x on, those of PART floats before they are added to
+ * others; kept: where their lanes are, NULL where they are not. */
+static inline void span_blocks_lanes(const float *x, const float *kept, int blocks, vf *lanes)
 {
-	for (int i = 0; i < UNROLL; i++)
-		lanes[i] = vf_set(0);
 	for (int left = blocks; left > 0; left -= PART / TAIL) {
 		vf z[UNROLL] = {0};
-		for (int b = 0; b < left && b < PART / TAIL; b++, x += TAIL)
-			for (int i = 0; i < UNROLL; i++) {
-				const float *y = x + i * AM_VW;
-				z[i] += (vf_load(y) + vf_load(y + LANES)) + (vf_load(y + 2 * LANES) + vf_load(y + 3 * LANES));
-			}
+		for (int b = 0; b < left && b < PART / TAIL; b++, x += TAIL) {
+			if (!kept)
+				span_blocks(4, x, 0, z);
+			for (int i = 0; kept && i < UNROLL; i++)
+				z[i] += vf_load(kept + i * AM_VW);
+			kept += kept ? LANES : 0;
+		}
 		for (int i = 0; i < UNROLL; i++)
 			lanes[i] += z[i];
 	}
 }
 
 /* whole[i] = sum of the first min(count[i], SPAN) floats from x[at[i]] on. */
-static void span_group(const float *x, int n, const int *at, const int *count, float *whole)
+static void span_group(const float *x, const float *kept, int n, const int *at, const int *count, float *whole)
 {
-	vf lanes[SPANS][UNROLL];
+	vf lanes[SPANS][UNROLL] = {{{0}}};
 	for (int i = 0; i < SPANS; i++) {
-		int taken = count[i] < SPAN ? count[i] : SPAN, blocks = taken ? (taken - 1) / TAIL : 0, rest = taken - blocks * TAIL;
-		int from = at[i] + blocks * TAIL;
-		vf z[UNROLL] = {0};
-		span_blocks_lanes(x + at[i], blocks, lanes[i]);
-		if (rest + LANES > n - from)
-			span_last(x + from, rest, z);
-		else
-			span_tail(x + from, rest, z);
-		for (int u = 0; u < UNROLL; u++)
-			lanes[i][u] += z[u];
+		int taken = count[i] < SPAN ? count[i] : SPAN, head = taken > TAIL ? -at[i] & (TAIL - 1) : 0;
+		int blocks = taken > TAIL ? (taken - head) / TAIL : 0, from = at[i] + head, tail = from + blocks * TAIL;
+		span_part(x + tail, n - tail, at[i] + taken - tail, lanes[i]);
+		span_part(x + at[i], n - at[i], head, lanes[i]);
+		span_blocks_lanes(x + from, kept ? kept + from / TAIL * LANES : NULL, blocks, lanes[i]);
 	}
 	fold_rows(lanes, whole);
 }
@@ -104,22 +105,22 @@ static inline int span_clip(int n, int first, const int *from, const int *to, in
 }
 
 /* whole[16] = the sums of m spans, 0 behind them; or returns 1 and where they lie, as one is longer than SPAN. */
-static inline int span_sums(const float *x, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
+static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
 	if (span_clip(n, first, from, to, m, at, count))
 		return 1;
-	span_group(x, n, at, count, whole);
+	span_group(x, kept, n, at, count, whole);
 	return 0;
 }
 #endif
 
 /* The same with such spans, in rounds. */
-static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at, int *count, double *total)
+static __attribute__((noinline)) void span_rounds(const float *x, const float *kept, int n, int *at, int *count, double *total)
 {
 	for (int longer = 1; longer;) {
 		float whole[SPANS];
 		longer = 0;
-		span_group(x, n, at, count, whole);
+		span_group(x, kept, n, at, count, whole);
 		for (int i = 0; i < SPANS; i++) {
 			int taken = count[i] < SPAN ? count[i] : SPAN;
 			total[i] += (double)whole[i];
@@ -131,13 +132,13 @@ static __attribute__((noinline)) void span_rounds(const float *x, int n, int *at
 }
 
 /* Up to 16 of them. */
-static inline void span_shares(const float *x, int n, int first, const int *from, const int *to, int m, double factor, float *share)
+static inline void span_shares(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, double factor, float *share)
 {
 	_Alignas(64) int at[SPANS], count[SPANS];
 	_Alignas(64) float whole[SPANS];
-	if (span_sums(x, n, first, from, to, m, at, count, whole)) {
+	if (span_sums(x, kept, n, first, from, to, m, at, count, whole)) {
 		double total[SPANS] = {0};
-		span_rounds(x, n, at, count, total);
+		span_rounds(x, kept, n, at, count, total);
 		for (int i = 0; i < m; i++)
 			share[i] = (float)(total[i] * factor);
 		return;
@@ -150,8 +151,8 @@ static inline void span_shares(const float *x, int n, int first, const int *from
 		memcpy(share, whole, (size_t)m * sizeof *whole);
 }
 
-static void spans(const float *x, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share)
+static void spans(const float *x, const float *kept, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share)
 {
 	for (int i = 0; i < n_spans; i += SPANS)
-		span_shares(x, n, first, from + i, to + i, n_spans - i < SPANS ? n_spans - i : SPANS, factor, share + i);
+		span_shares(x, kept, n, first, from + i, to + i, n_spans - i < SPANS ? n_spans - i : SPANS, factor, share + i);
 }

@@ -109,6 +109,7 @@ static void hand_over_early(const am_attention_step *a, const am_tile *t, const 
 {
 	am_attn_row row = am_row_view(a->s, a->layer, t->first + r->index / t->group, am_tile_head(t, r->index), r->lo,
 	                              wanted & AM_TAP_SCORES ? r->score : NULL, r->weight, r->sums);
+	row.lanes = t->scratch->lanes;
 	row.tally = wanted & AM_TAP_MASSES ? t->scratch->tally : NULL;
 	a->tap->observe(a->tap->ctx, t->worker, &row);
 }
@@ -120,9 +121,9 @@ static void reduce_row(const am_attention_step *a, const am_tile *t, const tile_
 	am_session *s = a->s;
 	int skip = r->lo - t->key0;
 	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
-		s->kernels->row_tally(r->score, r->n, r->weight, r->sums, t->scratch->tally);
+		s->kernels->row_tally(r->score, r->n, r->weight, t->scratch->lanes, r->sums, t->scratch->tally);
 	else if (wanted)
-		s->kernels->row_stats(r->score, r->n, r->weight, r->sums);
+		s->kernels->row_stats(r->score, r->n, r->weight, t->scratch->lanes, r->sums);
 	else
 		s->kernels->row_softmax(r->score, r->n, r->weight, r->sums);
 	memset(r->weight - skip, 0, (size_t)skip * sizeof *r->weight);

@@ -122,7 +122,7 @@ static void hand_over_kept(const am_attention_step *a, const am_tile *t, int i)
 	float *score = w->kept + (size_t)w->stream[i].kept * (size_t)am_attention_stride(s->position + a->rows);
 	float *weight = w->wants[i] & AM_TAP_SCORES ? w->weight : score;
 	am_row_sums sums;
-	s->kernels->row_stats(score, position - lo + 1, weight, &sums);
+	s->kernels->row_stats(score, position - lo + 1, weight, NULL, &sums);
 	am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
 	             w->wants[i] & AM_TAP_SCORES ? score : NULL, weight, &sums, t->worker);
 }

@@ -128,6 +128,7 @@ static void hand_over_early(const rows_tile *t, int head, int i, int lo, const f
 	unsigned wanted = t->w->row_wants[i * t->s->model->config.heads + head];
 	am_attn_row row = am_row_view(t->s, t->a->layer, t->w->rows[i], head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight,
 	                              &t->w->row_sums[i * t->s->model->config.heads + head]);
+	row.lanes = t->w->lanes;
 	row.tally = wanted & AM_TAP_MASSES ? t->w->tally : NULL;
 	t->a->tap->observe(t->a->tap->ctx, t->worker, &row);
 }
@@ -145,9 +146,9 @@ static void reduce_row(const rows_tile *t, int head, int i)
 	am_row_sums *sums = &t->w->row_sums[i * heads + head];
 	am_soft_cap(s, t->a->layer, score, n);
 	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
-		s->kernels->row_tally(score, n, weight + skip, sums, t->w->tally);
+		s->kernels->row_tally(score, n, weight + skip, t->w->lanes, sums, t->w->tally);
 	else if (wanted)
-		s->kernels->row_stats(score, n, weight + skip, sums);
+		s->kernels->row_stats(score, n, weight + skip, t->w->lanes, sums);
 	else
 		s->kernels->row_softmax(score, n, weight + skip, sums);
 	memset(weight, 0, (size_t)skip * sizeof *weight);

@@ -153,7 +153,7 @@ static void reduce_head(void *ctx, int task, int worker)
 	am_row_sums *sums = &step->sums[head];
 	int k = alone ? best_keys(step, head, worker) : 0;
 	if (step->wants[head])
-		s->kernels->row_stats(score, step->n, weight, sums);
+		s->kernels->row_stats(score, step->n, weight, NULL, sums);
 	else
 		s->kernels->row_softmax(score, step->n, weight, sums);
 	if (!(sums->z > 0))

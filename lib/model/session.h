@@ -68,6 +68,7 @@ struct am_session {
 		float *kept;        /* wanted rows of scores, whole */
 		size_t kept_floats; /* room there */
 		am_row_sums *sums;
+		float *lanes; /* of the row at hand: AM_ROW_LANES(capacity) */
 		void *tally; /* AM_TALLY bytes, of one row after another */
 		unsigned *wants;
 		float *panel; /* converted weight panel */

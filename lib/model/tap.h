@@ -24,6 +24,7 @@ typedef struct am_attn_row {
 	int n;              /* visible keys: first_key .. first_key + n - 1 = position */
 	const float *score; /* [n] final scores (scale applied); NULL unless AM_TAP_SCORES */
 	const float *weight; /* [n] exp(score - sums->max), not normalised */
+	const float *lanes; /* of the weights, for kernels->spans; NULL: there are none */
 	const am_row_sums *sums;
 	const float *value; /* [n][D], row stride value_stride: this head's values */
 	int64_t value_stride;

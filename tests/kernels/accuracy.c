@@ -144,7 +144,7 @@ static void measure(const am_kernels *k, int n, statistics *got)
 {
 	am_row_sums s;
 	float mass[N_K];
-	k->row_stats(m.score, n, m.weight, &s);
+	k->row_stats(m.score, n, m.weight, NULL, &s);
 	k->row_mass(m.weight, n, all_k, N_K, all_tau, N_TAU, mass, NULL, got->count, m.scratch);
 	for (int i = 0; i < N_K; i++)
 		got->mass[i] = (double)mass[i];

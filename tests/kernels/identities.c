@@ -35,7 +35,7 @@ typedef struct measured {
 static measured measure(const am_kernels *k, const float *score, int n)
 {
 	measured r;
-	k->row_stats(score, n, m.weight, &r.s);
+	k->row_stats(score, n, m.weight, NULL, &r.s);
 	oracle_row_stats(score, n, m.oracle_weight, m.oracle_bound, &r.want);
 	r.h = log(r.s.z) - r.s.a / r.s.z;
 	r.h_error = oracle_entropy(&r.want).bound;

@@ -13,7 +13,7 @@
 enum { N_K = 6, N_TAU = 4, N_AT = 5, ROWS = 5, COMBINED = 100 };
 
 typedef struct result {
-	float *weight, *soft, *bf16, *f16;
+	float *weight, *lanes, *soft, *bf16, *f16;
 	uint16_t *half; /* the bytes of the scores, as input of the conversions */
 	int32_t *index, *few, count[N_TAU];
 	uint32_t *member;
@@ -30,6 +30,7 @@ static void result_open(result *x)
 {
 	memset(x, 0, sizeof *x);
 	x->weight = calloc(INPUT_MAX_N, sizeof *x->weight);
+	x->lanes = calloc(AM_ROW_LANES(INPUT_MAX_N), sizeof *x->lanes);
 	x->soft = calloc(INPUT_MAX_N, sizeof *x->soft);
 	x->bf16 = calloc(INPUT_MAX_N, sizeof *x->bf16);
 	x->f16 = calloc(INPUT_MAX_N, sizeof *x->f16);
@@ -40,7 +41,7 @@ static void result_open(result *x)
 	x->reached = calloc(N_K * AM_SET_WORDS(INPUT_MAX_N), sizeof *x->reached);
 	x->member = calloc(INPUT_MAX_N, sizeof *x->member);
 	x->scratch = aligned_alloc(64, (AM_SELECT_SCRATCH(INPUT_MAX_N) + 63) / 64 * 64);
-	if (!x->weight || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->few || !x->set || !x->reached ||
+	if (!x->weight || !x->lanes || !x->soft || !x->bf16 || !x->f16 || !x->half || !x->index || !x->few || !x->set || !x->reached ||
 	    !x->member || !x->scratch)
 		abort();
 }
@@ -57,6 +58,7 @@ static void result_close(result *x)
 	free(x->f16);
 	free(x->bf16);
 	free(x->soft);
+	free(x->lanes);
 	free(x->weight);
 }
 
@@ -68,7 +70,7 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	const int from[N_AT] = {0, n / 7, n / 7, -9, n / 2}, to[N_AT] = {n / 7, n / 7, n / 3, n, INT_MAX};
 	k->row_softmax(score, n, x->soft, &x->softmax);
 	x->total = k->sum(score, n);
-	k->spans(score, n, 0, from, to, N_AT, 0.3, x->share);
+	k->spans(score, NULL, n, 0, from, to, N_AT, 0.3, x->share);
 	memcpy(x->half, score, (size_t)n * sizeof *x->half);
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
@@ -116,6 +118,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 {
 	int m = n / 2 + 1 < n ? n / 2 + 1 : n;
 	check_ok(!fused || same_float(a->weight, b->weight, n), "weights of row_stats differ");
+	check_ok(!fused || same_float(a->lanes, b->lanes, a->stats.z > 0 ? (int)AM_ROW_LANES(n) : 0), "partial sums of row_stats differ");
 	check_ok(!fused || same_float(a->soft, b->soft, n), "weights of row_softmax differ");
 	check_ok(!fused || same_sums(&a->stats, &b->stats), "sums of row_stats differ");
 	check_ok(!fused || same_sums(&a->softmax, &b->softmax), "sums of row_softmax differ");
@@ -156,8 +159,8 @@ int test_same_bytes(const am_kernels *want, const am_kernels *got, const test_op
 			int n = input_length(l);
 			input_at(i)->fill(score, n, &r);
 			check_case(input_at(i)->name, n);
-			want->row_stats(score, n, a.weight, &a.stats);
-			got->row_stats(score, n, b.weight, &b.stats);
+			want->row_stats(score, n, a.weight, a.lanes, &a.stats);
+			got->row_stats(score, n, b.weight, b.lanes, &b.stats);
 			run(want, score, n, input_at(i)->poisoned, a.weight, a.stats.z, &a);
 			run(got, score, n, input_at(i)->poisoned, a.weight, a.stats.z, &b);
 			compare(&a, &b, n, strcmp(got->name, "scalar") != 0);

@@ -14,11 +14,11 @@ enum { N_K = 6, N_TAU = 6, MOST_PLACES = 200 };
 
 typedef struct tally_case {
 	int n;
-	float *score, *weight;
+	float *score, *weight, *lanes;
 	int32_t *order;
 	long double *prefix;
 	unsigned char *tally; /* between rows */
-	guard score_guard, weight_guard, tally_guard, scratch_guard, out_guard;
+	guard score_guard, weight_guard, lanes_guard, tally_guard, scratch_guard, out_guard;
 } tally_case;
 
 static void *room(size_t n, size_t size)
@@ -33,12 +33,14 @@ static void case_open(tally_case *c)
 {
 	c->score = room(INPUT_MAX_N, sizeof *c->score);
 	c->weight = room(INPUT_MAX_N, sizeof *c->weight);
+	c->lanes = room(AM_ROW_LANES(INPUT_MAX_N), sizeof *c->lanes);
 	c->order = room(INPUT_MAX_N, sizeof *c->order);
 	c->prefix = room(INPUT_MAX_N + 1, sizeof *c->prefix);
 	c->tally = memset(room(AM_TALLY, 1), 0, AM_TALLY);
 	size_t row = ((size_t)input_longest() + 3) * sizeof(float);
 	guard_open(&c->score_guard, row);
 	guard_open(&c->weight_guard, row);
+	guard_open(&c->lanes_guard, (AM_ROW_LANES(input_longest()) + 3) * sizeof(float));
 	guard_open(&c->tally_guard, AM_TALLY);
 	guard_open(&c->scratch_guard, AM_SELECT_SCRATCH(input_longest()));
 	guard_open(&c->out_guard, MOST_PLACES * sizeof(float));
@@ -49,11 +51,13 @@ static void case_close(tally_case *c)
 	guard_close(&c->out_guard);
 	guard_close(&c->scratch_guard);
 	guard_close(&c->tally_guard);
+	guard_close(&c->lanes_guard);
 	guard_close(&c->weight_guard);
 	guard_close(&c->score_guard);
 	free(c->tally);
 	free(c->prefix);
 	free(c->order);
+	free(c->lanes);
 	free(c->weight);
 	free(c->score);
 }
@@ -74,16 +78,17 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 {
 	static const double tau[N_TAU] = {0.25, 0.5, 0.9, 0.99, 0.999999, 1};
 	int n = c->n, half = n / 2 > 8 ? n / 2 : 8, ks[N_K] = {1, 3, 8, half, n > half ? n - 1 > half ? n - 1 : half : half, 1 << 30};
-	size_t bytes = (size_t)n * sizeof(float);
+	size_t bytes = (size_t)n * sizeof(float), kept = AM_ROW_LANES(n) * sizeof(float);
 	am_row_sums sums, want;
+	float *lanes = guard_place(&c->lanes_guard, kept, sizeof(float), at);
 	float *score = guard_place(&c->score_guard, bytes, sizeof(float), at);
 	float *weight = in_place ? score : guard_place(&c->weight_guard, bytes, sizeof(float), (place)((at + 1) % PLACE_COUNT));
 	void *tally = guard_place_aligned(&c->tally_guard, AM_TALLY);
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
 	memcpy(tally, c->tally, AM_TALLY);
 	memcpy(score, c->score, bytes);
-	k->row_stats(c->score, n, c->weight, &want);
-	k->row_tally(score, n, weight, &sums, tally);
+	k->row_stats(c->score, n, c->weight, c->lanes, &want);
+	k->row_tally(score, n, weight, lanes, &sums, tally);
 	check_ok(same_sums(&sums, &want) && (!(want.z > 0) || !memcmp(weight, c->weight, bytes)), "differs from row_stats");
 	if (sums.z > 0) {
 		float mass[N_K], bound[N_K];
@@ -93,10 +98,12 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 		k->tally_mass(weight, n, tally, ks, N_K, tau, N_TAU, mass, bound, count, scratch);
 		expect_masses(c, mass, bound, ks, count, tau);
 		check_ok(!memcmp(weight, c->weight, bytes), "changed the weights");
+		check_ok(!memcmp(lanes, c->lanes, kept), "other partial sums than row_stats");
 	}
 	memcpy(c->tally, tally, AM_TALLY);
 	check_ok(guard_intact(&c->score_guard, score, bytes), "wrote beside the scores");
 	check_ok(in_place || guard_intact(&c->weight_guard, weight, bytes), "wrote beside the weights");
+	check_ok(guard_intact(&c->lanes_guard, lanes, kept), "wrote beside the partial sums");
 	check_ok(guard_intact(&c->tally_guard, tally, AM_TALLY), "wrote beside the tally");
 	check_ok(guard_intact(&c->scratch_guard, scratch, AM_SELECT_SCRATCH(n)), "wrote beside the scratch memory");
 }
@@ -125,12 +132,8 @@ int test_tally(const am_kernels *k, const test_options *o)
 }
 
 /* Spans of all sizes, many of them beyond the row or empty. */
-static void spans_row(const am_kernels *k, tally_case *c, place at, am_rng *r)
+static void spans_anywhere(int n, int first, int m, int *from, int *to, am_rng *r)
 {
-	int n = c->n, from[MOST_PLACES], to[MOST_PLACES], m = (int)am_rng_below(r, MOST_PLACES + 1);
-	int first = (int)am_rng_below(r, 3) * 100 - 100;
-	double factor = am_rng_uniform(r) + 0.1;
-	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(float);
 	for (int i = 0; i < m; i++) {
 		int length = i % 2 ? (int)am_rng_below(r, 70) : i % 16 ? (int)am_rng_below(r, 800) : (int)am_rng_below(r, (uint64_t)n + 2);
 		from[i] = first + (int)am_rng_below(r, (uint64_t)n + 20) - 10;
@@ -138,10 +141,41 @@ static void spans_row(const am_kernels *k, tally_case *c, place at, am_rng *r)
 	}
 	for (int i = 0; i < m; i += 31)
 		from[i] = INT_MIN, to[i] = i % 2 ? INT_MAX : to[i];
+}
+
+/* Cells of some width side by side. */
+static void spans_beside(int first, int m, int *from, int *to, am_rng *r)
+{
+	static const int width[] = {64, 128, 63, 60, 32, 64, 192, 65};
+	int each = width[am_rng_below(r, sizeof width / sizeof width[0])];
+	for (int i = 0; i < m; i++) {
+		from[i] = first + i * each;
+		to[i] = from[i] + each;
+	}
+}
+
+/* x[n]: the scores, or with partial sums their weights. */
+static void spans_row(const am_kernels *k, tally_case *c, place at, int kept, am_rng *r)
+{
+	int n = c->n, from[MOST_PLACES], to[MOST_PLACES], m = (int)am_rng_below(r, MOST_PLACES + 1);
+	int first = (int)am_rng_below(r, 3) * 100 - 100;
+	double factor = am_rng_uniform(r) + 0.1;
+	float without[MOST_PLACES];
+	am_row_sums sums;
+	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(float), lanes_bytes = AM_ROW_LANES(n) * sizeof(float);
+	if (am_rng_below(r, 2))
+		spans_anywhere(n, first, m, from, to, r);
+	else
+		spans_beside(first, m, from, to, r);
 	float *x = guard_place(&c->score_guard, bytes, sizeof(float), at);
 	float *share = guard_place(&c->out_guard, out, sizeof(float), PLACE_END);
+	float *lanes = guard_place(&c->lanes_guard, lanes_bytes, sizeof(float), at);
+	if (kept)
+		k->row_stats(c->score, n, c->score, lanes, &sums);
 	memcpy(x, c->score, bytes);
-	k->spans(x, n, first, from, to, m, factor, share);
+	k->spans(x, kept ? lanes : NULL, n, first, from, to, m, factor, share);
+	k->spans(x, NULL, n, first, from, to, m, factor, without);
+	check_ok(!memcmp(share, without, out), "partial sums change the shares");
 	for (int i = 0; i < m; i++) {
 		int64_t low = (int64_t)from[i] - first, high = (int64_t)to[i] - first;
 		low = low < 0 ? 0 : low;
@@ -163,11 +197,11 @@ int test_spans(const am_kernels *k, const test_options *o)
 	case_open(&c);
 	check_group(k->name, "spans");
 	for (int l = 0; input_length(l) >= 0 && input_length(l) < 20000; l++)
-		for (int at = 0; at < 2 * PLACE_COUNT; at++) {
+		for (int at = 0; at < 4 * PLACE_COUNT; at++) {
 			c.n = input_length(l);
 			check_case("gaussian", c.n);
 			input_gaussian(c.score, c.n, 1, &r);
-			spans_row(k, &c, (place)(at / 2), &r);
+			spans_row(k, &c, (place)(at / 4), at % 2, &r);
 		}
 	case_close(&c);
 	return check_group_end();

@@ -79,7 +79,7 @@ static void fill_row(am_select_row *row, const am_select_block *block, int r, fl
 	for (int h = 0; h < HEADS; h++) {
 		for (int j = 0; j < n; j++)
 			score[h * LENGTH + j] = score_of(block->layer, h, position, first + j);
-		k->row_stats(score + h * LENGTH, n, weight + h * LENGTH, &sums[h]);
+		k->row_stats(score + h * LENGTH, n, weight + h * LENGTH, NULL, &sums[h]);
 	}
 	*row = (am_select_row){.block = block, .row = r, .position = position, .first_key = first, .n = n, .score = score,
 	                       .weight = weight, .sums = sums, .stride = LENGTH};
