@@ -15,6 +15,7 @@ enum {
 	WORTH = 8,           /* a plane is coded where that leaves out this part of it: counting and coding take longer than all else */
 	NOISE = 128,         /* 2^(8 bits * (1 - 1 / WORTH)): one of so many pairs of bytes is equal */
 	SAMPLE = 200,        /* pieces of a plane that are looked at first, at least */
+	NOISE_STEP = 3,      /* one of so many of those tells noise, odd as their step: 1056 bytes have 2200 equal pairs, the border is 4400 */
 	STORED_MOST = 65535, /* bytes of a stored block */
 	SLACK = 8,           /* bits are written eight bytes at a time */
 };
@@ -143,7 +144,7 @@ static bool is_noise(const unsigned char *in, size_t n, size_t step)
 	for (size_t i = step / 2; i < n / PIECE; i += step, m += PIECE)
 		for (size_t j = i * PIECE; j < (i + 1) * PIECE; j++)
 			equal += count[in[j]]++;
-	return m >= SAMPLE / 2 * PIECE && 2 * equal * NOISE <= m * (m - 1);
+	return m >= SAMPLE / NOISE_STEP / 2 * PIECE && 2 * equal * NOISE <= m * (m - 1);
 }
 
 /* Finds what repeats, if it is worth its symbols. */
@@ -228,7 +229,7 @@ static void plan(plane *p, const size_t *distance)
 	/* An odd step does not fall in with rows that come by powers of 2. */
 	size_t step = p->n / PIECE / SAMPLE | 1, likely = likely_distance(p->in, p->n, step, distance);
 	size_t stored = p->n + (p->n / STORED_MOST + 1) * 5 + 1;
-	p->stored = !likely && is_noise(p->in, p->n, step);
+	p->stored = !likely && is_noise(p->in, p->n, NOISE_STEP * step);
 	p->bytes = stored;
 	if (p->stored)
 		return;
