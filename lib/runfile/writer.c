@@ -154,7 +154,6 @@ static am_status fill_new(am_run_writer *w, const am_run_axes *axes, const am_ru
 	am_space_init(&w->space, w->fd, w->part, AM_IMAGE_HEAD);
 	w->expected_rows = axes->n_row;
 	w->flush_seconds = c->flush_seconds == 0 ? 1 : c->flush_seconds;
-	w->flush_pause = w->flush_seconds;
 	w->last_flush = -INFINITY;
 	w->layer_id = am_alloc((size_t)axes->n_layer, sizeof *w->layer_id);
 	w->head_id = am_alloc((size_t)axes->n_head, sizeof *w->head_id);
@@ -227,28 +226,17 @@ static int64_t whole_rows(const am_run_writer *w)
 	return am_writer_dist_rows(w, am_writer_rows_whole(w));
 }
 
-/* Flushes take a hundredth of the time at most, unless one takes more than a tenth of the least time between two. */
-static double pause_after(const am_run_writer *w, double flush)
-{
-	enum { SHARE = 100, LONGEST = 10 };
-	double pause = SHARE * flush, most = LONGEST * w->flush_seconds;
-	pause = pause < most ? pause : most;
-	return pause > w->flush_seconds ? pause : w->flush_seconds;
-}
-
 am_status am_run_writer_flush(am_run_writer *w, am_error *err)
 {
 	am_status s = am_writer_ready(w, err);
-	bool due = w->groups * w->chunk_rows > w->flushed_rows && am_now() - w->last_flush >= w->flush_pause;
+	bool due = w->groups * w->chunk_rows > w->flushed_rows && am_now() - w->last_flush >= w->flush_seconds;
 	if (s || !due)
 		return s;
 	s = am_packer_wait(w->packer, err);
 	int64_t rows = s ? 0 : whole_rows(w);
 	if (rows > w->flushed_rows) {
-		double begun = am_now();
 		s = am_writer_commit(w, rows, err);
 		w->last_flush = am_now();
-		w->flush_pause = pause_after(w, w->last_flush - begun);
 	}
 	return w->failed = s;
 }

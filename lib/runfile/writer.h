@@ -51,7 +51,7 @@ typedef struct am_run_contents {
 	int n_selectors;   /* shadowed ones, at most AM_RUN_SELECTORS */
 	const am_run_selector *selector; /* used during open */
 	int deflate;       /* 0..9; 1 in am_run */
-	double flush_seconds; /* least time between two flushes; 0: 1 s, and more where a flush takes long; < 0: no least time */
+	double flush_seconds; /* least time between two flushes; 0: 1 s, < 0: no least time */
 	int threads;       /* of the writer, which compress in the background; 0 or 1: within the calls */
 } am_run_contents;
 

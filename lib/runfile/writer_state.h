@@ -76,7 +76,7 @@ struct am_run_writer {
 	am_range arena[2]; /* where the metadata lies: in use, and before */
 	size_t index_size; /* bytes of the metadata in use */
 	int64_t flushed_rows;
-	double flush_seconds, last_flush, flush_pause; /* pause: after the last one */
+	double flush_seconds, last_flush;
 };
 
 /* writer.c: fails when an earlier write has failed. What failed in the background
