@@ -115,8 +115,11 @@ static float best_guess(const mass_level *l, int k, int packed, float guess)
 static void row_best(const float *weight, int n, const int *k, int n_k, float *guess, double *sum_of, float *bound,
                      void *scratch)
 {
-	for (; n_k && k[n_k - 1] >= n; bound[n_k] = 0)
-		sum_of[--n_k] = sum(weight, n);
+	double all = n_k && k[n_k - 1] >= n ? sum(weight, n) : 0;
+	while (n_k && k[n_k - 1] >= n) {
+		sum_of[--n_k] = all;
+		bound[n_k] = 0;
+	}
 	if (!n_k)
 		return;
 	/* What is packed takes of the memory that leaving weights out saves. */

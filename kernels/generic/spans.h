@@ -45,10 +45,10 @@ static inline void span_tail(const float *x, int count, vf *z)
 /* The same of floats of which `there` are behind x. */
 static inline void span_part(const float *x, int there, int count, vf *z)
 {
-	float padded[TAIL] = {0};
 	if (count + LANES <= there) {
 		span_tail(x, count, z);
 	} else {
+		float padded[TAIL] = {0};
 		memcpy(padded, x, (size_t)count * sizeof *x);
 		span_tail(padded, count, z);
 	}
