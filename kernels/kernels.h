@@ -45,6 +45,20 @@ typedef void am_pack_rows_fn(int n, int k, const float *b, int ldb, float *to);
 typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, const void *b, am_number type,
                              int ldb, bool add, float *c, int ldc);
 
+/* Scores of an indexer, one query against keys first .. first + n - 1 of a chunk that pack_rows
+ * made, 0 <= first, first + n <= AM_PACKED:
+ *   out[j - first] = scale[j] sum_h (weight[h] head_scale[h]) f(q_h . key_j), never -0,
+ * f(z) = max(z, 0) with `relu`, else z; q[heads] rows of dim, ldq apart. A product is one chain of dim
+ * fused multiply-adds; heads are added in their order, each step rounded: the same bits on every ISA
+ * that has fused ones (not scalar), whatever is asked for together.
+ *   bf16: q and keys in pairs along dim, q of (dim + 1) / 2 pairs, keys [(dim + 1) / 2][AM_PACKED] words,
+ *         the lower half first, behind an odd dim 0: exact products of pairs as in the bf16 product */
+typedef void am_index_scores_fn(const float *q, int64_t ldq, int heads, int dim, const float *weight, const float *head_scale,
+                                bool relu, const float *keys, const float *scale, int first, int n, float *out);
+typedef void am_index_scores_bf16_fn(const uint16_t *q, int64_t ldq, int heads, int dim, const float *weight,
+                                     const float *head_scale, bool relu, const float *keys, const float *scale, int first,
+                                     int n, float *out);
+
 /* Rows of n weights >= 0 that sets of keys are held against (weigh_sets below). */
 typedef struct am_set_rows {
 	const float *const *row;   /* [rows] */
@@ -150,12 +164,6 @@ typedef struct am_kernels {
 	void (*decode_values)(const float *weight, int stride, int heads, int d, const float *v, int n, float *out);
 	void (*decode_picked)(const float *weight, const int32_t *index, int k, int d, const float *v, float *out);
 
-	/* out[j] = scale[j] sum_h weight[h] head_scale[h] f(dot[h * stride + j]), j < n, f(z) = max(z, 0) with
-	 * `relu`, else z; never -0. Added up in the order of the heads and rounded at each step: the same
-	 * bits on every ISA. */
-	void (*index_heads)(const float *dot, int64_t stride, int heads, const float *weight, const float *head_scale,
-	                    bool relu, const float *scale, int n, float *out);
-
 	/* gate[i] = SiLU(gate[i]) up[i], SiLU(x) = x / (1 + e^-x), within 4 ulp. */
 	void (*silu_gate)(float *gate, const float *up, size_t n);
 
@@ -169,8 +177,10 @@ typedef struct am_kernels {
 	am_gemm_nt_fn *gemm_nt;
 	am_gemm_nn_fn *gemm_nn;
 	am_pack_rows_fn *pack_rows;
+	am_index_scores_fn *index_scores;
 	/* NULL: the machine has no such dot product. */
 	am_gemm_bf16_fn *gemm_bf16;
+	am_index_scores_bf16_fn *index_scores_bf16;
 } am_kernels;
 
 /* Partial sums of a row's weights, in floats. */

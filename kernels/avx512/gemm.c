@@ -4,6 +4,7 @@
 #define AM_GEMM_NT am_gemm_nt_avx512
 #define AM_GEMM_NN am_gemm_nn_avx512
 #define AM_PACK_ROWS am_pack_rows_avx512
+#define AM_INDEX_SCORES am_index_scores_avx512
 #include "kernels/generic/number.h"
 
 #include "kernels/avx512/transpose.h"

@@ -4,6 +4,7 @@
 #define NV 4
 #define AM_A uint16_t
 #define AM_STEP 2
+#define AM_INDEX_SCORES am_index_scores_bf16_avx512
 #include "kernels/generic/number.h"
 #include "kernels/avx512/transpose.h"
 
@@ -48,6 +49,7 @@ static inline vf load_a(const uint16_t *p, int n)
 #include "kernels/generic/tile.h"
 
 #include "kernels/generic/dots.h"
+#include "kernels/generic/index.h"
 
 /* to[steps][NR] = B[cols][k]^T in pairs, columns past the last 0. */
 INLINE void pack(const am_number type, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)

@@ -3,7 +3,7 @@
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
-#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .pack_rows = am_pack_rows_avx512
+#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .pack_rows = am_pack_rows_avx512, .index_scores = am_index_scores_avx512
 #define AM_VF_SCALE
 #define AM_SWEEP_BLOCKS 2
 #define AM_MASS_PART "kernels/avx512/part.h"
@@ -58,5 +58,5 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 #include "kernels/generic/table.h"
 
 #ifdef AM_HAVE_AVX512_BF16
-const am_kernels am_kernels_avx512_bf16 = AM_TABLE(AM_ISA_PRODUCTS, .gemm_bf16 = am_gemm_bf16_avx512);
+const am_kernels am_kernels_avx512_bf16 = AM_TABLE(AM_ISA_PRODUCTS, .gemm_bf16 = am_gemm_bf16_avx512, .index_scores_bf16 = am_index_scores_bf16_avx512);
 #endif

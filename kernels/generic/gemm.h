@@ -1,6 +1,6 @@
 /* Float32 products on tiles: B transposed into a panel on the stack where its rows run
  * along k, read where it lies where they run along C's. AM_GEMM_NT, AM_GEMM_NN,
- * AM_PACK_ROWS: the names it gives. The rest as tile.h asks. */
+ * AM_PACK_ROWS, AM_INDEX_SCORES: the names it gives. The rest as tile.h asks. */
 #define AM_A float
 #define AM_STEP 1
 
@@ -22,6 +22,7 @@ static inline vf load_a(const float *p, int n)
 #include "kernels/generic/tile.h"
 
 #include "kernels/generic/dots.h"
+#include "kernels/generic/index.h"
 
 /* to[k][width] = B[cols][k]^T as float32, columns past the last 0 up to a whole vector. */
 INLINE void pack(const am_number type, const int width, const unsigned char *b, ptrdiff_t ldb, int cols, int k, float *to)

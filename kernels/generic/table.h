@@ -3,7 +3,6 @@
  * it has, or nothing). */
 #include "base/half.h"
 #include "kernels/generic/gate.h"
-#include "kernels/generic/heads.h"
 
 static void bf16_to_f32(const uint16_t *x, size_t n, float *y)
 {
@@ -48,7 +47,6 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.combine_rows = combine_rows,   \
 		.decode_scores = decode_scores, \
 		.decode_values = decode_values, \
-		.index_heads = index_heads,     \
 		.decode_picked = decode_picked, \
 		.silu_gate = silu_gate,         \
 		.bf16_to_f32 = bf16_to_f32,     \

@@ -1,7 +1,7 @@
 #define AM_VW 4
 #define AM_ISA_TABLE am_kernels_scalar
 #define AM_ISA_NAME "scalar"
-#define AM_ISA_PRODUCTS
+#define AM_ISA_PRODUCTS .index_scores = am_index_scores_scalar
 #include "kernels/generic/vec.h"
 
 static inline vf vf_fma(vf a, vf b, vf c)
@@ -30,4 +30,16 @@ static inline vf vf_min(vf a, vf b)
 #include "kernels/generic/member.h"
 #include "kernels/generic/combine.h"
 #include "kernels/generic/decode.h"
+
+#define AM_A float
+#define AM_STEP 1
+#define NV 2
+#define AM_INDEX_SCORES am_index_scores_scalar
+static inline vf vf_spread(const float *a)
+{
+	return vf_set(*a);
+}
+
+#include "kernels/generic/index.h"
+
 #include "kernels/generic/table.h"

@@ -21,7 +21,7 @@ static void index_close(am_selector *s)
 		am_free(x->layer[l].inv_freq);
 	}
 	void *own[] = {x->path, x->layer, x->block.q, x->block.q_scale, x->block.k, x->block.k_scale, x->block.w, x->cos, x->sin,
-	               x->scores, x->dots};
+	               x->scores, x->pairs};
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		am_free(own[i]);
 	am_index_work_fini(&x->work);

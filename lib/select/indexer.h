@@ -106,29 +106,37 @@ am_status am_index_forward(const am_index_form *f, const am_index_weights *weigh
                            const am_kernels *kernels, am_threads *threads, am_index_work *work,
                            const am_index_output *out, am_error *err) AM_MUST_CHECK;
 
-/* Keys are kept in chunks of AM_INDEX_KEYS positions, [chunk][d_I][AM_INDEX_KEYS], so that a
- * product reads them where they lie. */
-enum { AM_INDEX_KEYS = 64 };
+/* Whether q and k enter the product as bfloat16 pairs: they are such numbers, or FP8 ones with their
+ * scale beside them, and the table has the dot product. */
+bool am_index_paired(const am_index_form *f, const am_kernels *kernels);
+/* q[count][d_I] in pairs, to[count][d_I rounded up to even]. */
+void am_index_pair(const am_index_form *f, const am_kernels *kernels, const float *q, size_t count, uint16_t *to);
+
+/* Keys are kept in chunks of AM_INDEX_KEYS positions as the product reads them: [chunk][d_I]
+ * [AM_INDEX_KEYS], or with half the rows where they are paired. */
+enum { AM_INDEX_KEYS = AM_PACKED };
 /* Floats of the chunks that hold `positions` keys. */
-size_t am_index_key_floats(int dim, int positions);
-/* Puts k[rows][dim] at positions start .. start + rows - 1. */
-void am_index_keep_keys(int dim, const float *k, int start, int rows, float *chunks);
+size_t am_index_key_floats(const am_index_form *f, const am_kernels *kernels, int positions);
+/* Puts k[rows][d_I] at positions start .. start + rows - 1. Where keys are paired and d_I is odd, chunks
+ * start as zeros. */
+void am_index_keep_keys(const am_index_form *f, const am_kernels *kernels, const float *k, int start, int rows, float *chunks);
 
 /* The side of a score that one query or several following ones bring. */
 typedef struct am_index_query {
-	const float *q;       /* [rows][H_I][d_I] */
-	const float *q_scale; /* [rows][H_I] */
-	const float *w;       /* [rows][H_I] */
+	const float *q;        /* [rows][H_I][d_I] */
+	const uint16_t *pairs; /* the same as am_index_pair leaves them, where they are paired */
+	const float *q_scale;  /* [rows][H_I] */
+	const float *w;        /* [rows][H_I] */
 } am_index_query;
 
-/* Scores of positions first .. first + n - 1 in maps group .. group + groups - 1 (several rows: all
- * maps), out[(row groups + map) stride + j]:
+/* Scores in maps group .. group + groups - 1 (several rows: all maps) of positions first .. first + n - 1
+ * for the last row, to one less for each row before it, out[(row groups + map) stride + j]:
  *   k_scale_s * (sum over heads j in rising order of (w_j q_scale_j) * relu(q_j . k_s)) + 0,
  * each step rounded to float32, so a sum of nothing is +0 whatever the signs of w. The bytes do
  * not depend on what is asked for together. chunks and k_scale as kept, from position 0, filled as
- * far as asked for. dots[rows][H_I][AM_INDEX_KEYS] is scratch. */
+ * far as asked for. */
 void am_index_scores(const am_index_form *f, const am_kernels *kernels, const am_index_query *query, int rows,
-                     int group, int groups, const float *chunks, const float *k_scale, int first, int n, float *dots,
-                     float *out, size_t stride);
+                     int group, int groups, const float *chunks, const float *k_scale, int first, int n, float *out,
+                     size_t stride);
 
 #endif

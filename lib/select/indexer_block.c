@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 48 }; /* queries of all heads that are multiplied with a chunk of keys at a time */
+enum { TILE = 48 }; /* queries of all heads that are held against a chunk of keys at a time */
 #define MOST_SCORES ((size_t)16 << 20) /* held at a time: 64 MiB */
 
 static am_status no_memory(am_error *err)
@@ -20,12 +20,6 @@ static int tile_rows(const am_index_state *x)
 	return x->form.heads < TILE ? TILE / x->form.heads : 1;
 }
 
-/* Floats of one worker's products. */
-static size_t dots_of(const am_index_state *x)
-{
-	return (size_t)tile_rows(x) * (size_t)x->form.heads * AM_INDEX_KEYS;
-}
-
 am_status am_index_state_room(am_selector *s, am_error *err)
 {
 	am_index_state *x = s->state;
@@ -34,10 +28,10 @@ am_status am_index_state_room(am_selector *s, am_error *err)
 	                             .k = am_calloc(rows, dim * f), .k_scale = am_calloc(rows, f), .w = am_calloc(rows, heads * f)};
 	x->cos = am_calloc(rows, ((size_t)x->form.rope_dims / 2 + 1) * f);
 	x->sin = am_calloc(rows, ((size_t)x->form.rope_dims / 2 + 1) * f);
-	x->dots = am_calloc((size_t)s->shape.workers * dots_of(x), f);
-	x->dots_workers = s->shape.workers;
-	bool all = x->block.q && x->block.q_scale && x->block.k && x->block.k_scale && x->block.w && x->cos && x->sin && x->dots;
-	return all ? AM_OK : no_memory(err);
+	bool paired = am_index_paired(&x->form, s->shape.kernels);
+	x->pairs = paired ? am_calloc(rows * heads, (dim + dim % 2) * sizeof *x->pairs) : NULL;
+	bool all = x->block.q && x->block.q_scale && x->block.k && x->block.k_scale && x->block.w && x->cos && x->sin;
+	return all && (x->pairs || !paired) ? AM_OK : no_memory(err);
 }
 
 /* Frequencies may depend on the sequence's length. */
@@ -151,20 +145,23 @@ static am_status keep(am_selector *s, am_index_state *x, const am_select_block *
 	am_index_layer *l = &x->layer[b->layer];
 	int capacity = s->shape.capacity;
 	if (!l->keys)
-		l->keys = am_calloc(am_index_key_floats(x->form.dim, capacity), sizeof *l->keys);
+		l->keys = am_calloc(am_index_key_floats(&x->form, s->shape.kernels, capacity), sizeof *l->keys);
 	if (!l->k_scale)
 		l->k_scale = am_calloc((size_t)capacity, sizeof *l->k_scale);
 	if (!l->keys || !l->k_scale)
 		return no_memory(err);
-	am_index_keep_keys(x->form.dim, x->block.k, b->start, b->rows, l->keys);
+	am_index_keep_keys(&x->form, s->shape.kernels, x->block.k, b->start, b->rows, l->keys);
+	if (x->pairs)
+		am_index_pair(&x->form, s->shape.kernels, x->block.q, (size_t)b->rows * (size_t)x->form.heads, x->pairs);
 	memcpy(l->k_scale + b->start, x->block.k_scale, (size_t)b->rows * sizeof *l->k_scale);
 	return AM_OK;
 }
 
 static am_index_query query_of(const am_index_state *x, int row)
 {
-	size_t at = (size_t)row * (size_t)x->form.heads;
-	return (am_index_query){x->block.q + at * (size_t)x->form.dim, x->block.q_scale + at, x->block.w + at};
+	size_t at = (size_t)row * (size_t)x->form.heads, dim = (size_t)x->form.dim;
+	return (am_index_query){x->block.q + at * dim, x->pairs ? x->pairs + at * (dim + dim % 2) : NULL, x->block.q_scale + at,
+	                        x->block.w + at};
 }
 
 typedef struct score_step {
@@ -172,17 +169,16 @@ typedef struct score_step {
 	am_index_state *x;
 } score_step;
 
-/* Keys after a row's own are scored with those of the tile's last row; nobody reads them. */
 static void score_tile(void *ctx, int tile, int worker)
 {
+	(void)worker;
 	const score_step *step = ctx;
 	am_index_state *x = step->x;
 	const am_index_layer *l = &x->layer[x->holds];
 	int row = tile * tile_rows(x), rows = x->rows - row < tile_rows(x) ? x->rows - row : tile_rows(x);
 	am_index_query query = query_of(x, row);
 	am_index_scores(&x->form, step->s->shape.kernels, &query, rows, 0, x->form.groups, l->keys, l->k_scale, x->scores_first,
-	                x->start + row + rows - x->scores_first, x->dots + (size_t)worker * dots_of(x),
-	                x->scores + (size_t)row * (size_t)x->form.groups * x->stride, x->stride);
+	                x->start + row + rows - x->scores_first, x->scores + (size_t)row * (size_t)x->form.groups * x->stride, x->stride);
 }
 
 /* First key that a row of the block sees in any layer that uses these scores. */
@@ -198,21 +194,7 @@ static int first_seen(const am_selector *s, const am_index_state *x)
 	return first;
 }
 
-/* Scratch for threads that may be more than those that select. */
-static bool enough_dots(am_index_state *x, int workers)
-{
-	if (workers <= x->dots_workers)
-		return true;
-	float *dots = am_calloc((size_t)workers * dots_of(x), sizeof *dots);
-	if (!dots)
-		return false;
-	am_free(x->dots);
-	x->dots = dots;
-	x->dots_workers = workers;
-	return true;
-}
-
-/* All scores of a block in one go: the tiles of a product serve several rows. Where they would be
+/* All scores of a block in one go: keys that are at hand serve several rows. Where they would be
  * too many, each row is scored when it is asked for, with the same bytes. */
 static void score_block(am_selector *s, am_index_state *x, am_threads *threads)
 {
@@ -223,7 +205,7 @@ static void score_block(am_selector *s, am_index_state *x, am_threads *threads)
 	x->scored = false;
 	if (x->start + x->rows <= s->first_row)
 		return; /* none of them will be asked for */
-	if (floats > MOST_SCORES || !enough_dots(x, am_threads_count(threads)))
+	if (floats > MOST_SCORES)
 		return;
 	if (floats > x->scores_room) {
 		am_free(x->scores);
@@ -284,6 +266,7 @@ const float *am_index_scored(const am_selector *s, const am_select_row *row, int
 
 void am_index_score(am_selector *s, int worker, const am_select_row *row, int set, float *out)
 {
+	(void)worker;
 	am_index_state *x = s->state;
 	const am_index_layer *l = &x->layer[x->holds];
 	const float *scored = am_index_scored(s, row, set);
@@ -292,7 +275,6 @@ void am_index_score(am_selector *s, int worker, const am_select_row *row, int se
 		return;
 	}
 	am_index_query query = query_of(x, row->row);
-	am_index_scores(&x->form, s->shape.kernels, &query, 1, set, 1, l->keys, l->k_scale, row->first_key, row->n,
-	                x->dots + (size_t)worker * dots_of(x), out, 0);
+	am_index_scores(&x->form, s->shape.kernels, &query, 1, set, 1, l->keys, l->k_scale, row->first_key, row->n, out, 0);
 }
 

@@ -20,6 +20,7 @@ typedef struct am_index_state {
 	am_index_layer *layer; /* [layers] */
 	/* The latest block: queries of layer `holds`. */
 	am_index_output block;
+	uint16_t *pairs; /* its queries, where they enter the product as such */
 	int holds, start, rows;
 	float *cos, *sin; /* [block][rope_dims / 2] at table_start, by the frequencies of table_layer */
 	int table_start, table_rows, table_layer;
@@ -28,8 +29,6 @@ typedef struct am_index_state {
 	size_t scores_room, stride; /* floats */
 	int scores_first;
 	bool scored;
-	float *dots; /* [dots_workers] products of a tile */
-	int dots_workers;
 	am_index_work work;
 } am_index_state;
 

@@ -24,7 +24,7 @@ int test_member(const am_kernels *k, const test_options *o);     /* row_member *
 int test_combine(const am_kernels *k, const test_options *o);    /* combine_rows */
 int test_decode(const am_kernels *k, const test_options *o);     /* decode_scores, decode_values */
 int test_gate(const am_kernels *k, const test_options *o);       /* silu_gate */
-int test_heads(const am_kernels *k, const test_options *o);      /* index_heads */
+int test_index(const am_kernels *k, const test_options *o);      /* index_scores, index_scores_bf16 */
 int test_convert(const am_kernels *k, const test_options *o);    /* between 16-bit and float32 */
 int test_products(const am_kernels *k, const test_options *o);   /* gemm_nt, gemm_nn, gemm_bf16, pack_rows */
 int test_identities(const am_kernels *k, const test_options *o); /* between statistics of one row */

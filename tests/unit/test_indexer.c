@@ -130,16 +130,19 @@ static void forward(subject *s)
 	assert_int_equal(am_index_form_check(&s->form, &err), AM_OK);
 	if (am_index_forward(&s->form, &s->weights, &in, kernels, threads, &work, &out, &err))
 		fail_msg("%s", err.text);
-	am_index_keep_keys(s->form.dim, s->k, 0, s->rows, s->chunks);
+	am_index_keep_keys(&s->form, kernels, s->k, 0, s->rows, s->chunks);
 	am_index_work_fini(&work);
 }
 
 static void score_row(const subject *s, int t, float *out)
 {
 	size_t heads = (size_t)s->form.heads;
-	float dots[64 * AM_INDEX_KEYS];
-	am_index_query query = {s->q + (size_t)t * heads * (size_t)s->form.dim, s->q_scale + (size_t)t * heads, s->w + (size_t)t * heads};
-	am_index_scores(&s->form, kernels, &query, 1, 0, 1, s->chunks, s->k_scale, 0, t + 1, dots, out, 0);
+	uint16_t pairs[8 * 128];
+	const float *q = s->q + (size_t)t * heads * (size_t)s->form.dim;
+	if (am_index_paired(&s->form, kernels))
+		am_index_pair(&s->form, kernels, q, heads, pairs);
+	am_index_query query = {q, pairs, s->q_scale + (size_t)t * heads, s->w + (size_t)t * heads};
+	am_index_scores(&s->form, kernels, &query, 1, 0, 1, s->chunks, s->k_scale, 0, t + 1, out, 0);
 }
 
 static double worst_of(const float *found, const double *expected, int n)
@@ -505,13 +508,13 @@ static void maps_of_groups_add_up(void **state)
 {
 	(void)state;
 	subject *s = subject_of(at(golden, "fp64_case.config"));
-	float dots[2 * AM_INDEX_KEYS], whole[6], part[2][6];
+	float whole[6], part[2][6];
 	forward(s);
 	score_row(s, 5, whole);
 	s->form.groups = 2;
-	am_index_query query = {s->q + 5 * 16, s->q_scale + 10, s->w + 10};
+	am_index_query query = {s->q + 5 * 16, NULL, s->q_scale + 10, s->w + 10};
 	for (int g = 0; g < 2; g++)
-		am_index_scores(&s->form, kernels, &query, 1, g, 1, s->chunks, s->k_scale, 0, 6, dots, part[g], 0);
+		am_index_scores(&s->form, kernels, &query, 1, g, 1, s->chunks, s->k_scale, 0, 6, part[g], 0);
 	for (int i = 0; i < 6; i++)
 		assert_true(part[0][i] + part[1][i] == whole[i]);
 	am_free(s);
