@@ -5,6 +5,7 @@
 #ifndef AM_BASE_FP8_H
 #define AM_BASE_FP8_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +39,28 @@ static inline float am_e4m3_to_f32(uint8_t code)
 		memcpy(&f, &u, sizeof f);
 	}
 	return code & 0x80 ? -f : f;
+}
+
+/* am_e4m3_to_f32(am_f32_to_e4m3(x)) without a branch, so that loops become vectors. Adding a number
+ * 2^20 times as large as the leading bit leaves three bits behind it. */
+static inline float am_round_e4m3(float x)
+{
+	int32_t u, mag, step;
+	memcpy(&u, &x, sizeof u);
+	mag = u & 0x7fffffff;
+	const int32_t most = 0x43e00000, least = 121 << 23; /* 448, and 2^-6, below which steps are even */
+	bool nan = mag > 0x7f800000;
+	mag = mag > most ? most : mag;
+	step = mag & 0x7f800000;
+	step = (step > least ? step : least) + (20 << 23);
+	float a, s;
+	memcpy(&a, &mag, sizeof a);
+	memcpy(&s, &step, sizeof s);
+	a = (a + s) - s;
+	memcpy(&mag, &a, sizeof mag);
+	mag = nan ? 0x7fc00000 : mag | (u & INT32_MIN);
+	memcpy(&a, &mag, sizeof a);
+	return a;
 }
 
 /* 2^n of a scale stored as its biased exponent (E8M0); 255 is NaN. */

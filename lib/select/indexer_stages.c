@@ -66,13 +66,10 @@ void am_hadamard(float *x, int n)
 
 static float round_block(float *x, int n, bool power)
 {
-	float most = FP8_FLOOR;
-	for (int i = 0; i < n; i++)
-		most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
-	float scale = most / AM_E4M3_MAX;
+	float scale = am_index_largest(FP8_FLOOR, x, n) / AM_E4M3_MAX;
 	scale = power ? am_round_up_to_power(scale) : scale;
 	for (int i = 0; i < n; i++)
-		x[i] = am_e4m3_to_f32(am_f32_to_e4m3(x[i] / scale));
+		x[i] = am_round_e4m3(x[i] / scale);
 	return scale;
 }
 

@@ -68,6 +68,31 @@ static void a_normal_value_keeps_four_bits(void **state)
 	assert_true(worst <= 1.0 / 17 + 1e-9 && worst > 0.0586);
 }
 
+static void check_round(uint32_t bits)
+{
+	float x;
+	memcpy(&x, &bits, sizeof x);
+	float found = am_round_e4m3(x), expected = am_e4m3_to_f32(am_f32_to_e4m3(x));
+	if (memcmp(&found, &expected, sizeof found))
+		fail_msg("%a: found %a, expected %a", (double)x, (double)found, (double)expected);
+}
+
+/* Floats of all sizes, and around every number that is rounded up or saturates. */
+static void rounding_without_codes_is_the_same(void **state)
+{
+	(void)state;
+	for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 1009)
+		check_round((uint32_t)bits);
+	for (int code = 0; code < 0x7f; code++)
+		for (int d = -2; d <= 2; d++) {
+			float middle = (float)((value_of(code) + value_of(code + 1)) / 2);
+			uint32_t bits;
+			memcpy(&bits, &middle, sizeof bits);
+			check_round(bits + (uint32_t)d);
+			check_round((bits + (uint32_t)d) | 0x80000000);
+		}
+}
+
 static void scales_are_rounded_up_to_powers(void **state)
 {
 	(void)state;
@@ -89,6 +114,7 @@ int main(void)
 		cmocka_unit_test(rounds_to_nearest_even),
 		cmocka_unit_test(large_values_saturate),
 		cmocka_unit_test(a_normal_value_keeps_four_bits),
+		cmocka_unit_test(rounding_without_codes_is_the_same),
 		cmocka_unit_test(scales_are_rounded_up_to_powers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
