@@ -13,7 +13,7 @@
 enum { BATCHES = 9, ROOM = 1 << 20 };
 #define BATCH_OPERATIONS 2e8
 
-typedef enum { OWN, OWN_BF16, BLAS } maker;
+typedef enum { OWN, OWN_BF16, BLAS, INDEX, INDEX_BF16 } maker;
 
 typedef struct shape {
 	const char *use;
@@ -34,6 +34,10 @@ static const shape shapes[] = {
 
 enum { N_SHAPES = (int)(sizeof shapes / sizeof shapes[0]) };
 
+/* Scores of one query of an indexer, m heads of k numbers, against n keys. */
+static const shape indexers[] = {{"query", 1, 4, 4096, 64, AM_F32}, {"query", 1, 64, 4096, 128, AM_F32}};
+enum { N_INDEXERS = (int)(sizeof indexers / sizeof indexers[0]), MOST_HEADS = 64 };
+
 typedef struct buffers {
 	float *a, *b, *c;
 	double sink; /* keeps results alive */
@@ -44,10 +48,25 @@ static int padded(int n)
 	return n >= 1024 ? (n / 16 | 1) * 16 : n;
 }
 
+static void run_index(const am_kernels *k, maker who, const shape *s, buffers *x)
+{
+	float one[MOST_HEADS], scale[AM_PACKED];
+	for (int i = 0; i < AM_PACKED; i++)
+		one[i % MOST_HEADS] = scale[i] = 1;
+	for (int j = 0; j < s->n; j += AM_PACKED)
+		if (who == INDEX)
+			k->index_scores(x->a, s->k, s->m, s->k, one, one, true, x->b + (size_t)j * (size_t)s->k, scale, 0, AM_PACKED, x->c + j);
+		else
+			k->index_scores_bf16((uint16_t *)x->a, s->k, s->m, s->k, one, one, true, x->b + (size_t)j * (size_t)s->k / 2, scale, 0,
+			                     AM_PACKED, x->c + j);
+}
+
 static void run(const am_kernels *k, maker who, const shape *s, buffers *x)
 {
 	int lda = s->nn ? padded(s->k) : s->k, ldc = padded(s->n);
-	if (who == OWN_BF16)
+	if (who == INDEX || who == INDEX_BF16)
+		run_index(k, who, s, x);
+	else if (who == OWN_BF16)
 		k->gemm_bf16(s->m, s->n, s->k, (uint16_t *)x->a, s->k, x->b, s->type, s->k, false, x->c, ldc);
 	else if (who == OWN && s->nn)
 		k->gemm_nn(s->m, s->n, s->k, x->a, lda, x->b, s->n, false, x->c, ldc);
@@ -102,6 +121,11 @@ static void bench_table(const am_kernels *k, buffers *x, int json)
 		if (s->type == AM_F32)
 			print(k->name, "openblas", s, rate(k, BLAS, s, x), peak, json);
 #endif
+	}
+	for (int i = 0; i < N_INDEXERS; i++) {
+		print(k->name, "index", &indexers[i], rate(k, INDEX, &indexers[i], x), peak, json);
+		if (k->index_scores_bf16)
+			print(k->name, "index_bf16", &indexers[i], rate(k, INDEX_BF16, &indexers[i], x), dot_peak, json);
 	}
 }
 
