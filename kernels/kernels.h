@@ -75,7 +75,7 @@ typedef struct am_kernels {
 	const char *name;
 
 	/* score[n] -> weight[n] = exp(score - max) and every sum. weight may be
-	 * score itself. n >= 0. lanes[AM_ROW_LANES(n)]: 16 partial sums of every 64 weights, for
+	 * score itself. n >= 0. lanes[AM_ROW_LANES(n)]: 16 partial sums of every 64 weights and of what is left, for
 	 * `spans`; may be NULL, and means nothing where z is not > 0. */
 	void (*row_stats)(const float *score, int n, float *weight, float *lanes, am_row_sums *out);
 	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. A tally
@@ -183,8 +183,8 @@ typedef struct am_kernels {
 	am_index_scores_bf16_fn *index_scores_bf16;
 } am_kernels;
 
-/* Partial sums of a row's weights, in floats. */
-#define AM_ROW_LANES(n) ((size_t)(n) / 64 * 16)
+/* Partial sums of a row's weights, in floats: whole groups of 16, those behind the last are not set. */
+#define AM_ROW_LANES(n) (((size_t)(n) + 1023) / 1024 * 256)
 /* Counts and sums of a row's weights by size (kernels/generic/tally.h). */
 #define AM_TALLY 19520
 /* Room for five levels of buckets (8 bits of a 30-bit key and more each) and twice

@@ -119,10 +119,29 @@ static inline void span_group(const float *x, const float *kept, int n, const in
 	vf_store(whole, fold_lanes(lanes));
 }
 
+/* Where spans are the row's blocks, one after another, nothing is left to add up: so are cells of a map in a
+ * context of as many blocks. */
+static inline int span_kept(const float *kept, int n, int first, const int *from, const int *to, int m, float *whole)
+{
+	const __mmask16 there = (__mmask16)((1u << m) - 1);
+	const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	const int64_t begin = (int64_t)from[0] - first;
+	__m512i low = _mm512_maskz_loadu_epi32(there, from), high = _mm512_maskz_loadu_epi32(there, to);
+	__m512i even = _mm512_add_epi32(_mm512_set1_epi32(from[0]), _mm512_slli_epi32(place, 6));
+	__m512i off = _mm512_or_si512(_mm512_xor_si512(low, even), _mm512_xor_si512(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL)));
+	if (begin < 0 || begin % (TAIL * SPANS) || begin + (int64_t)(m - 1) * TAIL >= n || _mm512_mask_test_epi32_mask(there, off, off))
+		return 0;
+	vf lanes[SPANS];
+#pragma GCC unroll 16
+	for (int i = 0; i < SPANS; i++)
+		lanes[i] = vf_load(kept + begin / TAIL * LANES + i * LANES);
+	vf_store(whole, fold_lanes(lanes));
+	return 1;
+}
+
 /* Where all spans lie in the row and have more than TAIL - LANES floats, as cells of a map do, only the
- * last of their blocks needs a mask and their places are known as early as their bounds. Where all are
- * blocks of the row, as cells of a long context are, nothing is left to add up. */
-static inline int span_cells(const float *x, const float *kept, int n, int first, const int *from, const int *to, float *whole)
+ * last of their blocks needs a mask and their places are known as early as their bounds. */
+static inline int span_cells(const float *x, int n, int first, const int *from, const int *to, float *whole)
 {
 	const __m512i begin = _mm512_set1_epi32(first), low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to);
 	__m512i rest = _mm512_sub_epi32(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL - LANES));
@@ -130,15 +149,6 @@ static inline int span_cells(const float *x, const float *kept, int n, int first
 	    _mm512_cmpgt_epi32_mask(high, _mm512_set1_epi32(first + n)))
 		return 0;
 	vf lanes[SPANS];
-	__m512i aside = _mm512_and_si512(_mm512_sub_epi32(low, begin), _mm512_set1_epi32(TAIL - 1));
-	aside = _mm512_or_si512(aside, _mm512_xor_si512(rest, _mm512_set1_epi32(LANES)));
-	if (kept && !_mm512_test_epi32_mask(aside, aside)) {
-#pragma GCC unroll 16
-		for (int i = 0; i < SPANS; i++)
-			lanes[i] = vf_load(kept + ((ptrdiff_t)from[i] - first) / TAIL * LANES);
-		vf_store(whole, fold_lanes(lanes));
-		return 1;
-	}
 	_Alignas(32) uint16_t there[SPANS];
 	span_bits(rest, there);
 	__asm__ volatile("" : "+m"(there));
@@ -151,7 +161,7 @@ static inline int span_cells(const float *x, const float *kept, int n, int first
 
 static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
-	if (m == SPANS && span_cells(x, kept, n, first, from, to, whole))
+	if ((kept && span_kept(kept, n, first, from, to, m, whole)) || (m == SPANS && span_cells(x, n, first, from, to, whole)))
 		return 0;
 	const __mmask16 there = (__mmask16)((1u << m) - 1);
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);

@@ -307,11 +307,12 @@ INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float
 			blocks_close(kind, TAIL / LANES, &t, lanes ? lanes + j / TAIL * LANES : NULL);
 		}
 		int open = blocks - (j - j0) / LANES;
+		float *last = lanes ? lanes + j / TAIL * LANES : NULL;
 		for (; j < groups; j += GROUP_LANES)
 			sweep_group(kind, &w, j, next, &t);
 		strip_end(kind, s + j, end - j, w.max, e + j, &t);
 		if (open)
-			blocks_close(kind, open, &t, NULL);
+			blocks_close(kind, open, &t, last);
 		add_strip(kind, &t, blocks, &strips);
 		if (end == n || end % (STRIPS * STRIP) == 0) {
 			add_strips(kind, &strips, n - 1 - j0 - blocks * LANES, r);
