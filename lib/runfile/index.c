@@ -1,7 +1,7 @@
 #include "runfile/index.h"
 
+#include "runfile/attach.h"
 #include "runfile/h5.h"
-#include "runfile/scales.h"
 
 #include <hdf5_hl.h>
 #include <math.h>
@@ -9,14 +9,15 @@
 #include <string.h>
 
 #define PATH_ROOM 64
+#define ROW_EDGE "/row_edge" /* rows + 1: the scale of /dist/<layer>/offset */
 
 typedef struct builder {
 	const am_run_writer *w;
 	am_image *image;
 	int64_t rows;
 	hid_t file;
-	hid_t scale[AM_AXIS_COUNT]; /* open datasets, negative where there is none */
-	const char *at;             /* what is being built, for messages */
+	am_attach scales;
+	const char *at; /* what is being built, for messages */
 } builder;
 
 static bool describe(hid_t id, const char *unit, const char *long_name)
@@ -33,7 +34,6 @@ static hid_t create(builder *b, const char *path, hid_t type, int rank, const in
 		n[a] = (hsize_t)dims[a];
 		most[a] = unlimited >> a & 1 ? H5S_UNLIMITED : n[a];
 	}
-	b->at = path;
 	hid_t id = H5I_INVALID_HID, space = H5Screate_simple(rank, n, most);
 	hid_t lcpl = H5Pcreate(H5P_LINK_CREATE);
 	if (space >= 0 && lcpl >= 0 && H5Pset_create_intermediate_group(lcpl, 1) >= 0)
@@ -103,59 +103,64 @@ static hid_t create_stored(builder *b, const char *path, const am_stored *d, con
 	return id;
 }
 
+/* The dataset `id` at `path`, of which its creation may have failed, becomes a scale; `of` describes it. */
+static bool add_scale(builder *b, const char *path, hid_t id, const char *name, const am_axis_spec *of)
+{
+	if (id >= 0 && ((of && !describe(id, of->unit, of->long_name)) || H5DSset_scale(id, name) < 0)) {
+		H5Dclose(id);
+		return false;
+	}
+	return id >= 0 && am_attach_add(&b->scales, path, id);
+}
+
 static bool add_axis(builder *b, am_axis a)
 {
 	const am_stored *d = a == AM_AXIS_ROW ? &b->w->row_axis.stored : &b->w->axis[a];
 	char path[PATH_ROOM], name[AM_SCALE_ROOM + 32];
 	if (!d->rank)
 		return true;
-	snprintf(path, sizeof path, "/%s", am_axes[a].name);
+	b->at = am_axes[a].name;
+	snprintf(path, sizeof path, "/%s", b->at);
 	am_scale_name(path, a, d->dims[0], b->w->n_selectors > 0, name);
 	hid_t id = create_stored(b, path, d, a == AM_AXIS_ROW ? &b->rows : d->dims, false);
-	b->scale[a] = id;
-	b->at = am_axes[a].name;
-	return id >= 0 && describe(id, am_axes[a].unit, am_axes[a].long_name) && H5DSset_scale(id, name) >= 0;
+	return add_scale(b, path, id, name, &am_axes[a]);
 }
 
-/* The scale `head` of a group, made when it is first needed. */
-static hid_t open_heads(builder *b, const char *path)
+/* The scale `head` of a group. */
+static bool add_heads(builder *b, const char *path)
 {
 	int64_t n = b->w->length[AM_AXIS_HEAD];
-	if (H5Lexists(b->file, path, H5P_DEFAULT) > 0)
-		return H5Dopen2(b->file, path, H5P_DEFAULT);
 	hid_t dcpl = creation_list();
 	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_NATIVE_INT32, 1, &n, 0, dcpl);
-	const am_axis_spec *s = &am_axes[AM_AXIS_HEAD];
-	if (id >= 0 && (H5Dwrite(id, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, b->w->head_id) < 0 ||
-	                !describe(id, s->unit, s->long_name) || H5DSset_scale(id, s->name) < 0)) {
+	if (id >= 0 && H5Dwrite(id, H5T_NATIVE_INT32, H5S_ALL, H5S_ALL, H5P_DEFAULT, b->w->head_id) < 0) {
 		H5Dclose(id);
 		id = H5I_INVALID_HID;
 	}
 	if (dcpl >= 0)
 		H5Pclose(dcpl);
-	return id;
+	return add_scale(b, path, id, am_axes[AM_AXIS_HEAD].name, &am_axes[AM_AXIS_HEAD]);
 }
 
-/* Scale of one axis of the field `id` at `path`, where there is one. */
-static bool attach_axis(builder *b, hid_t id, const char *path, int at, am_axis a)
+/* The scale of an axis of the field at `path`, -1 where there is none; made when it is first needed. */
+static bool find_scale(builder *b, const char *path, am_axis a, int *found)
 {
 	char scale[AM_SCALE_ROOM];
 	am_scale_path(path, a, b->w->n_selectors > 0, scale);
-	if (strrchr(scale, '/') == scale)
-		return b->scale[a] < 0 || H5DSattach_scale(id, b->scale[a], (unsigned)at) >= 0;
-	hid_t heads = open_heads(b, scale);
-	bool ok = heads >= 0 && H5DSattach_scale(id, heads, (unsigned)at) >= 0;
-	if (heads >= 0)
-		H5Dclose(heads);
+	*found = am_attach_find(&b->scales, scale);
+	if (*found >= 0 || strrchr(scale, '/') == scale)
+		return true;
+	bool ok = add_heads(b, scale);
+	*found = am_attach_find(&b->scales, scale);
 	return ok;
 }
 
 static bool attach(builder *b, hid_t id, const char *path, int n_axes, const am_axis *axes)
 {
+	int scale[AM_MAX_AXES];
 	bool ok = true;
 	for (int a = 0; a < n_axes && ok; a++)
-		ok = attach_axis(b, id, path, a, axes[a]);
-	return ok;
+		ok = find_scale(b, path, axes[a], &scale[a]);
+	return ok && am_attach_all(&b->scales, id, n_axes, scale);
 }
 
 static hid_t create_strings(builder *b, const char *path, const am_strings *s)
@@ -203,6 +208,7 @@ static bool add_field(builder *b, am_field f)
 	bool strings = fixed && b->w->strings[f].s;
 	if ((!d || !d->rank) && !strings)
 		return true;
+	b->at = spec->path;
 	int64_t dims[AM_MAX_AXES];
 	memcpy(dims, d->dims, sizeof dims);
 	if (r->pieces)
@@ -217,29 +223,26 @@ static bool add_field(builder *b, am_field f)
 }
 
 /* A scale without values. */
-static hid_t add_bare_scale(builder *b, const char *path, int64_t n)
+static bool add_bare_scale(builder *b, const char *path, int64_t n)
 {
 	char name[AM_SCALE_ROOM + 32];
 	am_scale_bare_name(n, name);
 	hid_t dcpl = creation_list();
 	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_IEEE_F32BE, 1, &n, 0, dcpl);
-	if (id >= 0 && H5DSset_scale(id, name) < 0) {
-		H5Dclose(id);
-		id = H5I_INVALID_HID;
-	}
 	if (dcpl >= 0)
 		H5Pclose(dcpl);
-	return id;
+	return add_scale(b, path, id, name, NULL);
 }
 
-static bool add_offset(builder *b, const char *path, const am_dist_layer *l, hid_t row_edge)
+static bool add_offset(builder *b, const char *path, const am_dist_layer *l)
 {
 	int64_t n = b->rows + 1;
+	int scale = am_attach_find(&b->scales, ROW_EDGE);
 	hid_t dcpl = creation_list();
 	hid_t id = dcpl < 0 ? dcpl : create(b, path, H5T_NATIVE_INT64, 1, &n, 0, dcpl);
 	bool ok = id >= 0 && H5Dwrite(id, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, l->offset) >= 0 &&
 	          describe(id, "1", "first element of each row in prob, and the end") &&
-	          H5DSattach_scale(id, row_edge, 0) >= 0;
+	          am_attach_all(&b->scales, id, 1, &scale);
 	if (id >= 0)
 		H5Dclose(id);
 	if (dcpl >= 0)
@@ -247,12 +250,13 @@ static bool add_offset(builder *b, const char *path, const am_dist_layer *l, hid
 	return ok;
 }
 
-static bool add_prob(builder *b, const char *path, const am_dist_layer *l, hid_t element)
+static bool add_prob(builder *b, const char *path, const am_dist_layer *l, const char *element)
 {
 	int64_t dims[] = {l->prob.dims[0], l->offset[b->rows]};
+	int scale[] = {-1, am_attach_find(&b->scales, element)};
 	hid_t id = create_stored(b, path, &l->prob, dims, true);
 	bool ok = id >= 0 && describe(id, "1", "probability of each visible key, rows one after another") &&
-	          attach_axis(b, id, path, 0, AM_AXIS_HEAD) && H5DSattach_scale(id, element, 1) >= 0;
+	          find_scale(b, path, AM_AXIS_HEAD, &scale[0]) && am_attach_all(&b->scales, id, 2, scale);
 	if (id >= 0)
 		H5Dclose(id);
 	return ok;
@@ -262,24 +266,18 @@ static bool add_dist(builder *b)
 {
 	if (!b->w->n_dist)
 		return true;
-	hid_t row_edge = add_bare_scale(b, "/row_edge", b->rows + 1);
-	bool ok = row_edge >= 0;
+	b->at = "/dist";
+	bool ok = add_bare_scale(b, ROW_EDGE, b->rows + 1);
 	for (int i = 0; i < b->w->n_dist && ok; i++) {
 		const am_dist_layer *l = &b->w->dist[i];
-		char group[PATH_ROOM / 2], path[PATH_ROOM];
+		char group[PATH_ROOM / 2], element[PATH_ROOM], path[PATH_ROOM];
 		snprintf(group, sizeof group, "/dist/%d", (int)b->w->layer_id[i]);
-		snprintf(path, sizeof path, "%s/element", group);
-		hid_t element = add_bare_scale(b, path, l->offset[b->rows]);
+		snprintf(element, sizeof element, "%s/element", group);
 		snprintf(path, sizeof path, "%s/prob", group);
-		ok = element >= 0 && add_prob(b, path, l, element);
+		ok = add_bare_scale(b, element, l->offset[b->rows]) && add_prob(b, path, l, element);
 		snprintf(path, sizeof path, "%s/offset", group);
-		ok = ok && add_offset(b, path, l, row_edge);
-		if (element >= 0)
-			H5Dclose(element);
+		ok = ok && add_offset(b, path, l);
 	}
-	if (row_edge >= 0)
-		H5Dclose(row_edge);
-	b->at = ok ? b->at : "/dist";
 	return ok;
 }
 
@@ -319,25 +317,21 @@ static int most_chunks(const am_run_writer *w)
 
 static bool build(builder *b)
 {
-	bool ok = add_attrs(b);
+	bool ok = am_attach_init(&b->scales) && add_attrs(b);
 	for (int a = 0; a < AM_AXIS_COUNT && ok; a++)
 		ok = add_axis(b, (am_axis)a);
 	for (int i = 0; i < b->w->n_selectors && ok; i++)
 		ok = add_selector(b, i);
 	for (int f = 0; f < b->w->n_fields && ok; f++)
 		ok = add_field(b, (am_field)f);
-	ok = ok && add_dist(b);
-	for (int a = 0; a < AM_AXIS_COUNT; a++)
-		if (b->scale[a] >= 0)
-			H5Dclose(b->scale[a]);
+	ok = ok && add_dist(b) && am_attach_finish(&b->scales);
+	am_attach_fini(&b->scales);
 	return ok;
 }
 
 am_status am_index_build(const am_run_writer *w, int64_t rows, am_image *m, am_error *err)
 {
 	builder b = {.w = w, .image = m, .rows = rows, .at = "file"};
-	for (int a = 0; a < AM_AXIS_COUNT; a++)
-		b.scale[a] = H5I_INVALID_HID;
 	am_h5_quiet q = am_h5_begin();
 	b.file = am_image_create(m, most_chunks(w));
 	bool ok = b.file >= 0 && build(&b);
