@@ -15,13 +15,14 @@ typedef struct level_scale {
 	__m512d unit;
 } level_scale;
 
-static inline level_scale level_scales(const tally_form *t, __m512i octave)
+/* Of buckets or groups where these keys begin. */
+static inline level_scale level_scales(const tally_form *t, __m512i start)
 {
-	const __m512i one = _mm512_set1_epi64(1);
-	__m512i normal = _mm512_max_epi64(octave, one);
-	__m512i each = t->plain ? _mm512_sub_epi64(one, normal) : _mm512_min_epi64(octave, one);
-	__m512i exponent = _mm512_add_epi64(normal, _mm512_set1_epi64(1023 - 150));
-	return (level_scale){_mm512_slli_epi64(each, 23), _mm512_castsi512_pd(_mm512_slli_epi64(exponent, 52))};
+	const __m512i one = _mm512_set1_epi64(1 << 23);
+	__m512i octave = _mm512_and_si512(start, _mm512_set1_epi64(0x7f800000)), normal = _mm512_max_epi32(octave, one);
+	__m512i each = t->plain ? _mm512_sub_epi64(one, normal) : _mm512_min_epi32(octave, one);
+	__m512i exponent = _mm512_add_epi64(_mm512_slli_epi64(normal, 52 - 23), _mm512_set1_epi64((int64_t)(1023 - 150) << 52));
+	return (level_scale){each, _mm512_castsi512_pd(exponent)};
 }
 
 /* tally_sum, of a bucket a lane that hold so many weights. */
@@ -38,11 +39,10 @@ static inline __m512i level_counts(const tally_form *t, __m512i bucket)
 	return _mm512_srl_epi64(bucket, _mm_cvtsi32_si128(t->bits));
 }
 
-/* Octaves of groups, a group a lane. */
-static inline __m512i level_octaves(const tally_form *t, __m512i group)
+/* Keys where groups begin, a group a lane. */
+static inline __m512i level_starts(const tally_form *t, __m512i group)
 {
-	__m512i start = _mm512_sll_epi64(group, _mm_cvtsi32_si128(t->shift + 4));
-	return _mm512_srli_epi64(_mm512_add_epi64(start, _mm512_set1_epi64(t->first)), 23);
+	return _mm512_add_epi64(_mm512_sll_epi64(group, _mm_cvtsi32_si128(t->shift + 4)), _mm512_set1_epi64(t->first));
 }
 
 /* Lanes of a in pairs, then of b in pairs, added: of 4 in turn 2 of a, 2 of b. */
@@ -57,25 +57,16 @@ static inline __m512i level_quarters(__m512i a, __m512i b)
 	return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
 }
 
-/* The sums of 8 groups, of which `there` are. */
+/* The sums of 8 groups, of which `there` are: what lies behind is read for nothing, as jumps around it cost more. */
 static inline __m512i level_groups(const uint64_t *bucket, int there)
 {
 	__m512i b[8];
-	if (there >= 8) {
 #pragma GCC unroll 8
-		for (int i = 0; i < 8; i++)
-			b[i] = _mm512_add_epi64(_mm512_loadu_si512(bucket + i * TALLY_GROUP), _mm512_loadu_si512(bucket + i * TALLY_GROUP + 8));
-	} else {
-#pragma GCC unroll 8
-		for (int i = 0; i < 8; i++) {
-			__mmask8 in = i < there ? 0xff : 0;
-			b[i] = _mm512_add_epi64(_mm512_maskz_loadu_epi64(in, bucket + i * TALLY_GROUP),
-			                        _mm512_maskz_loadu_epi64(in, bucket + i * TALLY_GROUP + 8));
-		}
-	}
+	for (int i = 0; i < 8; i++)
+		b[i] = _mm512_add_epi64(_mm512_loadu_si512(bucket + i * TALLY_GROUP), _mm512_loadu_si512(bucket + i * TALLY_GROUP + 8));
 	__m512i low = level_quarters(level_pairs(b[0], b[1]), level_pairs(b[2], b[3]));
 	__m512i high = level_quarters(level_pairs(b[4], b[5]), level_pairs(b[6], b[7]));
-	return level_quarters(low, high);
+	return _mm512_maskz_mov_epi64((__mmask8)_bzhi_u32(0xff, (unsigned)there), level_quarters(low, high));
 }
 
 /* x[i] + x[i + 1] + ..: in each step a lane takes what lies `step` lanes above it. */
@@ -112,11 +103,14 @@ static void level_fill(mass_level *l, int passed, double sum)
 	/* Kept in registers: vectors read back soon after parts of them were written wait long. */
 	__m512i chunk_count = _mm512_setzero_si512();
 	__m512d chunk_sum = _mm512_setzero_pd(), chunk_sum2 = chunk_sum;
+	const uint64_t *bucket = l->t->bucket;
+	const int groups = l->last + 1;
+	__m512i start = level_starts(&f, _mm512_add_epi64(lane, _mm512_set1_epi64(l->last / LEVEL_CHUNK * LEVEL_CHUNK)));
 	for (int c = l->last / LEVEL_CHUNK; c >= 0; c--) {
 		int g = c * LEVEL_CHUNK;
-		__m512i b = level_groups(l->t->bucket + g * TALLY_GROUP, l->last + 1 - g), count = level_counts(&f, b);
-		__m512i octave = level_octaves(&f, _mm512_add_epi64(lane, _mm512_set1_epi64(g)));
-		__m512d s = level_sums_above(level_sums(&f, level_scales(&f, octave), b, count));
+		__m512i b = level_groups(bucket + g * TALLY_GROUP, groups - g), count = level_counts(&f, b);
+		__m512d s = level_sums_above(level_sums(&f, level_scales(&f, start), b, count));
+		start = _mm512_sub_epi64(start, _mm512_set1_epi64((int64_t)LEVEL_CHUNK * TALLY_GROUP << f.shift));
 		__m256i n = level_counts_above(_mm512_cvtepi64_epi32(count));
 		_mm256_storeu_si256((__m256i *)(void *)(l->count + g), _mm256_add_epi32(n, passed8));
 		_mm512_storeu_pd(l->sum + g, _mm512_add_pd(s, sum8));
@@ -167,10 +161,10 @@ static inline void level_keep(mass_wants *w, int i, const mass_level *l, int g, 
 /* The group in which a want falls; -1 - it where the groups do not reach it. */
 static inline int level_group_of_count(const mass_wants *w, int i, const mass_level *l, __m512i chunk)
 {
-	const int k = w->k[i];
-	int c = __builtin_popcount(_mm512_cmpge_epi32_mask(chunk, _mm512_set1_epi32(k))) - 1, from = c < 0 ? 0 : c;
+	const __m512i k = _mm512_set1_epi32(w->k[i]);
+	int c = __builtin_popcount(_mm512_cmpge_epi32_mask(chunk, k)) - 1, from = c < 0 ? 0 : c;
 	__m256i group = _mm256_loadu_si256((const __m256i *)(const void *)(l->count + from * LEVEL_CHUNK));
-	int g = level_reached(l, from, __builtin_popcount(_mm256_cmpge_epi32_mask(group, _mm256_set1_epi32(k))));
+	int g = level_reached(l, from, __builtin_popcount(_mm256_cmpge_epi32_mask(group, _mm512_castsi512_si256(k))));
 	return c < 0 ? -1 - g : g;
 }
 
@@ -184,26 +178,25 @@ static inline int level_group_of_sum(const mass_wants *w, int i, const mass_leve
 	return c < 0 ? -1 - g : g;
 }
 
-static inline void level_search_count(mass_wants *w, int i, const mass_level *l, int g, uint64_t *above)
+static inline void level_search_count(mass_wants *w, int i, const mass_level *l, const tally_form *f, int g, uint64_t *above)
 {
 	w->passed[i] = l->count[g + 1];
 	w->sum[i] = l->sum[g + 1];
 	__m512i low, high;
 	level_buckets_above(l->t->bucket + g * TALLY_GROUP, &low, &high);
-	const __m512i least = _mm512_set1_epi64((int64_t)((uint64_t)(w->k[i] - w->passed[i]) << l->t->form.bits));
+	const __m512i least = _mm512_set1_epi64((int64_t)((uint64_t)(w->k[i] - w->passed[i]) << f->bits));
 	int at = level_bits(_mm512_cmpge_epu64_mask(low, least), _mm512_cmpge_epu64_mask(high, least));
 	level_keep(w, i, l, g, at, low, high, above);
 }
 
-static inline void level_search_sum(mass_wants *w, int i, const mass_level *l, int g, uint64_t *above)
+static inline void level_search_sum(mass_wants *w, int i, const mass_level *l, const tally_form *f, int g, uint64_t *above)
 {
-	const tally_form *f = &l->t->form;
 	w->passed[i] = l->count[g + 1];
 	w->sum[i] = l->sum[g + 1];
 	__m512i low, high;
 	level_buckets_above(l->t->bucket + g * TALLY_GROUP, &low, &high);
 	const __m512d next = _mm512_set1_pd(w->next[i]), sum = _mm512_set1_pd(w->sum[i]);
-	const level_scale s = level_scales(f, _mm512_set1_epi64(level_octave(f, g)));
+	const level_scale s = level_scales(f, _mm512_set1_epi64(f->first + (g * TALLY_GROUP << f->shift)));
 	__m512d a = _mm512_add_pd(sum, level_sums(f, s, low, level_counts(f, low)));
 	__m512d b = _mm512_add_pd(sum, level_sums(f, s, high, level_counts(f, high)));
 	int at = level_bits(_mm512_cmp_pd_mask(a, next, _CMP_GE_OQ), _mm512_cmp_pd_mask(b, next, _CMP_GE_OQ));
@@ -216,7 +209,8 @@ static inline void level_take_8(mass_wants *w, int i, const tally_form *f, const
 	__m512i a = _mm512_loadu_si512(above + i), b = _mm512_loadu_si512(w->bucket + i);
 	__m512i n_a = level_counts(f, a), n_b = level_counts(f, b);
 	__m256i slot = _mm256_loadu_si256((const __m256i *)(const void *)(w->slot + i));
-	level_scale s = level_scales(f, level_octaves(f, _mm512_cvtepi32_epi64(_mm256_srli_epi32(slot, 4))));
+		__m256i start = _mm256_add_epi32(_mm256_sll_epi32(slot, _mm_cvtsi32_si128(f->shift)), _mm256_set1_epi32(f->first));
+	level_scale s = level_scales(f, _mm512_cvtepi32_epi64(start));
 	__m256i size = _mm512_cvtepi64_epi32(n_b), one = _mm256_set1_epi32(1);
 	__m256i passed = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(w->passed + i)), _mm512_cvtepi64_epi32(n_a));
 	__m256i with = _mm256_add_epi32(passed, size);
@@ -224,7 +218,6 @@ static inline void level_take_8(mass_wants *w, int i, const tally_form *f, const
 	                   _mm256_cmpeq_epi32_mask(with, _mm256_loadu_si256((const __m256i *)(const void *)(w->k + i)));
 	__m512d sum = _mm512_add_pd(_mm512_loadu_pd(w->sum + i), level_sums(f, s, a, n_a));
 	_mm512_storeu_pd(w->sum + i, _mm512_mask_add_pd(sum, settled, sum, level_sums(f, s, b, n_b)));
-	__m256i start = _mm256_add_epi32(_mm256_sll_epi32(slot, _mm_cvtsi32_si128(f->shift)), _mm256_set1_epi32(f->first));
 	_mm256_storeu_si256((__m256i *)(void *)(w->bound + i), start);
 	_mm256_storeu_si256((__m256i *)(void *)(w->size + i), size);
 	_mm256_storeu_si256((__m256i *)(void *)(w->passed + i), _mm256_mask_mov_epi32(passed, settled, with));
@@ -236,6 +229,7 @@ static uint32_t level_search(mass_wants *w, const mass_level *l)
 	uint64_t above[MASS_WANTS];
 	const __m512i count = _mm512_loadu_si512(l->chunk_count);
 	const __m512d sum = _mm512_loadu_pd(l->chunk_sum), sum2 = _mm512_loadu_pd(l->chunk_sum + 8);
+	const tally_form f = l->t->form; /* wants do not alias it */
 	uint32_t below = 0;
 	int group[MASS_WANTS];
 	/* The groups of all, then the buckets: more of so short chains of operations are on their way at once. */
@@ -247,12 +241,12 @@ static uint32_t level_search(mass_wants *w, const mass_level *l)
 		int g = group[i] < 0 ? -1 - group[i] : group[i];
 		below |= (uint32_t)(group[i] < 0) << i;
 		if (i < w->ks)
-			level_search_count(w, i, l, g, above);
+			level_search_count(w, i, l, &f, g, above);
 		else
-			level_search_sum(w, i, l, g, above);
+			level_search_sum(w, i, l, &f, g, above);
 	}
 	for (int i = 0; i < w->n; i += 8)
-		level_take_8(w, i, &l->t->form, above);
+		level_take_8(w, i, &f, above);
 	return below;
 }
 

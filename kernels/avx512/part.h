@@ -89,6 +89,7 @@ static inline __attribute__((always_inline)) void part_blocks(const part_places_
 {
 	const tally_form t = *f;
 	int j = 0;
+	_mm512_store_si512(wanted + n / 512 * 16, _mm512_setzero_si512());
 	for (; j + 32 <= n; j += 32)
 		wanted[j / 32] = part_wanted(tables, p, part_lanes(kind, &t, x + j));
 	if (j < n) {
@@ -124,21 +125,6 @@ static void part_find(const mass_level *l, const int *slot, int slots, const flo
 		part_of_kind(PLACES_TOP, &p, t, x, n, wanted);
 }
 
-/* Leaves of m words those that are not 0, and where each begins in begin[]; returns how many. */
-static inline int part_some(uint32_t *wanted, int m, int32_t *begin)
-{
-	const __m512i lane = _mm512_setr_epi32(0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 480);
-	int have = 0;
-	for (int i = 0; i < m; i += 16) {
-		__m512i w = _mm512_maskz_loadu_epi32(m - i < 16 ? (__mmask16)((1u << (m - i)) - 1) : (__mmask16)0xffff, wanted + i);
-		__mmask16 some = _mm512_test_epi32_mask(w, w);
-		_mm512_storeu_si512(wanted + have, _mm512_maskz_compress_epi32(some, w));
-		_mm512_storeu_si512(begin + have, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(lane, _mm512_set1_epi32(32 * i))));
-		have += __builtin_popcount(some);
-	}
-	return have;
-}
-
 /* The lowest bits of 16 words as the weights they are of, from the word's first. */
 static inline __m512i part_lowest(__m512i w)
 {
@@ -149,38 +135,50 @@ static inline __m512i part_lowest(__m512i w)
 	return _mm512_permutex2var_epi32(even, _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvtepu32_ps(low)), 23), odd);
 }
 
-/* Where the weights are whose bits are set in m words, none of them 0, in any order; returns how many. The
- * lowest bit of each word, then those of what is left: no branch depends on where they are. */
-static int part_hits(uint32_t *wanted, int32_t *begin, int m, int32_t *hit)
+/* Puts the places of the lowest bits of 16 words, those of some, behind the hits before; returns how many hits there
+ * are then. */
+static inline int part_lowest_hits(__m512i w, __mmask16 some, __m512i begin, int32_t *hit, int have)
 {
+	_mm512_storeu_si512(hit + have, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(begin, part_lowest(w))));
+	return have + __builtin_popcount(some);
+}
+
+/* Where the weights are whose bits are set in the words, in any order; returns how many. The lowest bit of each of 16
+ * words, then the next, so that few branches depend on where they are. */
+static int part_places_of(const uint32_t *wanted, int words, int32_t *hit)
+{
+	const __m512i one = _mm512_set1_epi32(1);
+	__m512i begin = _mm512_setr_epi32(0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 480);
 	int have = 0;
-	for (int left; m; m = left) {
-		left = 0;
-		for (int i = 0; i < m; i += 16) {
-			__mmask16 in = m - i < 16 ? (__mmask16)((1u << (m - i)) - 1) : (__mmask16)0xffff;
-			__m512i w = _mm512_maskz_loadu_epi32(in, wanted + i), from = _mm512_loadu_si512(begin + i);
-			_mm512_storeu_si512(hit + have, _mm512_add_epi32(from, part_lowest(w)));
-			have += m - i < 16 ? m - i : 16;
-			__m512i rest = _mm512_and_si512(w, _mm512_add_epi32(w, _mm512_set1_epi32(-1)));
-			__mmask16 some = _mm512_test_epi32_mask(rest, rest);
-			_mm512_storeu_si512(wanted + left, _mm512_maskz_compress_epi32(some, rest));
-			_mm512_storeu_si512(begin + left, _mm512_maskz_compress_epi32(some, from));
-			left += __builtin_popcount(some);
+	for (int i = 0; i < words; i += 16) {
+		__m512i w = _mm512_load_si512(wanted + i);
+		__mmask16 some = _mm512_test_epi32_mask(w, w);
+		for (int round = 0; round < 2 || some; round++) {
+			have = part_lowest_hits(w, some, begin, hit, have);
+			w = _mm512_and_si512(w, _mm512_sub_epi32(w, one));
+			some = _mm512_test_epi32_mask(w, w);
 		}
+		begin = _mm512_add_epi32(begin, _mm512_set1_epi32(512));
 	}
 	return have;
+}
+
+/* Where in x[n] the weights of so many buckets are, in any order; returns how many. Scratch: as mass_part. */
+static int part_hits(const mass_level *l, const int *slot, int slots, const float *x, int n, void *scratch, const int32_t **hit)
+{
+	int words = (n + 31) / 32;
+	uint32_t *wanted = scratch;
+	int32_t *to = (int32_t *)wanted + (words + 15) / 16 * 16;
+	part_find(l, slot, slots, x, n, wanted);
+	*hit = to;
+	return part_places_of(wanted, words, to);
 }
 
 static void mass_part(const mass_level *l, const mass_open *o, const float *x, int n, float *to, void *scratch)
 {
 	const tally_form f = l->t->form; /* buckets do not alias it */
-	int words = (n + 31) / 32;
-	uint32_t *wanted = scratch;
-	int32_t *begin = (int32_t *)wanted + words + 16;
-	part_find(l, o->slot, o->slots, x, n, wanted);
-	int m = part_some(wanted, words, begin);
-	int32_t *hit = begin + m + 16;
-	m = part_hits(wanted, begin, m, hit);
+	const int32_t *hit;
+	int m = part_hits(l, o->slot, o->slots, x, n, scratch, &hit);
 	for (int i = 0; o->large && i < m; i++) {
 		int32_t key = tally_key(x[hit[i]]);
 		part_take(l->t, tally_place(&f, key), key, to);

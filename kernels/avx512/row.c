@@ -7,6 +7,7 @@
 #define AM_VF_SCALE
 #define AM_SWEEP_BLOCKS 2
 #define AM_MASS_PART "kernels/avx512/part.h"
+#define AM_MASS_ORDER "kernels/avx512/order.h"
 #define AM_MASS_LEVEL "kernels/avx512/level.h"
 #define AM_MASS_COLUMN "kernels/avx512/column.h"
 #define AM_REACH

@@ -33,6 +33,9 @@ static void mass_part(const mass_level *l, const mass_open *o, const float *x, i
 		part_take(l->t, tally_place(&f, tally_key(found[i])), tally_key(found[i]), to);
 }
 #endif
+#ifdef AM_MASS_ORDER
+#include AM_MASS_ORDER
+#endif
 
 static void mass_key_range(const float *x, int n, int32_t *low, int32_t *high)
 {
@@ -213,6 +216,10 @@ static void mass_settle_large(const mass_open *o, mass_wants *w, const float *pa
 /* Settles wants inside buckets of n weights x. */
 static void mass_settle(mass_wants *w, mass_level *l, const float *x, int n, void *scratch)
 {
+#ifdef AM_MASS_ORDER
+	if (mass_order(w, l, x, n, scratch))
+		return;
+#endif
 	mass_open o;
 	mass_unsettled(&o, w);
 	if (!o.n)
