@@ -66,10 +66,16 @@ typedef struct am_set_rows {
 	int summed;                /* the first `summed` of these are added up, and all those behind */
 	int n_bound;               /* sets that are counted: the first of them */
 	const float *const *bound; /* [rows][n_bound]; NULL for a row that counts nothing */
-	double *sum;               /* [rows][n_k] out, of rows that are added up */
-	int32_t *count;            /* [counted][n_k] out, n_bound of them; 0 where a row counts nothing */
-	int32_t *size;             /* [n_k] out, NULL: not asked for */
 } am_set_rows;
+
+/* Sets under several budgets, and what is said of them. */
+#define AM_SET_FAMILIES 4
+typedef struct am_key_sets {
+	const uint64_t *set; /* [n_k][AM_SET_WORDS(n)] */
+	double *sum;         /* [rows][n_k] out, of rows that are added up */
+	int32_t *count;      /* [counted][n_k] out, n_bound of them; 0 where a row counts nothing */
+	int32_t *size;       /* [n_k] out, NULL: not asked for */
+} am_key_sets;
 
 typedef struct am_kernels {
 	const char *name;
@@ -141,7 +147,7 @@ typedef struct am_kernels {
 	void (*reach_sums)(const float *weight, const float *other, int n, const float *bound, int n_k, double *sum);
 	/* The same sums as set_sums, and count[h * n_k + i] = keys j of set i with row[h][j] >= bound[h][i], size[i] =
 	 * keys of set i. Counting costs little for nested sets of up to n / 8 keys. */
-	void (*weigh_sets)(const uint64_t *set, int n, int n_k, const am_set_rows *rows);
+	void (*weigh_sets)(const am_key_sets *sets, int families, int n, int n_k, const am_set_rows *rows);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */
 	void (*row_shares)(const float *weight, int64_t stride, int heads, int group, const float *inv_z, int n,

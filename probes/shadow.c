@@ -243,7 +243,8 @@ static am_status allocate_fields(am_shadow *s, am_error *err)
 static bool allocate_scratch(am_shadow *s)
 {
 	bool ok = true;
-	size_t n = s->stride, budgets = (size_t)am_shadow_budgets(s), sets = (size_t)s->most_sets, rankings = (size_t)s->rankings;
+	size_t n = s->stride, budgets = (size_t)am_shadow_budgets(s), sets = (size_t)s->all_sets, rankings = (size_t)s->rankings;
+	size_t judged = (size_t)s->n * rankings * budgets;
 	size_t words = budgets * AM_SET_WORDS(s->c->sequences->longest);
 	s->scratch = am_capture_take(s->c, &ok, (size_t)s->c->workers, sizeof *s->scratch);
 	for (int i = 0; ok && i < s->c->workers; i++) {
@@ -256,14 +257,14 @@ static bool allocate_scratch(am_shadow *s)
 		w->sets = am_capture_take(s->c, &ok, (rankings + sets + 1) * words, sizeof *w->sets);
 		w->shares = am_capture_take(s->c, &ok, ((size_t)s->kv_heads + 2) * n, sizeof *w->shares);
 		w->inv_z = am_capture_take(s->c, &ok, (size_t)s->heads, sizeof *w->inv_z);
-		w->member = am_capture_take(s->c, &ok, sets * n, sizeof *w->member);
+		w->member = am_capture_take(s->c, &ok, (size_t)s->most_sets * n, sizeof *w->member);
 		w->set = am_capture_take(s->c, &ok, sets, sizeof *w->set);
 		w->rows = am_capture_take(s->c, &ok, rankings, sizeof *w->rows);
 		w->bounds = am_capture_take(s->c, &ok, rankings, sizeof *w->bounds);
-		w->common = am_capture_take(s->c, &ok, rankings * budgets, sizeof *w->common);
+		w->common = am_capture_take(s->c, &ok, judged, sizeof *w->common);
 		w->size = am_capture_take(s->c, &ok, sets * budgets, sizeof *w->size);
 		w->judge = am_capture_take(s->c, &ok, rankings, sizeof *w->judge);
-		w->sums = am_capture_take(s->c, &ok, rankings * budgets, sizeof *w->sums);
+		w->sums = am_capture_take(s->c, &ok, judged, sizeof *w->sums);
 		w->score = am_capture_take(s->c, &ok, n, sizeof *w->score);
 		w->rank = am_capture_take(s->c, &ok, (rankings + 1) * n, sizeof *w->rank);
 		w->sort = am_capture_take(s->c, &ok, 2 * n, sizeof *w->sort);

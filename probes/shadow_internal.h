@@ -52,17 +52,17 @@ typedef struct am_shadow_scratch {
 	const int *place;    /* the same, NULL where each has its own */
 	am_ranking *ranking; /* [heads + kv_heads + 2] */
 	am_verdict *verdict; /* likewise */
-	uint64_t *sets;      /* of the rankings, then of a selector, then joined ones */
+	uint64_t *sets;      /* of the rankings, then of the selectors, then joined ones */
 	float *shares;       /* [kv_heads + 2][stride] sums and maxima of probabilities, times `share` */
 	float *inv_z;        /* [heads] `share` over the sum of weights */
 	uint32_t *member;    /* [most sets][stride] */
-	const uint64_t **set; /* [most sets] */
+	const uint64_t **set; /* [all sets] */
 	const float **rows;  /* [rankings] */
 	const float **bounds; /* [rankings] */
-	int32_t *common;     /* [rankings][budgets] keys that a set shares with rankings */
-	int32_t *size;       /* [most sets][budgets] */
+	int32_t *common;     /* [selectors][rankings][budgets] keys that a set shares with rankings */
+	int32_t *size;       /* [all sets][budgets] */
 	int *judge;          /* [rankings] */
-	double *sums;        /* [rankings][budgets] */
+	double *sums;        /* [selectors][rankings][budgets] masses that it holds of them */
 	double per_key[AM_SELECT_BUDGETS]; /* 1 over the keys that budgets come to */
 	float *score;        /* [stride] */
 	int32_t *rank;       /* [rankings + 1][stride] ranks, of a selector's scores last */

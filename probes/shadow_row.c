@@ -245,10 +245,11 @@ static void find_sets(am_shadow *s, am_shadow_scratch *w, int worker, const am_s
 	if (a->alias < 0 && !a->ranks)
 		am_selector_select(a->selector, worker, row, w->budgets.k, n_k, w->member, (int64_t)s->stride);
 	for (int i = 0; i < a->sets; i++) {
-		uint64_t *own = w->sets + ((size_t)s->rankings + (size_t)i) * words;
-		w->set[i] = own;
+		int at = a->first_set + i;
+		uint64_t *own = w->sets + (size_t)(s->rankings + at) * words;
+		w->set[at] = own;
 		if (a->alias >= 0) {
-			w->set[i] = w->ranking[am_ranking_of(s, (am_run_reference)a->alias, i)].set;
+			w->set[at] = w->ranking[am_ranking_of(s, (am_run_reference)a->alias, i)].set;
 		} else if (a->ranks) {
 			const float *score = am_selector_scores(a->selector, worker, row, i, w->score);
 			kernels->row_sets(score, row->n, w->budgets.k, n_k, own, w->select);
@@ -266,14 +267,14 @@ static void put_plain(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	am_field kept = am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, false);
 	double value[AM_SELECT_BUDGETS];
 	for (int i = 0, sets = am_stored_sets(s, a); i < sets; i++) {
-		const int32_t *size = w->size + am_stored_set(s, a, i) * n_k;
+		const int32_t *size = w->size + (a->first_set + am_stored_set(s, a, i)) * n_k;
 		for (int b = 0; b < n_k; b++)
 			value[b] = size[b];
 		am_shadow_put(s, kept, am_shadow_at(s, i, slot), w->place, value);
 	}
 	for (int i = 0, last = -1; i < s->c->axes.n_head; i++) {
 		int set = am_set_of_head(s, a, s->c->heads[i]);
-		const int32_t *size = w->size + set * n_k;
+		const int32_t *size = w->size + (a->first_set + set) * n_k;
 		size_t at = am_shadow_at(s, i, slot);
 		for (int b = 0; b < n_k && set != last; b++)
 			value[b] = (double)size[b] / row->n;
@@ -312,32 +313,67 @@ static int judges_of(const am_shadow *s, const am_shadow_scratch *w, const am_sh
 	return n;
 }
 
-/* Keys of set i, masses that it holds of the rankings by[], [n][budgets], and keys that it shares with
- * those of them that tell their best keys by bounds. */
-static void weigh_set(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const am_shadowed *a, int i, const int *by,
-                       int n, int direct)
+/* Where the kernel leaves what set i of a selector holds. */
+static am_key_sets weighed(const am_shadow *s, const am_shadow_scratch *w, int selector, int i)
 {
-	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads, first = first_head(s, a, i);
-	am_set_rows rows = {w->rows, 0, 0, direct, 0, w->bounds, w->sums, w->common, w->size + i * n_k};
-	for (int j = 0, most = am_ranking_of(s, AM_RUN_MAX, 0); !rows.rows; j++) {
-		const am_ranking *r = &w->ranking[by[j]];
-		if (by[j] == most)
+	int n_k = am_shadow_budgets(s), set = s->item[selector].first_set + i;
+	size_t at = (size_t)selector * (size_t)s->rankings * (size_t)n_k;
+	return (am_key_sets){w->set[set], w->sums + at, w->common + at, w->size + set * n_k};
+}
+
+/* Masses of the rankings by[direct .. n - 1] but the maxima, at by[counted], from those of heads first and on. */
+static void derive_sums(const am_shadow *s, const am_shadow_scratch *w, int first, const int *by, int n, int direct, int counted,
+                        double *sums)
+{
+	size_t n_k = (size_t)am_shadow_budgets(s);
+	int group = s->heads / s->kv_heads;
+	for (int j = direct; j < n; j++) {
+		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
+		if (j == counted)
+			continue;
+		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
+		double *sum = sums + (size_t)j * n_k;
+		memset(sum, 0, n_k * sizeof *sum);
+		for (int h = from; h < from + heads; h++)
+			for (size_t b = 0; b < n_k; b++)
+				sum[b] += sums[(size_t)h * n_k + b] * (double)w->inv_z[first + h];
+	}
+}
+
+/* Of set i of each of these selectors, which have equally many sets: its keys, masses that it holds of the rankings
+ * that judge it, and keys that it shares with those of them that tell their best keys by bounds. */
+static void weigh_sets(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, const int *selector, int selectors, int i)
+{
+	const am_shadowed *a = &s->item[selector[0]];
+	am_key_sets sets[AM_SET_FAMILIES];
+	int direct, n = judges_of(s, w, a, i, w->judge, &direct), most = am_ranking_of(s, AM_RUN_MAX, 0);
+	am_set_rows rows = {.row = w->rows, .summed = direct, .bound = w->bounds};
+	for (int j = 0; !rows.rows; j++) {
+		const am_ranking *r = &w->ranking[w->judge[j]];
+		if (w->judge[j] == most)
 			rows.counted = j, rows.rows = j + 1;
 		w->rows[j] = r->weight;
 		w->bounds[j] = r->from ? r->bound : NULL;
 		rows.n_bound = r->from > rows.n_bound ? r->from : rows.n_bound;
 	}
-	s->c->kernels->weigh_sets(w->set[i], row->n, n_k, &rows);
-	for (int j = direct; j < n; j++) {
-		bool all = by[j] == am_ranking_of(s, AM_RUN_SUM, 0);
-		if (j == rows.counted)
-			continue;
-		int from = all ? 0 : (by[j] - s->heads) * group - first, heads = all ? s->heads : group;
-		double *sum = w->sums + (size_t)j * (size_t)n_k;
-		memset(sum, 0, (size_t)n_k * sizeof *sum);
-		for (int h = from; h < from + heads; h++)
-			for (int b = 0; b < n_k; b++)
-				sum[b] += w->sums[(size_t)h * (size_t)n_k + (size_t)b] * (double)w->inv_z[first + h];
+	for (int f = 0; f < selectors; f++)
+		sets[f] = weighed(s, w, selector[f], i);
+	s->c->kernels->weigh_sets(sets, selectors, row->n, am_shadow_budgets(s), &rows);
+	for (int f = 0; f < selectors; f++)
+		derive_sums(s, w, first_head(s, a, i), w->judge, n, direct, rows.counted, sets[f].sum);
+}
+
+/* Selectors of one set a layer, a few in one pass over the rows. */
+static void weigh_layer_sets(am_shadow *s, am_shadow_scratch *w, const am_select_row *row)
+{
+	int selector[AM_SET_FAMILIES], n = 0;
+	for (int i = 0; i < s->n; i++) {
+		if (s->item[i].sets == 1)
+			selector[n++] = i;
+		if (n && (n == AM_SET_FAMILIES || i == s->n - 1)) {
+			weigh_sets(s, w, row, selector, n, 0);
+			n = 0;
+		}
 	}
 }
 
@@ -400,10 +436,12 @@ static void judge_all(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 		w->verdict[r].sets = 0;
 	for (int i = 0; i < a->sets; i++) {
 		int direct, n = judges_of(s, w, a, i, by, &direct);
-		weigh_set(s, w, row, a, i, by, n, direct);
+		am_key_sets own = weighed(s, w, selector, i);
+		if (a->sets > 1)
+			weigh_sets(s, w, row, &selector, 1, i);
 		for (int j = 0; j < n; j++) {
-			const double *sum = w->sums + (size_t)j * (size_t)n_k;
-			judge(s, w, row, w->set[i], &w->ranking[by[j]], sum, w->common + j * n_k, judged_by(s, a, by[j]), &w->verdict[by[j]]);
+			const double *sum = own.sum + (size_t)j * (size_t)n_k;
+			judge(s, w, row, own.set, &w->ranking[by[j]], sum, own.count + j * n_k, judged_by(s, a, by[j]), &w->verdict[by[j]]);
 			if (by[j] < s->heads && s->c->head_index[by[j]] >= 0)
 				put_retained(s, w, row, slot, selector, by[j], sum);
 		}
@@ -447,7 +485,7 @@ static void put_index(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 	while (w->budgets.origin[last] != s->c->axes.n_k - 1)
 		last++;
 	for (int i = 0, sets = am_stored_sets(s, a); to && i < sets; i++) {
-		const uint64_t *set = w->set[am_stored_set(s, a, i)];
+		const uint64_t *set = w->set[a->first_set + am_stored_set(s, a, i)];
 		int32_t *out = to + am_shadow_at(s, i, slot) * (size_t)ranks;
 		int m = 0, first = nested(set, row->n, n_k) ? 0 : last;
 		for (int b = first; b <= last; b++)
@@ -475,9 +513,12 @@ void am_shadow_observe(am_shadow *s, int worker, const am_select_row *row)
 		am_shadow_sample_reference(s, w, row, sample);
 	for (int i = 0; i < s->n; i++) {
 		find_sets(s, w, worker, row, &s->item[i]);
-		am_shadow_keep(s, row, &w->budgets, i, w->set);
-		if (slot < 0)
-			continue;
+		am_shadow_keep(s, row, &w->budgets, i, w->set + s->item[i].first_set);
+	}
+	if (slot < 0)
+		return;
+	weigh_layer_sets(s, w, row);
+	for (int i = 0; i < s->n; i++) {
 		judge_all(s, w, row, slot, i);
 		put_plain(s, w, row, slot, i);
 		put_verdicts(s, w, slot, i);

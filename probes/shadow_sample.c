@@ -239,14 +239,15 @@ static void put_pairs(am_shadow *s, am_shadow_scratch *w, const am_select_row *r
 {
 	const am_shadowed *a = &s->item[selector];
 	const am_kernels *kernels = s->c->kernels;
+	const uint64_t *const *set = w->set + a->first_set;
 	int n_k = am_shadow_budgets(s), n = row->n;
 	int32_t in_x[AM_SELECT_BUDGETS], in_y[AM_SELECT_BUDGETS], both[AM_SELECT_BUDGETS];
 	double sum[AM_SELECT_BUDGETS] = {0}, pairs = a->sets * (a->sets - 1) / 2.0;
 	for (int x = 0; x < a->sets; x++) {
-		kernels->set_counts(w->set[x], w->set[x], n, n_k, in_x);
+		kernels->set_counts(set[x], set[x], n, n_k, in_x);
 		for (int y = 0; y < x; y++) {
-			kernels->set_counts(w->set[y], w->set[y], n, n_k, in_y);
-			kernels->set_counts(w->set[x], w->set[y], n, n_k, both);
+			kernels->set_counts(set[y], set[y], n, n_k, in_y);
+			kernels->set_counts(set[x], set[y], n, n_k, both);
 			for (int b = 0; b < n_k; b++) {
 				int least = in_x[b] < in_y[b] ? in_x[b] : in_y[b];
 				sum[b] += least ? (double)both[b] / least / pairs : 0;
@@ -264,14 +265,15 @@ static void put_unions(am_shadow *s, am_shadow_scratch *w, const am_select_row *
 {
 	int n_k = am_shadow_budgets(s), group = s->heads / s->kv_heads;
 	size_t words = (size_t)n_k * AM_SET_WORDS(row->n);
-	uint64_t *joined = w->sets + (size_t)(s->rankings + s->most_sets) * (size_t)n_k * AM_SET_WORDS(s->c->sequences->longest);
+	const uint64_t *const *set = w->set + s->item[selector].first_set;
+	uint64_t *joined = w->sets + (size_t)(s->rankings + s->all_sets) * (size_t)n_k * AM_SET_WORDS(s->c->sequences->longest);
 	for (int g = 0; g < s->kv_heads; g++) {
 		int32_t count[AM_SELECT_BUDGETS];
 		double value[AM_SELECT_BUDGETS];
 		memset(joined, 0, words * sizeof *joined);
 		for (int i = 0; i < group; i++)
 			for (size_t j = 0; j < words; j++)
-				joined[j] |= w->set[g * group + i][j];
+				joined[j] |= set[g * group + i][j];
 		s->c->kernels->set_counts(joined, joined, row->n, n_k, count);
 		for (int b = 0; b < n_k; b++)
 			value[b] = count[b];
@@ -290,7 +292,7 @@ static void put_against(am_shadow *s, am_shadow_scratch *w, int worker, const am
 	double value[AM_SELECT_BUDGETS] = {0}, rho = 0;
 	float *out = s->field[am_shadow_field(selector, AM_SHADOW_RANK_CORRELATION, r, false) - AM_FIELD_COUNT];
 	for (int i = first; i < first + count; i++) {
-		add_tied(s, w, w->set[i], to, row->n, count, value);
+		add_tied(s, w, w->set[a->first_set + i], to, row->n, count, value);
 		if (!out)
 			continue;
 		double square;

@@ -13,6 +13,7 @@
 
 #define AM_BITS
 #define AM_BITS_COUNT
+#define AM_BITS_LOAD
 #define AM_BITS_ADD_REACH
 static inline uint64_t bits_reach(const uint16_t *at, uint16_t least)
 {
@@ -70,9 +71,33 @@ static inline int bits_count(const uint64_t *a, const uint64_t *b, size_t words)
 	return (int)_mm512_reduce_add_epi64(sum);
 }
 
-static inline vf bits_add(vf sum, uint32_t bits, vf x)
+/* Straight from memory: moves from general registers take turns with additions. */
+typedef __mmask16 lane_bits;
+
+static inline lane_bits bits_load(const void *p, int first)
 {
-	return (vf)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)x);
+	(void)first;
+	__mmask16 in;
+	__asm__("kmovw %1, %0" : "=k"(in) : "m"(*(const __mmask16 *)p));
+	return in;
+}
+
+static inline vf bits_add(vf sum, lane_bits in, vf x)
+{
+	return (vf)_mm512_mask_add_ps((__m512)sum, in, (__m512)sum, (__m512)x);
+}
+
+/* By a multiplication, exact, for which there are other units than for additions. */
+static inline vf bits_add_fused(vf sum, lane_bits in, vf x)
+{
+	return (vf)_mm512_mask3_fmadd_ps((__m512)x, _mm512_set1_ps(1), (__m512)sum, in);
+}
+
+/* In a register: else compilers load it for every use. */
+static inline vf bits_keep(vf x)
+{
+	__asm__("" : "+v"(x));
+	return x;
 }
 
 static inline vf bits_add_reach(vf sum, vf x, vf bound, vf y)

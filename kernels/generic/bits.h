@@ -1,6 +1,7 @@
 /* Comparisons of 64 small numbers at a time as the bits of a word, and additions under a
  * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
- * and defines AM_BITS, AM_BITS_COUNT for its own bits_count, and AM_BITS_ADD_REACH for its own bits_add_reach. */
+ * and defines AM_BITS, AM_BITS_COUNT for its own bits_count, AM_BITS_LOAD for its own lane_bits and what follows, and
+ * AM_BITS_ADD_REACH for its own bits_add_reach. */
 #ifndef AM_BITS
 #define AM_BITS
 #include <stdbool.h>
@@ -90,6 +91,31 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 	memcpy(&lane, bit, sizeof lane);
 	vi in = (((vi){0} + (int32_t)bits) & lane) != 0;
 	return sum + (vf)(in & (vi)x);
+}
+#endif
+
+#ifndef AM_BITS_LOAD
+#define AM_BITS_LOAD
+/* Bits of a vector's lanes, from lane `first` of the 16 at p on. */
+typedef uint32_t lane_bits;
+
+static inline lane_bits bits_load(const void *p, int first)
+{
+	uint16_t bits;
+	memcpy(&bits, p, sizeof bits);
+	return (lane_bits)bits >> first;
+}
+
+/* bits_add, where another unit than that of additions can do it. */
+static inline vf bits_add_fused(vf sum, lane_bits bits, vf x)
+{
+	return bits_add(sum, bits, x);
+}
+
+/* x, in a register where there are enough of them. */
+static inline vf bits_keep(vf x)
+{
+	return x;
 }
 #endif
 

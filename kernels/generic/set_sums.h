@@ -19,10 +19,10 @@ static void set_counts(const uint64_t *a, const uint64_t *b, int n, int n_k, int
  * Sums are float64 throughout, whatever came before and beside: equal sets have equal sums but
  * for roundings of float64. Larger sets are additions under their bits, float32 in the lanes of
  * 512 keys, float64 across. */
-enum { SET_LISTED = 8, SET_LIST = 640, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = 3 };
+enum { SET_LISTED = 8, SET_LIST = 640, SET_PIECE = 512, SET_ROWS = 4, SET_GROUP = AM_VW == 16 ? 4 : 3 };
 
 typedef struct set_sums_step {
-	const uint64_t *set;
+	const am_key_sets *of;
 	size_t words;
 	int n, n_k;
 	const am_set_rows *r;
@@ -40,7 +40,7 @@ typedef struct set_list {
 
 static double set_sum_before(const set_sums_step *s, const set_list *l, int h)
 {
-	return l->from < 0 ? 0 : s->r->sum[(int64_t)h * s->n_k + l->from];
+	return l->from < 0 ? 0 : s->of->sum[(int64_t)h * s->n_k + l->from];
 }
 
 /* One row: sums of shells, in four chains. */
@@ -56,7 +56,7 @@ static void set_list_row(const set_sums_step *s, const set_list *l, int h)
 		for (; i < l->end[e]; i++)
 			part[0] += (double)x[l->at[i]];
 		total += (part[0] + part[1]) + (part[2] + part[3]);
-		s->r->sum[(int64_t)h * s->n_k + l->which[e]] = total;
+		s->of->sum[(int64_t)h * s->n_k + l->which[e]] = total;
 	}
 }
 
@@ -108,7 +108,7 @@ static void set_list_sums(const set_sums_step *s, const set_list *l, int first, 
 		for (int h = 0; h < SET_ROWS; h++)
 			total[h] += c[h];
 		for (int h = 0; h < rows; h++)
-			s->r->sum[(int64_t)(first + h) * s->n_k + l->which[e]] = total[h];
+			s->of->sum[(int64_t)(first + h) * s->n_k + l->which[e]] = total[h];
 	}
 }
 
@@ -149,7 +149,7 @@ static void set_list_counts(const set_sums_step *s, const set_list *l, int first
 			least[h] = h < rows && bound[h] ? bound[h][b] : NAN;
 		vi_four count = set_list_reach(x, e < ends ? l->end[e] : l->keys, least);
 		for (int h = 0; h < rows; h++)
-			s->r->count[(int64_t)(first + h) * s->n_k + b] += count[h];
+			s->of->count[(int64_t)(first + h) * s->n_k + b] += count[h];
 	}
 }
 
@@ -226,13 +226,13 @@ static void set_counts_none(const set_sums_step *s, int b)
 {
 	for (int h = 0; h < s->r->counted; h++)
 		for (int i = b; i < s->r->n_bound; i++)
-			s->r->count[(int64_t)h * s->n_k + i] = 0;
+			s->of->count[(int64_t)h * s->n_k + i] = 0;
 }
 
 static void set_list_take(const set_sums_step *s, set_list *l, int b)
 {
 	static const uint64_t none[64];
-	const uint64_t *set = s->set + (size_t)b * s->words;
+	const uint64_t *set = s->of->set + (size_t)b * s->words;
 	uint64_t lost = 0;
 	for (size_t w = 0; l->last && w < s->words; w++)
 		lost |= l->last[w] & ~set[w];
@@ -250,91 +250,105 @@ static void set_list_take(const set_sums_step *s, set_list *l, int b)
 	l->last = set;
 }
 
-/* Sums of 16 pieces, a lane each: sums of 512 keys in rows and sets. */
+/* A set that is not listed; sum of the first row, those of the next n_k further each. */
+typedef struct set_large {
+	const uint64_t *set;
+	double *sum;
+} set_large;
+
+/* Sums of pieces of 512 keys in rows and sets, in 16 lanes each, and what to add them to; folded 16 at a
+ * time. */
 typedef struct set_lanes {
-	vf lane[LANES][UNROLL];
+	vf lane[LANES + SET_ROWS * SET_GROUP][UNROLL];
+	double *to[LANES + SET_ROWS * SET_GROUP];
+	int used;
 } set_lanes;
 
-/* Adds n weights, a multiple of 16 and at most SET_PIECE, from key `from` of the sets and of
- * the rows. */
-INLINE void set_add_piece(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int from,
-                          int n, vf (*to)[UNROLL])
+static void set_fold(set_lanes *l)
 {
+	float whole[LANES];
+	int some = l->used < LANES ? l->used : LANES, left = l->used - some;
+	memset(l->lane[some], 0, (size_t)(LANES - some) * sizeof l->lane[0]);
+	fold_rows(l->lane, whole);
+	for (int i = 0; i < some; i++)
+		*l->to[i] += (double)whole[i];
+	memcpy(l->lane, l->lane + LANES, (size_t)left * sizeof l->lane[0]);
+	memcpy(l->to, l->to + LANES, (size_t)left * sizeof l->to[0]);
+	l->used = left;
+}
+
+/* A few rows that are added up, and their last n % 16 weights filled up with zeros. */
+typedef struct set_some_rows {
+	int rows, n;
+	const float *row[SET_ROWS];
+	float rest[SET_ROWS][LANES];
+} set_some_rows;
+
+/* One vector of every row, and the bits of its keys in every set. */
+INLINE void set_add_step(const int rows, const int sets, const set_large *set, int key, int u, const float *const *row,
+                         int at, vf *sum)
+{
+	vf x[SET_ROWS];
+#pragma GCC unroll 4
+	for (int h = 0; h < rows; h++)
+		x[h] = bits_keep(vf_load(row[h] + at + u * AM_VW));
+#pragma GCC unroll 4
+	for (int i = 0; i < sets; i++) {
+		const lane_bits in = bits_load((const char *)set[i].set + (unsigned)key / 8, u * AM_VW);
+#pragma GCC unroll 4
+		for (int h = 0; h < rows; h++) {
+			vf *to = sum + h * sets + i;
+			*to = (h + i) % 2 ? bits_add_fused(*to, in, x[h]) : bits_add(*to, in, x[h]);
+		}
+	}
+}
+
+/* Adds up to SET_PIECE weights from key `from` on. */
+INLINE void set_add_piece(const int rows, const int sets, const set_large *set, const set_some_rows *r, int from,
+                          vf (*to)[UNROLL])
+{
+	int end = r->n - from < SET_PIECE ? r->n : from + SET_PIECE, whole = end / LANES * LANES;
+	const float *row[SET_ROWS], *rest[SET_ROWS];
+	for (int h = 0; h < rows; h++) {
+		row[h] = r->row[h];
+		rest[h] = r->rest[h];
+	}
 #pragma GCC unroll 4
 	for (int u = 0; u < UNROLL; u++) {
 		vf sum[SET_ROWS * SET_GROUP];
-#pragma GCC unroll 12
+#pragma GCC unroll 16
 		for (int i = 0; i < rows * sets; i++)
 			sum[i] = vf_set(0);
-		for (int j = from; j < from + n; j += LANES) {
-			vf x[SET_ROWS];
-#pragma GCC unroll 4
-			for (int h = 0; h < rows; h++)
-				x[h] = vf_load(row[h] + j + u * AM_VW);
-#pragma GCC unroll 4
-			for (int i = 0; i < sets; i++) {
-				uint16_t bits;
-				memcpy(&bits, (const char *)set[i] + j / 8, sizeof bits);
-#pragma GCC unroll 4
-				for (int h = 0; h < rows; h++)
-					sum[h * sets + i] = bits_add(sum[h * sets + i], (uint32_t)bits >> (u * AM_VW), x[h]);
-			}
-		}
-#pragma GCC unroll 12
+		for (int j = from; j < whole; j += LANES)
+			set_add_step(rows, sets, set, j, u, row, j, sum);
+		if (whole < end)
+			set_add_step(rows, sets, set, whole, u, rest, 0, sum);
+#pragma GCC unroll 16
 		for (int i = 0; i < rows * sets; i++)
 			to[i][u] = sum[i];
 	}
 }
 
-/* The last n % 16 weights. */
-INLINE void set_add_rest(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
-                         double *sum)
-{
-	for (int j = n / LANES * LANES; j < n; j++)
-		for (int h = 0; h < rows; h++)
-			for (int i = 0; i < sets; i++)
-				sum[h * sets + i] += set[i][j / 64] >> (j & 63) & 1 ? (double)row[h][j] : 0;
-}
-
-/* sum[i] += the lanes of pieces i, i + count, ... of the `used` first. */
-static void set_fold(set_lanes *l, int used, int count, double *sum)
-{
-	float whole[LANES];
-	memset(l->lane[used], 0, (size_t)(LANES - used) * sizeof l->lane[0]);
-	fold_rows(l->lane, whole);
-	for (int i = 0; i < used; i += count)
-		for (int k = 0; k < count; k++)
-			sum[k] += (double)whole[i + k];
-}
-
-INLINE void set_add(const int rows, const int sets, const uint64_t *const *set, const float *const *row, int n,
-                    double *sum)
-{
-	const int count = rows * sets, room = LANES / count * count;
-	int whole = n / LANES * LANES, used = 0;
-	set_lanes l;
-	for (int i = 0; i < count; i++)
-		sum[i] = 0;
-	for (int j = 0; j < whole; j += SET_PIECE) {
-		set_add_piece(rows, sets, set, row, j, whole - j < SET_PIECE ? whole - j : SET_PIECE, l.lane + used);
-		used += count;
-		if (used == room || j + SET_PIECE >= whole) {
-			set_fold(&l, used, count, sum);
-			used = 0;
-		}
-	}
-	set_add_rest(rows, sets, set, row, n, sum);
-}
-
-INLINE void set_add_some(const int rows, int sets, const uint64_t *const *set, const float *const *row, int n,
-                         double *sum)
+INLINE void set_add_sets(const int rows, int sets, const set_large *set, const set_some_rows *r, int from, vf (*to)[UNROLL])
 {
 	if (sets == 1)
-		set_add(rows, 1, set, row, n, sum);
+		set_add_piece(rows, 1, set, r, from, to);
 	else if (sets == 2)
-		set_add(rows, 2, set, row, n, sum);
+		set_add_piece(rows, 2, set, r, from, to);
+	else if (sets == 3 || SET_GROUP == 3)
+		set_add_piece(rows, 3, set, r, from, to);
 	else
-		set_add(rows, SET_GROUP, set, row, n, sum);
+		set_add_piece(rows, SET_GROUP, set, r, from, to);
+}
+
+static void set_add_some(int sets, const set_large *set, const set_some_rows *r, int from, vf (*to)[UNROLL])
+{
+	if (r->rows == SET_ROWS)
+		set_add_sets(SET_ROWS, sets, set, r, from, to);
+	else if (r->rows == 2)
+		set_add_sets(2, sets, set, r, from, to);
+	else
+		set_add_sets(1, sets, set, r, from, to);
 }
 
 /* The i-th of the rows that are added up. */
@@ -343,32 +357,46 @@ static int set_summed(const am_set_rows *r, int i)
 	return i < r->summed ? i : r->counted + i - r->summed;
 }
 
-/* Up to SET_GROUP sets, of indices which[m], for up to SET_ROWS rows of those that are added up. */
-static void set_sum_group(const set_sums_step *s, const int *which, int m, int first, int rows)
+/* All large sets for the rows index[.], piece by piece, so that a piece is read from afar once. */
+static void set_add_rows(const set_sums_step *s, const set_large *set, int sets, const int *index, set_some_rows *r)
 {
-	const uint64_t *set[SET_GROUP];
-	double sum[SET_ROWS * SET_GROUP];
-	for (int i = 0; i < m; i++)
-		set[i] = s->set + (size_t)which[i] * s->words;
-	for (int step, end = first + rows; first < end; first += step) {
-		const float *row[SET_ROWS];
-		step = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
-		for (int h = 0; h < step; h++)
-			row[h] = s->r->row[set_summed(s->r, first + h)];
-		if (step == SET_ROWS)
-			set_add_some(SET_ROWS, m, set, row, s->n, sum);
-		else if (step == 2)
-			set_add_some(2, m, set, row, s->n, sum);
-		else
-			set_add_some(1, m, set, row, s->n, sum);
-		for (int h = 0; h < step; h++)
-			for (int i = 0; i < m; i++)
-				s->r->sum[(int64_t)set_summed(s->r, first + h) * s->n_k + which[i]] = sum[h * m + i];
+	set_lanes l;
+	int rest = s->n % LANES;
+	l.used = 0;
+	for (int h = 0; h < r->rows; h++) {
+		r->row[h] = s->r->row[index[h]];
+		memset(r->rest[h], 0, sizeof r->rest[h]);
+		memcpy(r->rest[h], r->row[h] + s->n - rest, (size_t)rest * sizeof(float));
+	}
+	for (int from = 0; from < s->n; from += SET_PIECE)
+		for (int i = 0, m; i < sets; i += m) {
+			int groups = (sets - i + SET_GROUP - 1) / SET_GROUP;
+			m = (sets - i + groups - 1) / groups;
+			set_add_some(m, set + i, r, from, l.lane + l.used);
+			for (int h = 0; h < r->rows; h++)
+				for (int k = 0; k < m; k++)
+					l.to[l.used++] = set[i + k].sum + (int64_t)index[h] * s->n_k;
+			if (l.used >= LANES)
+				set_fold(&l);
+		}
+	if (l.used)
+		set_fold(&l);
+}
+
+/* The rows first .. first + rows - 1 of those that are added up. */
+static void set_add_all(const set_sums_step *s, const set_large *set, int sets, int first, int rows)
+{
+	set_some_rows r = {.n = s->n};
+	int index[SET_ROWS];
+	for (int end = first + rows; sets && first < end; first += r.rows) {
+		r.rows = end - first >= SET_ROWS ? SET_ROWS : end - first >= 2 ? 2 : 1;
+		for (int h = 0; h < r.rows; h++)
+			index[h] = set_summed(s->r, first + h);
+		set_add_rows(s, set, sets, index, &r);
 	}
 }
 
 typedef struct set_plan {
-	int large[AM_SET_BUDGETS], n_large;
 	uint64_t repeated; /* bit b: set b is the one before, not listed */
 	set_list list;     /* what is left to add of small ones */
 } set_plan;
@@ -376,28 +404,39 @@ typedef struct set_plan {
 /* Keys of a set that is not listed and that reach the rows' bounds. */
 static void set_count_large(const set_sums_step *s, int b)
 {
-	const uint64_t *set = s->set + (size_t)b * s->words;
+	const uint64_t *set = s->of->set + (size_t)b * s->words;
 	for (int h = 0; h < s->r->counted; h++) {
-		int32_t *count = s->r->count + (int64_t)h * s->n_k + b;
+		int32_t *count = s->of->count + (int64_t)h * s->n_k + b;
 		*count = s->r->bound[h] ? reach_count(s->r->row[h], s->n, s->r->bound[h][b], set) : 0;
 	}
 }
 
-static void set_plan_make(const set_sums_step *s, set_plan *p)
+static set_large set_take_large(const set_sums_step *s, int b)
+{
+	set_large l = {s->of->set + (size_t)b * s->words, s->of->sum + b};
+	for (int h = 0; h < s->r->rows; h++)
+		if (h < s->r->summed || h >= s->r->counted)
+			l.sum[(int64_t)h * s->n_k] = 0;
+	return l;
+}
+
+/* Adds the large sets to large[]; returns how many it has then. */
+static int set_plan_make(const set_sums_step *s, set_plan *p, set_large *large, int n_large)
 {
 	int before = -1;
-	p->n_large = p->list.keys = p->list.ends = 0;
+	set_counts_none(s, 0);
+	p->list.keys = p->list.ends = 0;
 	p->list.last = NULL;
 	p->list.more = false;
 	p->list.from = -1;
 	p->repeated = 0;
 	for (int b = 0; b < s->n_k; b++) {
-		const uint64_t *one = s->set + (size_t)b * s->words;
+		const uint64_t *one = s->of->set + (size_t)b * s->words;
 		int count = bits_count(one, one, s->words);
 		bool again = count == before && !memcmp(one, one - s->words, s->words * sizeof *one);
 		before = count;
-		if (s->r->size)
-			s->r->size[b] = count;
+		if (s->of->size)
+			s->of->size[b] = count;
 		if (count <= s->n / SET_LISTED) {
 			set_list_take(s, &p->list, b);
 			continue;
@@ -405,49 +444,60 @@ static void set_plan_make(const set_sums_step *s, set_plan *p)
 		if (again)
 			p->repeated |= (uint64_t)1 << b;
 		else
-			p->large[p->n_large++] = b;
+			large[n_large++] = set_take_large(s, b);
 		if (b < s->r->n_bound)
 			set_count_large(s, b);
 	}
+	return n_large;
 }
 
-/* A few rows at a time, so that they stay in the nearest cache for all sets. */
-static void weigh_sets(const uint64_t *set, int n, int n_k, const am_set_rows *r)
+/* Sets like the ones before have their sums. */
+static void set_repeat(const set_sums_step *s, uint64_t repeated)
 {
-	set_sums_step s = {set, AM_SET_WORDS(n), n, n_k, r};
-	set_plan p;
-	set_counts_none(&s, 0);
-	set_plan_make(&s, &p);
-	int summed = r->summed + r->rows - r->counted;
-	for (int first = 0; first < summed || first < r->counted; first += SET_ROWS) {
-		for (int i = 0; first < summed && i < p.n_large; i += SET_GROUP)
-			set_sum_group(&s, p.large + i, p.n_large - i < SET_GROUP ? p.n_large - i : SET_GROUP, first,
-			              summed - first < SET_ROWS ? summed - first : SET_ROWS);
-		if (first < r->counted)
-			set_list_rows(&s, &p.list, first, r->counted - first < SET_ROWS ? r->counted - first : SET_ROWS, true);
-	}
-	for (int first = r->counted; first < r->rows; first += SET_ROWS)
-		set_list_rows(&s, &p.list, first, r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS, false);
-	for (uint64_t left = p.repeated; left; left &= left - 1) {
-		int b = __builtin_ctzll(left);
-		for (int i = 0; i < summed; i++) {
-			double *sum = r->sum + (int64_t)set_summed(r, i) * n_k + b;
-			sum[0] = sum[-1];
+	for (; repeated; repeated &= repeated - 1)
+		for (int h = 0, b = __builtin_ctzll(repeated); h < s->r->rows; h++) {
+			double *sum = s->of->sum + (int64_t)h * s->n_k + b;
+			if (h < s->r->summed || h >= s->r->counted)
+				sum[0] = sum[-1];
 		}
+}
+
+static void weigh_sets(const am_key_sets *sets, int families, int n, int n_k, const am_set_rows *r)
+{
+	set_sums_step s[AM_SET_FAMILIES];
+	set_plan p[AM_SET_FAMILIES];
+	set_large large[AM_SET_FAMILIES * AM_SET_BUDGETS];
+	int n_large = 0, summed = r->summed + r->rows - r->counted;
+	for (int f = 0; f < families; f++) {
+		s[f] = (set_sums_step){sets + f, AM_SET_WORDS(n), n, n_k, r};
+		n_large = set_plan_make(&s[f], &p[f], large, n_large);
+	}
+	for (int first = 0; first < summed || first < r->counted; first += SET_ROWS) {
+		if (first < summed)
+			set_add_all(s, large, n_large, first, summed - first < SET_ROWS ? summed - first : SET_ROWS);
+		for (int f = 0; f < families && first < r->counted; f++)
+			set_list_rows(&s[f], &p[f].list, first, r->counted - first < SET_ROWS ? r->counted - first : SET_ROWS, true);
+	}
+	for (int f = 0; f < families; f++) {
+		for (int first = r->counted; first < r->rows; first += SET_ROWS)
+			set_list_rows(&s[f], &p[f].list, first, r->rows - first < SET_ROWS ? r->rows - first : SET_ROWS, false);
+		set_repeat(&s[f], p[f].repeated);
 	}
 }
 
 static void set_sums(const uint64_t *set, int n, int n_k, const float *const *row, int rows, double *sum)
 {
-	const am_set_rows r = {.row = row, .rows = rows, .sum = sum};
-	weigh_sets(set, n, n_k, &r);
+	const am_key_sets one = {.set = set, .sum = sum};
+	const am_set_rows r = {.row = row, .rows = rows};
+	weigh_sets(&one, 1, n, n_k, &r);
 }
 
 /* Weights of `other` that go with those reaching SET_ROWS bounds, piece by piece like sets. */
 INLINE void reach_add(const float *x, const float *other, int n, const float *bound, double *sum)
 {
-	int whole = n / LANES * LANES, used = 0;
+	int whole = n / LANES * LANES;
 	set_lanes l;
+	l.used = 0;
 	for (int from = 0; from < whole; from += SET_PIECE) {
 		int to = whole - from < SET_PIECE ? whole : from + SET_PIECE;
 #pragma GCC unroll 4
@@ -462,14 +512,15 @@ INLINE void reach_add(const float *x, const float *other, int n, const float *bo
 					part[i] = bits_add_reach(part[i], vf_load(x + j), vf_set(bound[i]), vf_load(other + j));
 #pragma GCC unroll 4
 			for (int i = 0; i < SET_ROWS; i++)
-				l.lane[used + i][u] = part[i];
+				l.lane[l.used + i][u] = part[i];
 		}
-		used += SET_ROWS;
-		if (used == LANES || to == whole) {
-			set_fold(&l, used, SET_ROWS, sum);
-			used = 0;
-		}
+		for (int i = 0; i < SET_ROWS; i++)
+			l.to[l.used++] = sum + i;
+		if (l.used >= LANES)
+			set_fold(&l);
 	}
+	if (l.used)
+		set_fold(&l);
 	for (int j = whole; j < n; j++)
 		for (int i = 0; i < SET_ROWS; i++)
 			sum[i] += x[j] >= bound[i] ? (double)other[j] : 0;

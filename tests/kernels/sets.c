@@ -188,47 +188,66 @@ static void check_sums(const am_kernels *k, const set_case *c, const float *cons
 	check_ok(apart <= 0, "a set by itself has another sum, by %g", apart);
 }
 
+/* What is said of one family of sets. */
+enum { WEIGHED = 10 };
+typedef struct set_family {
+	double sum[WEIGHED * MOST_BUDGETS + 1];
+	int32_t count[WEIGHED * MOST_BUDGETS + 1], size[MOST_BUDGETS + 1];
+} set_family;
+
+static void check_family(const am_kernels *k, const set_case *c, const am_set_rows *a, const uint64_t *set, const set_family *f)
+{
+	static double plain[WEIGHED * MOST_BUDGETS];
+	int n = c->n, n_k = c->n_k, wrong = 0;
+	k->set_sums(set, n, n_k, a->row, a->rows, plain);
+	for (int i = 0; i < n_k; i++) {
+		int keys = 0;
+		for (int j = 0; j < n; j++)
+			keys += is_in(set, n, i, j);
+		wrong += f->size[i] != keys;
+		for (int h = 0; h < a->rows; h++) {
+			double want = plain[h * n_k + i], found = f->sum[h * n_k + i];
+			wrong += h < a->summed || h >= a->counted ? !(fabs(found - want) <= want * 0x1p-44) : found != -7.0;
+		}
+	}
+	check_ok(wrong == 0, "%d sizes and sums differ", wrong);
+	for (int i = 0; i < n_k; i++)
+		for (int h = 0; h < a->rows; h++) {
+			int want = h < a->counted && i < a->n_bound ? 0 : -7;
+			for (int j = 0; want != -7 && a->bound[h] && j < n; j++)
+				want += is_in(set, n, i, j) && a->row[h][j] >= a->bound[h][i];
+			check_ok(f->count[h * n_k + i] == want, "row %d has %d keys of set %d, expected %d", h, (int)f->count[h * n_k + i], i,
+			         want);
+		}
+	check_ok(f->sum[a->rows * n_k] == -7.0 && f->count[a->rows * n_k] == -7 && f->size[n_k] == -7,
+	         "wrote past sums, counts or sizes");
+}
+
 /* Keys that sets share with what reaches bounds, for rows of which some are not counted, some not added up and some
- * without bounds; sums are those that set_sums gives. */
+ * without bounds; sums are those that set_sums gives. Nested sets, others and the same again in one pass. */
 static void check_shared(const am_kernels *k, const set_case *c, const float *const *row, int rows, am_rng *r)
 {
-	enum { ROWS = 10 };
-	static float bounds[ROWS][MOST_BUDGETS];
-	static double sum[ROWS * MOST_BUDGETS + 1], plain[ROWS * MOST_BUDGETS + 1];
-	static int32_t count[ROWS * MOST_BUDGETS + 1], size[MOST_BUDGETS + 1];
-	const float *bound[ROWS];
-	int n = c->n, n_k = c->n_k, wrong = 0, counted = (int)am_rng_below(r, (uint64_t)rows + 1);
-	int summed = (int)am_rng_below(r, (uint64_t)counted + 1);
-	am_set_rows a = {row, rows, counted, summed, (int)am_rng_below(r, (uint64_t)n_k + 1), bound, sum, count, size};
+	static float bounds[WEIGHED][MOST_BUDGETS];
+	static set_family out[AM_SET_FAMILIES];
+	const float *bound[WEIGHED];
+	am_key_sets sets[AM_SET_FAMILIES];
+	int n = c->n, n_k = c->n_k, counted = (int)am_rng_below(r, (uint64_t)rows + 1);
+	int summed = (int)am_rng_below(r, (uint64_t)counted + 1), families = 1 + (int)am_rng_below(r, AM_SET_FAMILIES);
+	am_set_rows a = {row, rows, counted, summed, (int)am_rng_below(r, (uint64_t)n_k + 1), bound};
 	for (int h = 0; h < rows; h++) {
 		bound[h] = am_rng_below(r, 4) ? bounds[h] : NULL;
 		for (int i = 0; i < a.n_bound; i++)
 			bounds[h][i] = am_rng_below(r, 8) ? row[h][am_rng_below(r, (uint64_t)n)] : am_rng_below(r, 2) ? NAN : 0.0f;
 	}
-	for (int i = 0; i <= rows * n_k; i++)
-		sum[i] = count[i] = -7;
-	size[n_k] = -7;
-	k->weigh_sets(c->other, n, n_k, &a);
-	k->set_sums(c->other, n, n_k, row, rows, plain);
-	for (int i = 0; i < n_k; i++) {
-		int keys = 0;
-		for (int j = 0; j < n; j++)
-			keys += is_in(c->other, n, i, j);
-		wrong += size[i] != keys;
-		for (int h = 0; h < rows; h++) {
-			double want = plain[h * n_k + i], found = sum[h * n_k + i];
-			wrong += h < summed || h >= counted ? !(fabs(found - want) <= want * 0x1p-44) : found != -7.0;
-		}
+	for (int f = 0; f < families; f++) {
+		for (int i = 0; i <= rows * n_k; i++)
+			out[f].sum[i] = out[f].count[i] = -7;
+		out[f].size[n_k] = -7;
+		sets[f] = (am_key_sets){am_rng_below(r, 2) ? c->other : c->set, out[f].sum, out[f].count, out[f].size};
 	}
-	check_ok(wrong == 0, "%d sizes and sums differ", wrong);
-	for (int i = 0; i < n_k; i++)
-		for (int h = 0; h < rows; h++) {
-			int want = h < counted && i < a.n_bound ? 0 : -7;
-			for (int j = 0; want != -7 && bound[h] && j < n; j++)
-				want += is_in(c->other, n, i, j) && row[h][j] >= bounds[h][i];
-			check_ok(count[h * n_k + i] == want, "row %d has %d keys of set %d, expected %d", h, (int)count[h * n_k + i], i, want);
-		}
-	check_ok(sum[rows * n_k] == -7.0 && count[rows * n_k] == -7 && size[n_k] == -7, "wrote past sums, counts or sizes");
+	k->weigh_sets(sets, families, n, n_k, &a);
+	for (int f = 0; f < families; f++)
+		check_family(k, c, &a, sets[f].set, &out[f]);
 }
 
 /* Rows of different weights, as many as a table takes together and some more or less. */
