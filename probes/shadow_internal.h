@@ -173,6 +173,11 @@ void am_shadow_put(am_shadow *s, am_field first, size_t at, const int *place, co
 size_t am_shadow_at(const am_shadow *s, int second, int slot);
 size_t am_shadow_sample_at(const am_shadow *s, int second, int sample);
 
+/* shadow_rank.c. rank[n]: ranks of score[n], n < 2^24, equal ones sharing their mean: twice the rank less n + 1, so that all
+ * are integers and their mean is 0. key[n]: the scores by rising rank, equal ones by rising index, each above its index, as
+ * am_shadow_score_of tells it (-0 as 0). No NaN; other[n] is scratch. */
+void am_shadow_mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, int32_t *rank);
+float am_shadow_score_of(uint64_t key);
 /* shadow_sample.c: what is taken on sampled rows. */
 void am_shadow_sample_reference(am_shadow *s, am_shadow_scratch *w, const am_select_row *row, int sample);
 void am_shadow_sample_selector(am_shadow *s, am_shadow_scratch *w, int worker, const am_select_row *row, int sample,

@@ -7,105 +7,6 @@
 
 /* ---- rank correlation ------------------------------------------------------- */
 
-enum { DIGIT = 11, DIGITS = 1 << DIGIT };
-
-/* Moves key[n] to other[] by ascending values of 11 bits from bit `shift` of the upper 32 less `low`;
- * count[]: how many there are of each. */
-static void sort_pass(const uint64_t *key, uint64_t *other, int n, uint32_t low, int shift, uint32_t *count)
-{
-	uint32_t at = 0;
-	for (int i = 0; i < DIGITS; i++) {
-		uint32_t c = count[i];
-		count[i] = at;
-		at += c;
-	}
-	for (int i = 0; i < n; i++)
-		other[count[((uint32_t)(key[i] >> 32) - low) >> shift & (DIGITS - 1)]++] = key[i];
-}
-
-/* By all of the upper 32 bits; the result is in key. */
-static void sort_fully(uint64_t *key, uint64_t *other, int n)
-{
-	uint32_t count[3][DIGITS] = {{0}};
-	for (int i = 0; i < n; i++)
-		for (int pass = 0; pass < 3; pass++)
-			count[pass][key[i] >> (32 + DIGIT * pass) & (DIGITS - 1)]++;
-	sort_pass(key, other, n, 0, 0, count[0]);
-	sort_pass(other, key, n, 0, DIGIT, count[1]);
-	sort_pass(key, other, n, 0, 2 * DIGIT, count[2]);
-	memcpy(key, other, (size_t)n * sizeof *key);
-}
-
-/* Sorts key[n] by its upper 32 bits, which lie from low to high. The first 22 bits of that range leave few of
- * them in disorder; were it too many after all, they are sorted again by all. */
-static void sort_keys(uint64_t *key, uint64_t *other, int n, uint32_t low, uint32_t high)
-{
-	uint32_t count[2][DIGITS] = {{0}};
-	int shift = 0;
-	while ((high - low) >> shift >> (2 * DIGIT))
-		shift++;
-	for (int i = 0; i < n; i++) {
-		uint32_t u = ((uint32_t)(key[i] >> 32) - low) >> shift;
-		count[0][u & (DIGITS - 1)]++;
-		count[1][u >> DIGIT]++;
-	}
-	sort_pass(key, other, n, low, shift, count[0]);
-	sort_pass(other, key, n, low, shift + DIGIT, count[1]);
-	int64_t moves = 0;
-	uint64_t last = 0;
-	for (int i = 0; i < n; i++) {
-		uint64_t v = key[i];
-		if (v >= last) {
-			last = v;
-			continue;
-		}
-		int j = i;
-		for (; j > 0 && key[j - 1] > v; j--)
-			key[j] = key[j - 1];
-		key[j] = v;
-		moves += i - j;
-		if (moves > 8 * (int64_t)n) {
-			sort_fully(key, other, n);
-			return;
-		}
-	}
-}
-
-/* Ranks of equal ones by their mean. */
-static void join_ranks(const uint64_t *key, int n, int32_t *rank)
-{
-	for (int i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && key[end] >> 32 == key[i] >> 32;)
-			end++;
-		for (int j = i; j < end; j++)
-			rank[(uint32_t)key[j]] = i + end - n;
-	}
-}
-
-/* Ranks, equal scores sharing their mean: twice the rank less n + 1, so that all are
- * integers and their mean is 0. */
-static void mid_ranks(const float *score, int n, uint64_t *key, uint64_t *other, int32_t *rank)
-{
-	uint32_t low = UINT32_MAX, high = 0;
-	for (int i = 0; i < n; i++) {
-		float x = score[i] + 0.0f; /* -0 is 0 */
-		uint32_t u;
-		memcpy(&u, &x, sizeof u);
-		u = u & 0x80000000u ? ~u : u | 0x80000000u;
-		key[i] = (uint64_t)u << 32 | (uint32_t)i;
-		low = u < low ? u : low;
-		high = u > high ? u : high;
-	}
-	sort_keys(key, other, n, low, high);
-	bool equal = false;
-	for (int i = 0; i < n; i++) {
-		equal |= i > 0 && key[i] >> 32 == key[i - 1] >> 32;
-		rank[(uint32_t)key[i]] = 2 * i + 1 - n;
-	}
-	if (equal)
-		join_ranks(key, n, rank);
-}
-
 /* Exact: |rank| < n, so that sums of n products fit 64 bits up to n = 2^20, and float64 up to 2^17. */
 static double product(const int32_t *x, const int32_t *y, int n)
 {
@@ -133,23 +34,14 @@ static double correlation(const int32_t *x, double xx, const int32_t *y, double 
 
 /* ---- the border of the best keys -------------------------------------------- */
 
-static float score_of(uint64_t key)
-{
-	uint32_t u = (uint32_t)(key >> 32);
-	float x;
-	u = u & 0x80000000u ? u & 0x7fffffffu : ~u;
-	memcpy(&x, &u, sizeof x);
-	return x;
-}
-
-/* Least score within and largest beyond, under each budget, from keys that mid_ranks has sorted, and
+/* Least score within and largest beyond, under each budget, from keys that am_shadow_mid_ranks has sorted, and
  * their gap over `whole`; NaN where nothing lies beyond. */
 static void find_borders(const am_shadow *s, am_shadow_scratch *w, am_ranking *r, int n, double whole, double *gap)
 {
 	for (int b = 0; b < am_shadow_budgets(s); b++) {
 		int k = w->budgets.k[b] < n ? w->budgets.k[b] : n;
-		float beyond = k < n ? score_of(w->sort[n - k - 1]) : NAN;
-		r->border[b] = score_of(w->sort[n - k]);
+		float beyond = k < n ? am_shadow_score_of(w->sort[n - k - 1]) : NAN;
+		r->border[b] = am_shadow_score_of(w->sort[n - k]);
 		r->tied[b] = r->border[b] == beyond;
 		/* -inf against -inf has no gap either. */
 		gap[b] = r->tied[b] ? 0 : ((double)r->border[b] - (double)beyond) / whole;
@@ -163,7 +55,7 @@ static void rank_scores(am_shadow *s, am_shadow_scratch *w, const am_select_row 
 	double gap[AM_SELECT_BUDGETS];
 	am_ranking *ranking = &w->ranking[index];
 	int32_t *rank = w->rank + (size_t)index * s->stride;
-	mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, rank);
+	am_shadow_mid_ranks(ranking->score, row->n, w->sort, w->sort + s->stride, rank);
 	ranking->square = product(rank, rank, row->n);
 	find_borders(s, w, ranking, row->n, whole, gap);
 	if (second >= 0)
@@ -223,7 +115,7 @@ static const int32_t *ranks_of(am_shadow *s, am_shadow_scratch *w, int worker, c
 	int32_t *own = w->rank + (size_t)s->rankings * s->stride;
 	if (w->ranked != a || w->ranked_set != set) {
 		const float *score = am_selector_scores(a->selector, worker, row, set, w->score);
-		mid_ranks(score, row->n, w->sort, w->sort + s->stride, own);
+		am_shadow_mid_ranks(score, row->n, w->sort, w->sort + s->stride, own);
 		w->square = product(own, own, row->n);
 		w->ranked = a;
 		w->ranked_set = set;
