@@ -119,10 +119,45 @@ static inline void span_group(const float *x, const float *kept, int n, const in
 	vf_store(whole, fold_lanes(lanes));
 }
 
+/* The sum of the lanes, in the order of fold_lanes. */
+static inline float span_sum(__m512 x)
+{
+	x = _mm512_add_ps(x, _mm512_shuffle_f32x4(x, x, 0x4e));
+	x = _mm512_add_ps(x, _mm512_shuffle_f32x4(x, x, 0xb1));
+	x = _mm512_add_ps(x, _mm512_permute_ps(x, 0x4e));
+	x = _mm512_add_ps(x, _mm512_permute_ps(x, 0xb1));
+	return _mm512_cvtss_f32(x);
+}
+
+/* Where all spans but perhaps one are blocks of the row, as cells of a map of a long context are: nothing is left to
+ * add up of those. */
+static inline int span_kept(const float *x, const float *kept, __m512i at, __m512i count, float *whole)
+{
+	const __m512i tail = _mm512_set1_epi32(TAIL);
+	__mmask16 blocks = _mm512_cmpeq_epi32_mask(count, tail) & _mm512_testn_epi32_mask(at, _mm512_set1_epi32(TAIL - 1));
+	__mmask16 other = _mm512_test_epi32_mask(count, count) & (__mmask16)~blocks;
+	if (!blocks || (other & (other - 1)) || _mm512_cmpgt_epi32_mask(count, tail))
+		return 0;
+	_Alignas(64) int from[SPANS];
+	_mm512_store_si512(from, _mm512_maskz_srli_epi32(blocks, at, 2)); /* TAIL floats have LANES kept ones */
+	vf lanes[SPANS];
+#pragma GCC unroll 16
+	for (int i = 0; i < SPANS; i++)
+		lanes[i] = vf_load(kept + from[i]);
+	__m512 sum = _mm512_maskz_mov_ps(blocks, (__m512)fold_lanes(lanes));
+	if (other) {
+		int start = _mm512_cvtsi512_si32(_mm512_maskz_compress_epi32(other, at));
+		int length = _mm512_cvtsi512_si32(_mm512_maskz_compress_epi32(other, count));
+		__m512 part = length < TAIL ? span_head(x + start, length) : span_whole(x + start);
+		sum = _mm512_mask_mov_ps(sum, other, _mm512_set1_ps(span_sum(part)));
+	}
+	_mm512_storeu_ps(whole, sum);
+	return 1;
+}
+
 /* Where all spans lie in the row and have more than TAIL - LANES floats, as cells of a map do, only the
- * last of their blocks needs a mask and their places are known as early as their bounds. Where all are
- * blocks of the row, as cells of a long context are, nothing is left to add up. */
-static inline int span_cells(const float *x, const float *kept, int n, int first, const int *from, const int *to, float *whole)
+ * last of their blocks needs a mask and their places are known as early as their bounds. */
+static inline int span_cells(const float *x, int n, int first, const int *from, const int *to, float *whole)
 {
 	const __m512i begin = _mm512_set1_epi32(first), low = _mm512_loadu_si512(from), high = _mm512_loadu_si512(to);
 	__m512i rest = _mm512_sub_epi32(_mm512_sub_epi32(high, low), _mm512_set1_epi32(TAIL - LANES));
@@ -130,15 +165,6 @@ static inline int span_cells(const float *x, const float *kept, int n, int first
 	    _mm512_cmpgt_epi32_mask(high, _mm512_set1_epi32(first + n)))
 		return 0;
 	vf lanes[SPANS];
-	__m512i aside = _mm512_and_si512(_mm512_sub_epi32(low, begin), _mm512_set1_epi32(TAIL - 1));
-	aside = _mm512_or_si512(aside, _mm512_xor_si512(rest, _mm512_set1_epi32(LANES)));
-	if (kept && !_mm512_test_epi32_mask(aside, aside)) {
-#pragma GCC unroll 16
-		for (int i = 0; i < SPANS; i++)
-			lanes[i] = vf_load(kept + ((ptrdiff_t)from[i] - first) / TAIL * LANES);
-		vf_store(whole, fold_lanes(lanes));
-		return 1;
-	}
 	_Alignas(32) uint16_t there[SPANS];
 	span_bits(rest, there);
 	__asm__ volatile("" : "+m"(there));
@@ -151,19 +177,30 @@ static inline int span_cells(const float *x, const float *kept, int n, int first
 
 static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
 {
-	if (m == SPANS && span_cells(x, kept, n, first, from, to, whole))
-		return 0;
 	const __mmask16 there = (__mmask16)((1u << m) - 1);
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
 	__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
 	__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
-	__m512i length = _mm512_sub_epi32(high, low);
-	_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
+	__m512i place = _mm512_sub_epi32(low, begin), length = _mm512_sub_epi32(high, low);
+	if (kept && span_kept(x, kept, place, length, whole))
+		return 0;
+	if (m == SPANS && span_cells(x, n, first, from, to, whole))
+		return 0;
+	_mm512_store_si512(at, place);
 	_mm512_store_si512(count, length);
 	if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN)))
 		return 1;
 	span_group(x, kept, n, at, count, whole);
 	return 0;
+}
+
+static inline void span_put(const float *whole, int m, double factor, float *share)
+{
+	const __m512d by = _mm512_set1_pd(factor);
+	__m256 low = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole)), by));
+	__m256 high = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole + 8)), by));
+	_mm256_mask_storeu_ps(share, (__mmask8)((1u << m) - 1), low);
+	_mm256_mask_storeu_ps(share + 8, (__mmask8)(((1u << m) - 1) >> 8), high);
 }
 
 #endif
