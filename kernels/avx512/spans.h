@@ -108,7 +108,10 @@ static inline void span_group(const float *x, const float *kept, int n, const in
 	for (int i = 0; i < SPANS; i++) {
 		const float *y = x + t.at[i];
 		/* Which it is is told by where the span stands, so predictable. */
-		lanes[i] = (vf)(t.rest[i] >= TAIL - LANES ? span_most(y, &t.there[3][i]) : span_some(y, &t, i));
+		if (t.rest[i] >= TAIL - LANES)
+			lanes[i] = (vf)span_most(y, &t.there[3][i]);
+		else
+			lanes[i] = (vf)(t.rest[i] > LANES ? span_some(y, &t, i) : span_block(y, &t.there[0][i]));
 	}
 	for (uint32_t left = longer; left; left &= left - 1) {
 		int i = __builtin_ctz(left);
