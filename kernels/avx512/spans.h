@@ -108,10 +108,10 @@ static inline void span_group(const float *x, const float *kept, int n, const in
 	for (int i = 0; i < SPANS; i++) {
 		const float *y = x + t.at[i];
 		/* Which it is is told by where the span stands, so predictable. */
-		if (t.rest[i] <= LANES)
-			lanes[i] = (vf)span_block(y, &t.there[0][i]);
+		if (t.rest[i] >= TAIL - LANES)
+			lanes[i] = (vf)span_most(y, &t.there[3][i]);
 		else
-			lanes[i] = (vf)(t.rest[i] >= TAIL - LANES ? span_most(y, &t.there[3][i]) : span_some(y, &t, i));
+			lanes[i] = (vf)(t.rest[i] > LANES ? span_some(y, &t, i) : span_block(y, &t.there[0][i]));
 	}
 	for (uint32_t left = longer; left; left &= left - 1) {
 		int i = __builtin_ctz(left);
@@ -170,13 +170,22 @@ static inline int span_sums(const float *x, const float *kept, int n, int first,
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
 	__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
 	__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
-	__m512i length = _mm512_sub_epi32(high, low);
-	_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
+	__m512i place = _mm512_sub_epi32(low, begin), length = _mm512_sub_epi32(high, low);
+	_mm512_store_si512(at, place);
 	_mm512_store_si512(count, length);
 	if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN)))
 		return 1;
 	span_group(x, kept, n, at, count, whole);
 	return 0;
+}
+
+static inline void span_put(const float *whole, int m, double factor, float *share)
+{
+	const __m512d by = _mm512_set1_pd(factor);
+	__m256 low = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole)), by));
+	__m256 high = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_load_ps(whole + 8)), by));
+	_mm256_mask_storeu_ps(share, (__mmask8)((1u << m) - 1), low);
+	_mm256_mask_storeu_ps(share + 8, (__mmask8)(((1u << m) - 1) >> 8), high);
 }
 
 #endif

@@ -4,10 +4,9 @@
 
 #include "kernels/generic/vec.h"
 
-/* r lane i = sum of the lanes of a[i]: halves are folded together level by level. */
-#define FOLD_LANE(l, h, o) \
-	((l) % (2 * (h)) < (h) ? (l) / (2 * (h)) * 2 * (h) + (l) % (2 * (h)) + (o) \
-	                       : AM_VW + (l) / (2 * (h)) * 2 * (h) + (l) % (2 * (h)) - (h) + (o))
+/* r lane i = sum of the lanes of a[i]: halves are folded together level by level, one half of x and the other of y
+ * where they stand (a blend, for which there are more units than for shuffles), plus the others. */
+#define FOLD_LANE(l, h, o) ((l) % (2 * (h)) < (h) ? (l) + (o) : AM_VW + (l) - (o))
 #define FOLD4(h, o, l) FOLD_LANE(l, h, o), FOLD_LANE(l + 1, h, o), FOLD_LANE(l + 2, h, o), FOLD_LANE(l + 3, h, o)
 #if AM_VW == 4
 #define FOLD(x, y, h, o) __builtin_shufflevector(x, y, FOLD4(h, o, 0))

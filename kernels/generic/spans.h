@@ -5,7 +5,8 @@
  *
  * <isa>/row.c may define AM_SPANS, a header with its own
  *   span_group    the sums of 16 spans of up to SPAN floats
- *   span_sums     the same of spans given by their bounds */
+ *   span_sums     the same of spans given by their bounds
+ *   span_put      what becomes of them */
 #include "kernels/generic/fold.h"
 
 #ifdef AM_SPANS
@@ -112,6 +113,17 @@ static inline int span_sums(const float *x, const float *kept, int n, int first,
 	span_group(x, kept, n, at, count, whole);
 	return 0;
 }
+
+/* share[m] = whole[m] times the factor; 16 are there. */
+static inline void span_put(float *whole, int m, double factor, float *share)
+{
+	for (int i = 0; i < SPANS; i++)
+		whole[i] = (float)((double)whole[i] * factor);
+	if (m == SPANS) /* a size that compilers know: no call */
+		memcpy(share, whole, SPANS * sizeof *whole);
+	else
+		memcpy(share, whole, (size_t)m * sizeof *whole);
+}
 #endif
 
 /* The same with such spans, in rounds. */
@@ -143,12 +155,7 @@ static inline void span_shares(const float *x, const float *kept, int n, int fir
 			share[i] = (float)(total[i] * factor);
 		return;
 	}
-	for (int i = 0; i < SPANS; i++)
-		whole[i] = (float)((double)whole[i] * factor);
-	if (m == SPANS) /* a size that compilers know: no call */
-		memcpy(share, whole, sizeof whole);
-	else
-		memcpy(share, whole, (size_t)m * sizeof *whole);
+	span_put(whole, m, factor, share);
 }
 
 static void spans(const float *x, const float *kept, int n, int first, const int *from, const int *to, int n_spans, double factor, float *share)
