@@ -13,7 +13,7 @@ from runs import BOOK, attnmeter, datasets, folder, same_bytes
 WORK = folder("kill")
 RUN = ["-f", BOOK, "-c", 512, "--split", "--limit", 6, "--block", 48, "-k", "1,16", "--map", "8", "--dist", "topk:4"]
 DENSE = ["-f", BOOK, "-c", 160, "--split", "--limit", 4, "--block", 32, "-k", "1,16", "--map", "8", "--dist", "full"]
-SHADOW = ["-f", BOOK, "-c", 150, "--split", "--limit", 2, "--block", 32, "-k", "1,16", "--map", "8", "--shadow", "quest:16", "--shadow", "exact-sum"]
+SHADOW = ["-f", BOOK, "-c", 150, "--split", "--limit", 4, "--block", 32, "-k", "1,16", "--map", "8", "--shadow", "quest:16", "--shadow", "exact-sum"]
 SMALL = ["-f", BOOK, "-c", 40, "--split", "--limit", 2, "--block", 16, "--dist", "full", "--shadow", "exact", "-k", "1,4"]
 
 
