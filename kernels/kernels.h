@@ -68,8 +68,10 @@ typedef struct am_set_rows {
 	const float *const *bound; /* [rows][n_bound]; NULL for a row that counts nothing */
 } am_set_rows;
 
-/* Sets under several budgets, and what is said of them. */
+/* At most so many families of sets, one set a budget each, are weighed at once. */
 #define AM_SET_FAMILIES 4
+
+/* A family, and what is said of it. */
 typedef struct am_key_sets {
 	const uint64_t *set; /* [n_k][AM_SET_WORDS(n)] */
 	double *sum;         /* [rows][n_k] out, of rows that are added up */
@@ -146,7 +148,8 @@ typedef struct am_kernels {
 	 * for NaN. other[n] >= 0. */
 	void (*reach_sums)(const float *weight, const float *other, int n, const float *bound, int n_k, double *sum);
 	/* The same sums as set_sums, and count[h * n_k + i] = keys j of set i with row[h][j] >= bound[h][i], size[i] =
-	 * keys of set i. Counting costs little for nested sets of up to n / 8 keys. */
+	 * keys of set i: for up to AM_SET_FAMILIES families of n_k sets, which read a row once. Counting costs little for
+	 * nested sets of up to n / 8 keys. */
 	void (*weigh_sets)(const am_key_sets *sets, int families, int n, int n_k, const am_set_rows *rows);
 	/* Probabilities p = weight[h][n] inv_z[h] over the heads: summed by `group` heads in
 	 * turn, of_group[heads / group][n], by all, and the largest, in the order of the heads. */

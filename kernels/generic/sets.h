@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-enum { REACH_SETS = 4 }; /* bounds at a time */
-
 typedef struct set_row {
 	const float *score;
 	const int *k; /* those below the length */
@@ -245,44 +243,30 @@ static int row_sets(const float *score, int n, const int *k, int n_k, uint64_t *
 	return set_best(score, n, r.high);
 }
 
-/* Whole words of `some` sets. */
-INLINE void reach_words(const int some, const float *weight, size_t words, const float *bound, size_t stride, uint64_t *set)
-{
-	enum { VECTORS = 64 / AM_VW };
-	vf limit[REACH_SETS], x[VECTORS];
-	for (int i = 0; i < some; i++)
-		limit[i] = vf_set(bound[i]);
-	for (size_t w = 0; w < words; w++) {
-		for (int u = 0; u < VECTORS; u++)
-			x[u] = vf_load(weight + 64 * w + (size_t)(u * AM_VW));
-#pragma GCC unroll 4
-		for (int i = 0; i < some; i++)
-			set[(size_t)i * stride + w] = bits_not_below(x, limit[i]);
-	}
-}
-
-/* Sets without a ranking: the 64 keys of a word meet a few bounds while they are in registers. */
+/* Sets without a ranking: the 64 keys of a word meet every bound while they are in
+ * registers. */
 static void reach_sets(const float *weight, int n, const float *bound, int n_k, uint64_t *set)
 {
-	size_t words = AM_SET_WORDS(n), whole = (size_t)n / 64, used = whole + (n % 64 > 0);
-	float rest[64];
-	for (int j = 0; j < 64; j++) /* NaN reaches nothing */
-		rest[j] = j < n % 64 ? weight[64 * whole + (size_t)j] : NAN;
-	for (int i = 0, some; i < n_k; i += some) {
-		uint64_t *to = set + (size_t)i * words;
-		some = n_k - i < REACH_SETS ? n_k - i : REACH_SETS;
-		switch (some) {
-		case 1: reach_words(1, weight, whole, bound + i, words, to); break;
-		case 2: reach_words(2, weight, whole, bound + i, words, to); break;
-		case 3: reach_words(3, weight, whole, bound + i, words, to); break;
-		default: reach_words(REACH_SETS, weight, whole, bound + i, words, to);
-		}
-		for (int b = 0; b < some; b++) {
-			if (used > whole)
-				reach_words(1, rest, 1, bound + i + b, words, to + (size_t)b * words + whole);
-			memset(to + (size_t)b * words + used, 0, (words - used) * sizeof *to);
-		}
+	enum { VECTORS = 64 / AM_VW };
+	size_t words = AM_SET_WORDS(n), w = 0;
+	vf x[VECTORS];
+	for (; w < (size_t)n / 64; w++) {
+		for (int u = 0; u < VECTORS; u++)
+			x[u] = vf_load(weight + 64 * w + (size_t)(u * AM_VW));
+		for (int i = 0; i < n_k; i++)
+			set[(size_t)i * words + w] = bits_not_below(x, vf_set(bound[i]));
 	}
+	if (n % 64) {
+		float rest[64];
+		for (int j = 0; j < 64; j++) /* NaN reaches nothing */
+			rest[j] = j < n % 64 ? weight[64 * w + (size_t)j] : NAN;
+		memcpy(x, rest, sizeof x);
+		for (int i = 0; i < n_k; i++)
+			set[(size_t)i * words + w] = bits_not_below(x, vf_set(bound[i]));
+		w++;
+	}
+	for (int i = 0; i < n_k; i++)
+		memset(set + (size_t)i * words + w, 0, (words - w) * sizeof *set);
 }
 
 /* The first of the keys that reach a bound; n where none does. */
