@@ -178,7 +178,8 @@ static inline int span_cells(const float *x, int n, int first, const int *from, 
 	return 1;
 }
 
-static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
+static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m,
+                            int *at, int *count, float *whole)
 {
 	const __mmask16 there = (__mmask16)((1u << m) - 1);
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
