@@ -7,6 +7,9 @@
 
 #include "kernels/avx512/part.h"
 
+#include <limits.h>
+#include <math.h>
+
 enum { ORDER_ROWS = 8, ORDER_MOST = ORDER_ROWS * 16 }; /* weights, so that sums of their significands fit 31 bits */
 
 /* Weights in order, 0 behind them, and of each the sum of the significands down to it. */
@@ -15,7 +18,7 @@ typedef struct order {
 	_Alignas(64) uint32_t sum[ORDER_ROWS][16];
 } order;
 
-INLINE void order_pair(__m512i *x, int i, int j)
+static inline __attribute__((always_inline)) void order_pair(__m512i *x, int i, int j)
 {
 	__m512i high = _mm512_max_epi32(x[i], x[j]);
 	x[j] = _mm512_min_epi32(x[i], x[j]);
@@ -23,7 +26,7 @@ INLINE void order_pair(__m512i *x, int i, int j)
 }
 
 /* Puts columns in order that first rise, then fall, or are a rotation of such. */
-INLINE void order_join(const int rows, __m512i *x)
+static inline __attribute__((always_inline)) void order_join(const int rows, __m512i *x)
 {
 	for (int i = 0; rows == 8 && i < 4; i++)
 		order_pair(x, i, i + 4);
@@ -35,7 +38,7 @@ INLINE void order_join(const int rows, __m512i *x)
 	}
 }
 
-INLINE void order_columns(const int rows, __m512i *x)
+static inline __attribute__((always_inline)) void order_columns(const int rows, __m512i *x)
 {
 	for (int i = 0; i < rows; i += 4) {
 		order_pair(x + i, 0, 2);
@@ -57,7 +60,7 @@ INLINE void order_columns(const int rows, __m512i *x)
 }
 
 /* Lane l = lane l ^ other of x. */
-INLINE __m512i order_across(const int other, __m512i x)
+static inline __attribute__((always_inline)) __m512i order_across(const int other, __m512i x)
 {
 	switch (other) {
 	case 1: return _mm512_shuffle_epi32(x, _MM_PERM_CDAB);
@@ -70,14 +73,14 @@ INLINE __m512i order_across(const int other, __m512i x)
 }
 
 /* In every other `half` lanes the smaller ones of each pair, else the larger. */
-INLINE __m512i order_part(const int half, __m512i a, __m512i b)
+static inline __attribute__((always_inline)) __m512i order_part(const int half, __m512i a, __m512i b)
 {
 	const __mmask16 low = half == 1 ? 0xaaaa : half == 2 ? 0xcccc : half == 4 ? 0xf0f0 : 0xff00;
 	return _mm512_mask_min_epi32(_mm512_max_epi32(a, b), low, a, b);
 }
 
 /* Merges `half` sorted columns with as many behind: one step puts the larger half of both first. */
-INLINE void order_merge(const int half, const int rows, __m512i *x)
+static inline __attribute__((always_inline)) void order_merge(const int half, const int rows, __m512i *x)
 {
 	__m512i y[ORDER_ROWS];
 #pragma GCC unroll 8
@@ -95,7 +98,7 @@ INLINE void order_merge(const int half, const int rows, __m512i *x)
 }
 
 /* What lies in the lanes before each. */
-INLINE __m512i order_before(__m512i x)
+static inline __attribute__((always_inline)) __m512i order_before(__m512i x)
 {
 	const __m512i zero = _mm512_setzero_si512();
 	x = _mm512_alignr_epi32(x, zero, 15);
@@ -105,7 +108,7 @@ INLINE __m512i order_before(__m512i x)
 	return _mm512_add_epi32(x, _mm512_alignr_epi32(x, zero, 8));
 }
 
-INLINE __m512i order_significands(__m512i key)
+static inline __attribute__((always_inline)) __m512i order_significands(__m512i key)
 {
 	const __m512i fraction = _mm512_set1_epi32(0x7fffff);
 	__mmask16 normal = _mm512_cmpgt_epi32_mask(key, fraction); /* subnormals have no leading one */
@@ -113,8 +116,8 @@ INLINE __m512i order_significands(__m512i key)
 	return _mm512_mask_add_epi32(s, normal, s, _mm512_set1_epi32(0x800000));
 }
 
-/* Of m weights x[hit[]], at most 16 rows. */
-INLINE void order_fill(const int rows, order *o, const float *x, const int32_t *hit, int m)
+/* Of the m <= 16 rows weights x[hit[]]. */
+static inline __attribute__((always_inline)) void order_fill(const int rows, order *o, const float *x, const int32_t *hit, int m)
 {
 	__m512i key[ORDER_ROWS], sum[ORDER_ROWS];
 	uint64_t there[2] = {_bzhi_u64(UINT64_MAX, (unsigned)m), _bzhi_u64(UINT64_MAX, m > 64 ? (unsigned)m - 64 : 0)};
@@ -143,14 +146,14 @@ INLINE void order_fill(const int rows, order *o, const float *x, const int32_t *
 #define ORDER_AT(array, rank) ((array)[(rank) % rows][(rank) / rows])
 
 /* The sum before a bucket whose weights begin at a rank, and what one is worth in it. */
-INLINE uint32_t order_bucket(const int rows, const order *o, unsigned from, double *unit)
+static inline __attribute__((always_inline)) uint32_t order_bucket(const int rows, const order *o, unsigned from, double *unit)
 {
 	int32_t key = ORDER_AT(o->key, from), octave = key >> 23;
 	*unit = tally_unit(octave ? octave : 1);
 	return ORDER_AT(o->sum, from) - (uint32_t)(key & 0x7fffff) - (octave ? 0x800000u : 0);
 }
 
-INLINE void order_settle_count(const int rows, mass_wants *w, int i, const order *o, unsigned from)
+static inline __attribute__((always_inline)) void order_settle_count(const int rows, mass_wants *w, int i, const order *o, unsigned from)
 {
 	double unit;
 	uint32_t before = order_bucket(rows, o, from, &unit);
@@ -160,7 +163,7 @@ INLINE void order_settle_count(const int rows, mass_wants *w, int i, const order
 	w->sum[i] += (int32_t)(ORDER_AT(o->sum, last) - before) * unit;
 }
 
-INLINE void order_settle_sum(const int rows, mass_wants *w, int i, const order *o, unsigned from)
+static inline __attribute__((always_inline)) void order_settle_sum(const int rows, mass_wants *w, int i, const order *o, unsigned from)
 {
 	double unit;
 	uint32_t before = order_bucket(rows, o, from, &unit);
@@ -176,53 +179,70 @@ INLINE void order_settle_sum(const int rows, mass_wants *w, int i, const order *
 	w->passed[i] += count < w->size[i] ? count : w->size[i];
 }
 
-/* Settles open wants, a bit each, whose buckets begin at ranks from[]. */
-INLINE void order_settle(const int rows, mass_wants *w, uint32_t open, const int *from, const float *x, const int32_t *hit, int m)
+/* What of the wants is open. */
+typedef struct order_wants {
+	_Alignas(64) int from[MASS_WANTS]; /* rank where a want's bucket begins */
+	int slot[MASS_WANTS], slots, weights; /* one of several wants but once; weights of all */
+	uint32_t open; /* a bit each */
+} order_wants;
+
+static inline __attribute__((always_inline)) void order_settle(const int rows, mass_wants *w, const order_wants *a,
+                                                               const float *x, const int32_t *hit, int m)
 {
 	order o;
-	const uint32_t counts = _bzhi_u32(open, (unsigned)w->ks);
+	const uint32_t counts = _bzhi_u32(a->open, (unsigned)w->ks);
 	order_fill(rows, &o, x, hit, m);
 	for (uint32_t left = counts; left; left &= left - 1)
-		order_settle_count(rows, w, __builtin_ctz(left), &o, (unsigned)from[__builtin_ctz(left)]);
-	for (uint32_t left = open ^ counts; left; left &= left - 1)
-		order_settle_sum(rows, w, __builtin_ctz(left), &o, (unsigned)from[__builtin_ctz(left)]);
+		order_settle_count(rows, w, __builtin_ctz(left), &o, (unsigned)a->from[__builtin_ctz(left)]);
+	for (uint32_t left = a->open ^ counts; left; left &= left - 1)
+		order_settle_sum(rows, w, __builtin_ctz(left), &o, (unsigned)a->from[__builtin_ctz(left)]);
+}
+
+static inline uint32_t order_open(const mass_wants *w)
+{
+	uint32_t open = 0;
+	for (int i = 0; i < MASS_WANTS; i += 16)
+		open |= (uint32_t)_mm512_testn_epi32_mask(_mm512_loadu_si512(w->settled + i), _mm512_set1_epi32(-1)) << i;
+	return _bzhi_u32(open, (unsigned)w->n);
+}
+
+static inline void order_wanted(const mass_wants *w, order_wants *a)
+{
+	const __m512i slot0 = _mm512_loadu_si512(w->slot), slot1 = _mm512_loadu_si512(w->slot + 16);
+	__m512i from0 = _mm512_setzero_si512(), from1 = from0;
+	a->slots = a->weights = 0;
+	for (uint32_t left = a->open, before = 0; left; left &= left - 1) {
+		int i = __builtin_ctz(left);
+		const __m512i at = _mm512_set1_epi32(w->slot[i]);
+		uint32_t same = _mm512_cmpeq_epi32_mask(slot0, at) | (uint32_t)_mm512_cmpeq_epi32_mask(slot1, at) << 16;
+		int size = same & before ? 0 : w->size[i];
+		before |= left & -left;
+		a->slot[a->slots] = w->slot[i];
+		a->slots += size > 0;
+		a->weights += size;
+		from0 = _mm512_mask_add_epi32(from0, _mm512_cmplt_epi32_mask(slot0, at), from0, _mm512_set1_epi32(size));
+		from1 = _mm512_mask_add_epi32(from1, _mm512_cmplt_epi32_mask(slot1, at), from1, _mm512_set1_epi32(size));
+	}
+	_mm512_store_si512(a->from, from0);
+	_mm512_store_si512(a->from + 16, from1);
 }
 
 /* Settles all wants; 0 where their buckets hold too many weights for it, and nothing done. */
 static int mass_order(mass_wants *w, const mass_level *l, const float *x, int n, void *scratch)
 {
-	_Alignas(64) int from[MASS_WANTS];
-	int slot[MASS_WANTS], slots = 0, weights = 0;
-	uint32_t open = 0;
-	for (int i = 0; i < MASS_WANTS; i += 16)
-		open |= (uint32_t)_mm512_testn_epi32_mask(_mm512_loadu_si512(w->settled + i), _mm512_set1_epi32(-1)) << i;
-	open = _bzhi_u32(open, (unsigned)w->n);
-	const __m512i slot0 = _mm512_loadu_si512(w->slot), slot1 = _mm512_loadu_si512(w->slot + 16);
-	__m512i from0 = _mm512_setzero_si512(), from1 = from0;
-	for (uint32_t left = open, before = 0; left; left &= left - 1) {
-		int i = __builtin_ctz(left);
-		const __m512i at = _mm512_set1_epi32(w->slot[i]);
-		uint32_t same = _mm512_cmpeq_epi32_mask(slot0, at) | (uint32_t)_mm512_cmpeq_epi32_mask(slot1, at) << 16;
-		int size = same & before ? 0 : w->size[i]; /* one of several wants but once */
-		before |= left & -left;
-		slot[slots] = w->slot[i];
-		slots += size > 0;
-		weights += size;
-		from0 = _mm512_mask_add_epi32(from0, _mm512_cmplt_epi32_mask(slot0, at), from0, _mm512_set1_epi32(size));
-		from1 = _mm512_mask_add_epi32(from1, _mm512_cmplt_epi32_mask(slot1, at), from1, _mm512_set1_epi32(size));
-	}
-	if (!l->t->form.plain || weights > ORDER_MOST)
+	order_wants a;
+	a.open = order_open(w);
+	order_wanted(w, &a);
+	if (!l->t->form.plain || a.weights > ORDER_MOST)
 		return 0;
-	if (!open)
+	if (!a.open)
 		return 1;
-	_mm512_store_si512(from, from0);
-	_mm512_store_si512(from + 16, from1);
 	const int32_t *hit;
-	int m = part_hits(l, slot, slots, x, n, scratch, &hit);
+	int m = part_hits(l, a.slot, a.slots, x, n, scratch, &hit);
 	if (m <= ORDER_MOST / 2)
-		order_settle(ORDER_ROWS / 2, w, open, from, x, hit, m);
+		order_settle(ORDER_ROWS / 2, w, &a, x, hit, m);
 	else
-		order_settle(ORDER_ROWS, w, open, from, x, hit, m);
+		order_settle(ORDER_ROWS, w, &a, x, hit, m);
 	return 1;
 }
 

@@ -162,7 +162,8 @@ static inline int span_cells(const float *x, int n, int first, const int *from, 
 	return 1;
 }
 
-static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m, int *at, int *count, float *whole)
+static inline int span_sums(const float *x, const float *kept, int n, int first, const int *from, const int *to, int m,
+                            int *at, int *count, float *whole)
 {
 	if ((kept && span_kept(kept, n, first, from, to, m, whole)) || (m == SPANS && span_cells(x, n, first, from, to, whole)))
 		return 0;

@@ -1,6 +1,7 @@
 /* Mass of the k largest weights and the count for a mass, without sorting the row;
- * included by <isa>/row.c, which may define AM_MASS_PART, a header with its own mass_part
- * (AM_MASS_LEVEL: generic/level.h, AM_MASS_COLUMN: generic/columns.h).
+ * included by <isa>/row.c, which may define AM_MASS_PART, a header with its own mass_part, and
+ * AM_MASS_ORDER, one with mass_order, which settles wants whose buckets hold few weights without
+ * columns (AM_MASS_LEVEL: generic/level.h, AM_MASS_COLUMN: generic/columns.h).
  *
  * One pass tallies the weights (generic/tally.h). Every wanted k and tau falls into one
  * bucket, found by the sums of groups of buckets (generic/level.h); only the weights of those
