@@ -209,7 +209,7 @@ static inline void level_take_8(mass_wants *w, int i, const tally_form *f, const
 	__m512i a = _mm512_loadu_si512(above + i), b = _mm512_loadu_si512(w->bucket + i);
 	__m512i n_a = level_counts(f, a), n_b = level_counts(f, b);
 	__m256i slot = _mm256_loadu_si256((const __m256i *)(const void *)(w->slot + i));
-		__m256i start = _mm256_add_epi32(_mm256_sll_epi32(slot, _mm_cvtsi32_si128(f->shift)), _mm256_set1_epi32(f->first));
+	__m256i start = _mm256_add_epi32(_mm256_sll_epi32(slot, _mm_cvtsi32_si128(f->shift)), _mm256_set1_epi32(f->first));
 	level_scale s = level_scales(f, _mm512_cvtepi32_epi64(start));
 	__m256i size = _mm512_cvtepi64_epi32(n_b), one = _mm256_set1_epi32(1);
 	__m256i passed = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(w->passed + i)), _mm512_cvtepi64_epi32(n_a));
