@@ -171,8 +171,8 @@ static inline int span_sums(const float *x, const float *kept, int n, int first,
 	const __m512i begin = _mm512_set1_epi32(first), end = _mm512_set1_epi32(first + n);
 	__m512i low = _mm512_min_epi32(_mm512_max_epi32(_mm512_maskz_loadu_epi32(there, from), begin), end);
 	__m512i high = _mm512_max_epi32(_mm512_min_epi32(_mm512_maskz_loadu_epi32(there, to), end), low);
-	__m512i place = _mm512_sub_epi32(low, begin), length = _mm512_sub_epi32(high, low);
-	_mm512_store_si512(at, place);
+	__m512i length = _mm512_sub_epi32(high, low);
+	_mm512_store_si512(at, _mm512_sub_epi32(low, begin));
 	_mm512_store_si512(count, length);
 	if (_mm512_cmpgt_epi32_mask(length, _mm512_set1_epi32(SPAN)))
 		return 1;

@@ -8,7 +8,7 @@ enum { INDEX_HEADS = 4 };
 
 /* sum[] += weight_h head_scale_h f(q_h . keys) of some heads. */
 INLINE void index_tile(const int heads, const AM_A *q, int64_t ldq, int steps, const float *keys, const float *weight,
-                             const float *head_scale, bool relu, vf *sum)
+                       const float *head_scale, bool relu, vf *sum)
 {
 	vf acc[INDEX_HEADS][NV] = {{{0}}};
 	for (ptrdiff_t p = 0; p < steps; p++) {
@@ -39,7 +39,7 @@ INLINE void index_tile(const int heads, const AM_A *q, int64_t ldq, int steps, c
 
 /* NV vectors of keys. */
 INLINE void index_block(const AM_A *q, int64_t ldq, int heads, int steps, const float *keys, const float *weight,
-                              const float *head_scale, bool relu, const float *scale, float *out)
+                        const float *head_scale, bool relu, const float *scale, float *out)
 {
 	vf sum[NV] = {{0}};
 	int h = 0;

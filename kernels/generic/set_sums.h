@@ -173,11 +173,17 @@ static void set_count_large(const set_sums_step *s, int b)
 	}
 }
 
+/* Whether row h is added up. */
+static bool set_sums_row(const am_set_rows *r, int h)
+{
+	return h < r->summed || h >= r->counted;
+}
+
 static set_large set_take_large(const set_sums_step *s, int b)
 {
 	set_large l = {s->of->set + (size_t)b * s->words, s->of->sum + b};
 	for (int h = 0; h < s->r->rows; h++)
-		if (h < s->r->summed || h >= s->r->counted)
+		if (set_sums_row(s->r, h))
 			l.sum[(int64_t)h * s->n_k] = 0;
 	return l;
 }
@@ -219,7 +225,7 @@ static void set_repeat(const set_sums_step *s, uint64_t repeated)
 	for (; repeated; repeated &= repeated - 1)
 		for (int h = 0, b = __builtin_ctzll(repeated); h < s->r->rows; h++) {
 			double *sum = s->of->sum + (int64_t)h * s->n_k + b;
-			if (h < s->r->summed || h >= s->r->counted)
+			if (set_sums_row(s->r, h))
 				sum[0] = sum[-1];
 		}
 }
