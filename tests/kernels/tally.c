@@ -143,15 +143,17 @@ static void spans_anywhere(int n, int first, int m, int *from, int *to, am_rng *
 		from[i] = INT_MIN, to[i] = i % 2 ? INT_MAX : to[i];
 }
 
-/* Cells of some width side by side. */
-static void spans_beside(int first, int m, int *from, int *to, am_rng *r)
+/* Cells of some width side by side: m, or often about as many as begin in the row. Returns how many. */
+static int spans_beside(int n, int first, int m, int *from, int *to, am_rng *r)
 {
 	static const int width[] = {64, 128, 63, 60, 32, 64, 192, 65};
-	int each = width[am_rng_below(r, sizeof width / sizeof width[0])];
+	int each = width[am_rng_below(r, sizeof width / sizeof width[0])], fit = n / each + (int)am_rng_below(r, 3);
+	m = am_rng_below(r, 2) && fit < MOST_PLACES ? fit : m;
 	for (int i = 0; i < m; i++) {
 		from[i] = first + i * each;
 		to[i] = from[i] + each;
 	}
+	return m;
 }
 
 /* x[n]: the scores, or with partial sums their weights. */
@@ -162,11 +164,11 @@ static void spans_row(const am_kernels *k, tally_case *c, place at, int kept, am
 	double factor = am_rng_uniform(r) + 0.1;
 	float without[MOST_PLACES];
 	am_row_sums sums;
-	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(float), lanes_bytes = AM_ROW_LANES(n) * sizeof(float);
 	if (am_rng_below(r, 2))
 		spans_anywhere(n, first, m, from, to, r);
 	else
-		spans_beside(first, m, from, to, r);
+		m = spans_beside(n, first, m, from, to, r);
+	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(float), lanes_bytes = AM_ROW_LANES(n) * sizeof(float);
 	float *x = guard_place(&c->score_guard, bytes, sizeof(float), at);
 	float *share = guard_place(&c->out_guard, out, sizeof(float), PLACE_END);
 	float *lanes = guard_place(&c->lanes_guard, lanes_bytes, sizeof(float), at);
