@@ -1,7 +1,7 @@
 /* Comparisons of 64 small numbers at a time as the bits of a word, and additions under a
  * mask of bits, for generic/sets.h; an instruction set that has more to offer brings its own
- * and defines AM_BITS, AM_BITS_COUNT for its own bits_count, AM_BITS_LOAD for its own lane_bits and what follows, and
- * AM_BITS_ADD_REACH for its own bits_add_reach. */
+ * and defines AM_BITS, AM_BITS_PUT for its own bits_put_not_below, AM_BITS_COUNT for its own bits_count, AM_BITS_LOAD for its
+ * own lane_bits and what follows, and AM_BITS_ADD_REACH for its own bits_add_reach. */
 #ifndef AM_BITS
 #define AM_BITS
 #include <stdbool.h>
@@ -91,6 +91,15 @@ static inline vf bits_add(vf sum, uint32_t bits, vf x)
 	memcpy(&lane, bit, sizeof lane);
 	vi in = (((vi){0} + (int32_t)bits) & lane) != 0;
 	return sum + (vf)(in & (vi)x);
+}
+#endif
+
+#ifndef AM_BITS_PUT
+#define AM_BITS_PUT
+/* bits_not_below to memory. */
+static inline void bits_put_not_below(const vf *x, vf bound, uint64_t *to)
+{
+	*to = bits_not_below(x, bound);
 }
 #endif
 

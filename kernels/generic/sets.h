@@ -207,14 +207,22 @@ static int set_best(const float *x, int n, float most)
 	return j;
 }
 
+/* Clears the words behind the keys: all are among the last 8, whose number compilers know. */
+static void sets_begin(uint64_t *set, int n, int n_k)
+{
+	enum { SOME = 8 };
+	size_t words = AM_SET_WORDS(n);
+	for (int i = 0; words && i < n_k; i++)
+		memset(set + (size_t)(i + 1) * words - SOME, 0, SOME * sizeof *set);
+}
+
 static int row_sets(const float *score, int n, const int *k, int n_k, uint64_t *set, void *scratch)
 {
 	set_row r = {.score = score, .k = k, .n = n, .n_k = n_k, .words = (n + 63) / 64, .set = set};
 	size_t words = AM_SET_WORDS(n);
 	if (n < 1)
 		return -1;
-	for (int b = 0; b < n_k; b++)
-		memset(set + (size_t)b * words + n / 64, 0, (words - (size_t)(n / 64)) * sizeof *set);
+	sets_begin(set, n, n_k);
 	while (r.n_k && k[r.n_k - 1] >= n)
 		set_whole(set + (size_t)--r.n_k * words, n);
 	r.key = scratch;
@@ -243,6 +251,21 @@ static int row_sets(const float *score, int n, const int *k, int n_k, uint64_t *
 	return set_best(score, n, r.high);
 }
 
+/* The last n % 64 keys, behind those before them that fill up 64, or before NaN, which reaches nothing. Returns how many
+ * are before. */
+static inline int sets_last(const float *x, int n, vf *to)
+{
+	float rest[64];
+	if (n >= 64) {
+		memcpy(to, x + n - 64, sizeof rest);
+		return 64 - n % 64;
+	}
+	for (int j = 0; j < 64; j++)
+		rest[j] = j < n ? x[j] : NAN;
+	memcpy(to, rest, sizeof rest);
+	return 0;
+}
+
 /* Sets without a ranking: the 64 keys of a word meet every bound while they are in
  * registers. */
 static void reach_sets(const float *weight, int n, const float *bound, int n_k, uint64_t *set)
@@ -250,23 +273,19 @@ static void reach_sets(const float *weight, int n, const float *bound, int n_k, 
 	enum { VECTORS = 64 / AM_VW };
 	size_t words = AM_SET_WORDS(n), w = 0;
 	vf x[VECTORS];
+	sets_begin(set, n, n_k);
 	for (; w < (size_t)n / 64; w++) {
 		for (int u = 0; u < VECTORS; u++)
 			x[u] = vf_load(weight + 64 * w + (size_t)(u * AM_VW));
 		for (int i = 0; i < n_k; i++)
-			set[(size_t)i * words + w] = bits_not_below(x, vf_set(bound[i]));
+			bits_put_not_below(x, vf_set(bound[i]), set + (size_t)i * words + w);
 	}
 	if (n % 64) {
-		float rest[64];
-		for (int j = 0; j < 64; j++) /* NaN reaches nothing */
-			rest[j] = j < n % 64 ? weight[64 * w + (size_t)j] : NAN;
-		memcpy(x, rest, sizeof x);
+		vf last[VECTORS];
+		int before = sets_last(weight, n, last);
 		for (int i = 0; i < n_k; i++)
-			set[(size_t)i * words + w] = bits_not_below(x, vf_set(bound[i]));
-		w++;
+			set[(size_t)i * words + w] = bits_not_below(last, vf_set(bound[i])) >> before;
 	}
-	for (int i = 0; i < n_k; i++)
-		memset(set + (size_t)i * words + w, 0, (words - w) * sizeof *set);
 }
 
 /* The first of the keys that reach a bound; n where none does. */
@@ -282,13 +301,15 @@ static int first_reach(const float *x, int n, float bound)
 static int reach_count(const float *x, int n, float bound, const uint64_t *set)
 {
 	vf v[64 / AM_VW];
-	int count = 0;
-	for (int j = 0; j < n; j += 64) {
-		float rest[64];
-		for (int i = 0; n - j < 64 && i < 64; i++)
-			rest[i] = j + i < n ? x[j + i] : NAN;
-		memcpy(v, n - j < 64 ? rest : x + j, sizeof v);
+	int count = 0, whole = n / 64 * 64;
+	for (int j = 0; j < whole; j += 64) {
+		memcpy(v, x + j, sizeof v);
 		count += __builtin_popcountll(set[j / 64] & bits_not_below(v, vf_set(bound)));
+	}
+	if (whole < n) {
+		vf last[64 / AM_VW];
+		int before = sets_last(x, n, last);
+		count += __builtin_popcountll(set[whole / 64] & bits_not_below(last, vf_set(bound)) >> before);
 	}
 	return count;
 }
