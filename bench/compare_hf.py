@@ -9,6 +9,7 @@ enough; h5py, when there, lets it compare results too):
 Measured on the other side, each in a process of its own:
   sdpa        forward with torch's fused attention and the NLL of every token
   hook        (--hook) eager attention; a hook forms entropy and top-256 mass of every row
+  hook-all    (--hook-all) the same with every statistic of a row that attnmeter captures
   attentions  (--attentions) output_attentions=True, then entropy; holds every L x L matrix
 
 attnmeter captures all rows and statistics and writes its run file. Its time is the
@@ -25,7 +26,11 @@ import tempfile
 import time
 
 CHUNK = 256  # rows of logits at a time
-TOP = 256    # keys of the top-k mass
+TOP = 256    # keys of the hook's top-k mass
+K = (1, 4, 16, 64, 128, 256, 512, 1024)
+RATIOS = (0.01, 0.05, 0.1)
+MASSES = (0.5, 0.9, 0.95, 0.99)
+SINK, RECENT = 4, 64
 
 
 def token_ids(path):
@@ -50,22 +55,52 @@ def row_entropy(weights):
     return torch.special.entr(weights).sum().item()
 
 
-class Hook:
-    """Eager attention that keeps two numbers of every row and drops the matrix."""
+def row_statistics(scores, weights):
+    """What attnmeter captures of every row, [heads, rows] each, of one sequence from its start."""
+    import torch
+    n = weights.shape[-1]
+    visible = torch.arange(1, n + 1)
+    distance = (visible[:, None] - visible[None, :]).clamp_(min=0).float()
+    s, p = scores[0], weights[0]
+    out = {"entropy": torch.special.entr(p).sum(-1), "lse": s.logsumexp(-1), "renyi2": -p.square().sum(-1).log(),
+           "mean_distance": (p * distance).sum(-1), "sink_mass": p[..., :SINK].sum(-1),
+           "recent_mass": (p * (distance < RECENT)).sum(-1)}
+    mean = (p * s.clamp(min=-1e30)).sum(-1)
+    out["score_variance"] = (p * s.clamp(min=-1e30).sub(mean[..., None]).square()).nan_to_num_(0).sum(-1)
+    mass = p.sort(-1, descending=True).values
+    out["max_prob"] = mass[..., 0].clone()
+    mass.cumsum_(-1)
+    counts = [torch.full((n,), k).minimum(visible) for k in K] + [(visible * r).ceil().clamp(min=1).long() for r in RATIOS]
+    at = torch.stack(counts, -1).expand(len(p), n, len(counts)) - 1
+    out["mass_at_k"] = mass.gather(-1, at)
+    tau = torch.tensor(MASSES).expand(len(p), n, len(MASSES)).contiguous()
+    out["k_at_mass"] = torch.searchsorted(mass, tau) + 1
+    return out
 
-    def __init__(self):
+
+class Hook:
+    """Eager attention that keeps numbers of every row and drops the matrix: two, or all of row_statistics()."""
+
+    def __init__(self, everything):
+        self.everything = everything
         self.entropy = self.mass = 0.0
         self.rows = 0
+        self.kept = []
 
     def __call__(self, module, query, key, value, attention_mask, scaling, **_):
         import torch
         groups = query.shape[1] // key.shape[1]
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-        weights = query @ key.transpose(2, 3) * scaling + attention_mask
-        weights = torch.softmax(weights, -1)
-        self.entropy += row_entropy(weights)
-        self.mass += weights.topk(min(TOP, weights.shape[-1]), -1).values.sum().item()
+        scores = query @ key.transpose(2, 3) * scaling + attention_mask
+        weights = torch.softmax(scores, -1)
         self.rows += weights.shape[1] * weights.shape[2]
+        if self.everything:
+            self.kept.append(row_statistics(scores, weights))
+            self.entropy += self.kept[-1]["entropy"].sum().item()
+            self.mass += self.kept[-1]["mass_at_k"][..., K.index(TOP)].sum().item()
+        else:
+            self.entropy += row_entropy(weights)
+            self.mass += weights.topk(min(TOP, weights.shape[-1]), -1).values.sum().item()
         return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
@@ -82,13 +117,13 @@ def child(args):
     import torch
     torch.set_num_threads(args.threads)
     ids = token_ids(args.token_file)
-    hook = Hook()
-    if args.child == "hook":
+    hook = Hook(args.child == "hook-all")
+    if args.child.startswith("hook"):
         from transformers import AttentionInterface
         from transformers.masking_utils import AttentionMaskInterface, eager_mask
         AttentionInterface.register("measuring", hook)
         AttentionMaskInterface.register("measuring", eager_mask)
-    model = load(args.model, {"sdpa": "sdpa", "hook": "measuring", "attentions": "eager"}[args.child])
+    model = load(args.model, {"sdpa": "sdpa", "attentions": "eager"}.get(args.child, "measuring"))
     result, start = {}, time.perf_counter()
     with torch.inference_mode():
         out = model.model(torch.tensor([ids]), use_cache=False, output_attentions=args.child == "attentions")
@@ -97,7 +132,7 @@ def child(args):
             rows = sum(a.shape[1] * a.shape[2] for a in out.attentions)
             result["entropy"] = sum(row_entropy(a) for a in out.attentions) / rows
     result["seconds"] = time.perf_counter() - start
-    if args.child == "hook":
+    if args.child.startswith("hook"):
         result["entropy"], result["top_mass"] = hook.entropy / hook.rows, hook.mass / hook.rows
     print(json.dumps(result))
 
@@ -128,13 +163,15 @@ def run_file_means(path):
     except ImportError:
         return {}
     with h5py.File(path) as f:
-        return {"nll": float(f["sequence_nll"][:].mean()), "entropy": float(f["stat/entropy"][:].mean())}
+        at = list(f["k"][:]).index(TOP)
+        return {"nll": float(f["sequence_nll"][:].mean()), "entropy": float(f["stat/entropy"][:].mean()),
+                "top_mass": float(f["stat/mass_at_k"][..., at].mean())}
 
 
 def measure_attnmeter(args, token_file, where, env):
     output = os.path.join(where, "run.h5")
     command = [args.attnmeter, "run", "-m", args.model, "--tokens", token_file, "-o", output, "--force",
-               "-t", str(args.threads)]
+               "-t", str(args.threads), "-k", ",".join(map(str, K))]
     _, seconds, peak = measure(command, env)
     return {"name": "attnmeter", "seconds": seconds, "process": seconds, "peak": peak,
             **run_file_means(output)}
@@ -142,11 +179,11 @@ def measure_attnmeter(args, token_file, where, env):
 
 def report(rows):
     ours = rows[-1]
-    print(f"{'':<11} {'seconds':>8} {'process':>8} {'peak GB':>8} {'NLL':>9} {'entropy':>9}   ratios: "
+    print(f"{'':<11} {'seconds':>8} {'process':>8} {'peak GB':>8} {'NLL':>9} {'entropy':>9} {'top-256':>9}   ratios: "
           f"{'seconds':>7} {'process':>7} {'peak':>7}")
     for r in rows:
         ratios = [r[k] / ours[k] for k in ("seconds", "process", "peak")]
-        results = [f"{r[k]:9.5f}" if k in r else f"{'-':>9}" for k in ("nll", "entropy")]
+        results = [f"{r[k]:9.5f}" if k in r else f"{'-':>9}" for k in ("nll", "entropy", "top_mass")]
         print(f"{r['name']:<11} {r['seconds']:8.2f} {r['process']:8.2f} {r['peak'] / 1e9:8.2f} "
               f"{' '.join(results)}           " + " ".join(f"{x:7.2f}" for x in ratios))
 
@@ -168,10 +205,11 @@ def parse():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--attnmeter", help="path of the program")
     p.add_argument("--hook", action="store_true")
+    p.add_argument("--hook-all", action="store_true")
     p.add_argument("--attentions", action="store_true", help="needs about 20 GB at 4096 tokens")
     p.add_argument("--clear-coretype", action="store_true")
     p.add_argument("--json", metavar="FILE", help="the figures as JSON too")
-    p.add_argument("--child", choices=("sdpa", "hook", "attentions"), help=argparse.SUPPRESS)
+    p.add_argument("--child", choices=("sdpa", "hook", "hook-all", "attentions"), help=argparse.SUPPRESS)
     p.add_argument("--token-file", help=argparse.SUPPRESS)
     args = p.parse_args()
     if not args.child and not args.attnmeter:
@@ -189,7 +227,7 @@ def main():
     with tempfile.TemporaryDirectory() as where:
         token_file = os.path.join(where, "tokens.txt")
         write_tokens(token_file, args.model, args.tokens, args.seed)
-        kinds = ["sdpa"] + ["hook"] * args.hook + ["attentions"] * args.attentions
+        kinds = ["sdpa"] + ["hook"] * args.hook + ["hook-all"] * args.hook_all + ["attentions"] * args.attentions
         rows = [measure_peer(k, args, token_file, env) for k in kinds]
         rows.append(measure_attnmeter(args, token_file, where, env))
     report(rows)
