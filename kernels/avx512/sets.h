@@ -38,15 +38,15 @@ static inline uint64_t bits_not_below(const vf *x, vf bound)
 	return _mm512_kunpackd(_mm512_kunpackw(in[3], in[2]), _mm512_kunpackw(in[1], in[0]));
 }
 
+typedef uint16_t __attribute__((may_alias)) bits_quarter;
+
 /* A mask register at a time: to join them into a word takes as long as the comparisons. */
 static inline void bits_put_not_below(const vf *x, vf bound, uint64_t *to)
 {
-	__mmask16 in[4];
 	for (int i = 0; i < 4; i++)
-		in[i] = _mm512_cmp_ps_mask((__m512)x[i], (__m512)bound, _CMP_GE_OQ);
-	__asm__("kmovw %1, %0\n\tkmovw %2, 2+%0\n\tkmovw %3, 4+%0\n\tkmovw %4, 6+%0"
-	        : "=m"(*to)
-	        : "k"(in[0]), "k"(in[1]), "k"(in[2]), "k"(in[3]));
+		__asm__("kmovw %1, %0"
+		        : "=m"(((bits_quarter *)to)[i])
+		        : "k"(_mm512_cmp_ps_mask((__m512)x[i], (__m512)bound, _CMP_GE_OQ)));
 }
 
 static inline bool bits_any(vf x, float bound)
