@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_K = 6, N_TAU = 4, N_AT = 5, ROWS = 5, COMBINED = 100 };
+enum { N_K = 6, N_TAU = 4, N_AT = 5, N_BACK = 16, ROWS = 5, COMBINED = 100 };
 
 typedef struct result {
 	float *weight, *lanes, *soft, *bf16, *f16;
@@ -21,7 +21,7 @@ typedef struct result {
 	float mass[N_K], bound[N_K];
 	am_row_sums stats, softmax;
 	double total, inside[ROWS * N_K], beside[N_K], best[N_K];
-	float share[N_AT];
+	float share[N_AT], back[N_BACK];
 	uint64_t *set, *reached;
 	void *scratch;
 } result;
@@ -71,6 +71,13 @@ static void run(const am_kernels *k, const float *score, int n, int has_nan, con
 	k->row_softmax(score, n, x->soft, &x->softmax);
 	x->total = k->sum(score, n);
 	k->spans(score, NULL, n, 0, from, to, N_AT, 0.3, x->share);
+	int far[N_BACK], near[N_BACK]; /* distance bins, and keys the row begins with */
+	for (int i = 0; i < N_BACK; i++) {
+		far[i] = -(1 << i);
+		near[i] = i ? far[i - 1] : 0;
+	}
+	far[N_BACK - 1] = INT_MIN, near[N_BACK - 1] = 4 - n;
+	k->spans(score, NULL, n, -n, far, near, N_BACK, 0.3, x->back);
 	memcpy(x->half, score, (size_t)n * sizeof *x->half);
 	k->bf16_to_f32(x->half, (size_t)n, x->bf16);
 	k->f16_to_f32(x->half, (size_t)n, x->f16);
@@ -124,6 +131,7 @@ static void compare(const result *a, const result *b, int n, int fused)
 	check_ok(!fused || same_sums(&a->softmax, &b->softmax), "sums of row_softmax differ");
 	check_ok(same_double(a->total, b->total), "sum differs");
 	check_ok(same_float(a->share, b->share, N_AT), "spans differ");
+	check_ok(same_float(a->back, b->back, N_BACK), "distance bins differ");
 	check_ok(same_float(a->bf16, b->bf16, n), "conversions of bf16 differ");
 	check_ok(same_float(a->f16, b->f16, n), "conversions of f16 differ");
 	check_ok(same_float(a->mass, b->mass, N_K), "masses differ");

@@ -156,6 +156,21 @@ static int spans_beside(int n, int first, int m, int *from, int *to, am_rng *r)
 	return m;
 }
 
+/* Distance bins as profiles ask for them, recent keys and sink behind, sometimes one bound amiss. Returns how many. */
+static int spans_back(int n, int *from, int *to, am_rng *r)
+{
+	int bins = 1 + (int)am_rng_below(r, 20), recent = am_rng_below(r, 4) ? 64 : (int)am_rng_below(r, 200);
+	for (int i = 0; i < bins; i++) {
+		from[i] = -(1 << i);
+		to[i] = i ? -(1 << (i - 1)) : 0;
+	}
+	from[bins] = -recent, to[bins] = am_rng_below(r, 8) ? 0 : 3;
+	from[bins + 1] = INT_MIN, to[bins + 1] = -n + (int)am_rng_below(r, am_rng_below(r, 4) ? 8 : 100);
+	if (!am_rng_below(r, 4))
+		(am_rng_below(r, 2) ? from : to)[am_rng_below(r, (uint64_t)bins)] -= 1;
+	return bins + 2;
+}
+
 /* x[n]: the scores, or with partial sums their weights. */
 static void spans_row(const am_kernels *k, tally_case *c, place at, int kept, am_rng *r)
 {
@@ -164,8 +179,11 @@ static void spans_row(const am_kernels *k, tally_case *c, place at, int kept, am
 	double factor = am_rng_uniform(r) + 0.1;
 	float without[MOST_PLACES];
 	am_row_sums sums;
-	if (am_rng_below(r, 2))
+	int kind = (int)am_rng_below(r, 3);
+	if (kind == 0)
 		spans_anywhere(n, first, m, from, to, r);
+	else if (kind == 1)
+		m = spans_back(n, from, to, r), first = -n;
 	else
 		m = spans_beside(n, first, m, from, to, r);
 	size_t bytes = (size_t)n * sizeof(float), out = (size_t)m * sizeof(float), lanes_bytes = AM_ROW_LANES(n) * sizeof(float);
@@ -205,6 +223,12 @@ int test_spans(const am_kernels *k, const test_options *o)
 			input_gaussian(c.score, c.n, 1, &r);
 			spans_row(k, &c, (place)(at / 4), at % 2, &r);
 		}
+	for (int i = 0; i < 4 * o->rounds; i++) {
+		c.n = (int)am_rng_below(&r, i % 4 ? 700 : 9000);
+		check_case("random", c.n);
+		input_gaussian(c.score, c.n, 1, &r);
+		spans_row(k, &c, (place)(i % PLACE_COUNT), i / PLACE_COUNT % 2, &r);
+	}
 	case_close(&c);
 	return check_group_end();
 }
