@@ -129,10 +129,14 @@ static void set_budgets(block *b)
 /* Sizes of the sets, and with them which budgets they keep to. */
 static void check_kept(block *b, int layer, int selector)
 {
-	bool own = b->c->r->selector[selector].own_budget;
+	const am_run_selector *of = &b->c->r->selector[selector];
+	bool own = of->own_budget;
+	int64_t heads = -1;
 	values v = read_values(b, layer, am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, b->ratio));
+	/* With a budget of their own the sets of heads that were not captured may hold more. */
+	bool told = v.x && (!own || of->sets != AM_AXIS_HEAD || (am_run_attr_int(b->c->r, "model_heads", &heads) && v.heads == heads));
 	for (int64_t i = 0; i < b->n * b->budgets; i++) {
-		b->within[i] = v.x != NULL;
+		b->within[i] = told;
 		b->whole[i] = b->whole[i] && !own;
 	}
 	for (int64_t h = 0; v.x && h < v.heads; h++)
