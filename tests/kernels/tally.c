@@ -224,7 +224,8 @@ int test_spans(const am_kernels *k, const test_options *o)
 			spans_row(k, &c, (place)(at / 4), at % 2, &r);
 		}
 	for (int i = 0; i < 4 * o->rounds; i++) {
-		c.n = (int)am_rng_below(&r, i % 4 ? 700 : 9000);
+		int most = i % 4 ? 700 : 9000;
+		c.n = (int)am_rng_below(&r, (uint64_t)(most < input_longest() ? most : input_longest()));
 		check_case("random", c.n);
 		input_gaussian(c.score, c.n, 1, &r);
 		spans_row(k, &c, (place)(i % PLACE_COUNT), i / PLACE_COUNT % 2, &r);
