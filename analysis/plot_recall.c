@@ -278,8 +278,8 @@ am_status am_plot_recall_mass(const am_plot_job *job, am_error *err)
 	return draw_budgets(job, &(budget_picture){
 		.name = "recall-mass", .title = "Mass recall against set recall",
 		.before = "A point a k, from small to large along a line; against ", .after = "",
-		.caption = "Above the dashed line what is missed weighs less than its share. Sets of more than k keys are left out.",
-		.x_label = "mean recall of the best keys", .y_label = "mean recall of their mass",
+		.caption = "Mass recall: mass kept over that of the best keys, whichever keys hold it. Sets of more than k keys are left out.",
+		.x_label = "mean recall of the best keys", .y_label = "mean mass recall",
 		.axes = "set xrange [0:1.02]\nset xtics 0, 0.2, 1\nset yrange [0:1.02]\nset ytics 0, 0.2, 1",
 		.backdrop = "x linecolor rgb muted linewidth 1.2 dashtype (6, 4) title 'equal',", .x = 3, .y = 5,
 	}, err);

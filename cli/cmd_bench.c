@@ -71,7 +71,7 @@ int am_cmd_bench(int argc, char **argv)
 		{.short_name = 't', .name = "threads", .type = AM_OPT_INT, .target = &o.threads,
 		 .value = "N", .help = "threads [all processors]", .min = 1, .max = 4096},
 		{.name = "kernels", .type = AM_OPT_STRING, .target = &o.kernels,
-		 .value = "NAME", .help = "row kernels, see `attnmeter info` [the best this machine runs]"},
+		 .value = "NAME", .help = "row kernels, see `attnmeter info` [$ATTNMETER_KERNELS, or the best here]"},
 		{.name = "scratch", .type = AM_OPT_STRING, .target = &o.scratch,
 		 .value = "DIR", .help = "folder on the disk that is measured [.]"},
 		{.name = "seconds", .type = AM_OPT_DOUBLE, .target = &o.seconds,
