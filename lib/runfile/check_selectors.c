@@ -29,7 +29,8 @@ typedef struct block {
 	int64_t budgets;
 	int *k;       /* [n][budgets] keys asked for, at most n */
 	bool *whole;  /* [n][budgets] all keys were asked for */
-	bool *within; /* [n][budgets] no set of the selector holds more */
+	bool *within; /* [n][budgets] no set that is told of holds more */
+	bool all_told; /* and others do not either */
 } block;
 
 #define WHERE "layer %g, row %" PRId64 ": %s"
@@ -82,19 +83,21 @@ static void in_range(block *b, int layer, am_field f, double low, double high, b
 	am_free(v.x);
 }
 
-/* Values of at most 1 where no set holds more than was asked for, and 1 where all keys were. */
-static void bounded(block *b, int layer, am_field f, bool one_when_whole)
+/* Values of at most 1 where no set holds more than was asked for, and 1 where all keys were. Those of captured heads
+ * have their own sets behind them, others those of all heads. */
+static void bounded(block *b, int layer, am_field f, am_run_reference r)
 {
 	values v = read_values(b, layer, f);
+	bool told = r == AM_RUN_HEAD || b->all_told;
 	for (int64_t h = 0; v.x && h < v.heads; h++)
 		for (int64_t i = 0; i < b->n; i++)
 			for (int64_t k = 0; k < v.inner; k++) {
 				double x = at(&v, b, h, i, k);
-				bool within = b->within[i * b->budgets + k], whole = b->whole[i * b->budgets + k];
+				bool within = told && b->within[i * b->budgets + k], whole = b->whole[i * b->budgets + k];
 				if (!(x >= -SLACK && (x <= 1 + SLACK || !within)))
 					am_check_broken(b->c, "selector values are in range", WHERE "[%" PRId64 "][%" PRId64 "]: %.9g",
 					                AT(b, i, &v), h, k, x);
-				else if (one_when_whole && whole && !(x >= 1 - SLACK))
+				else if (whole && !(x >= 1 - SLACK))
 					am_check_broken(b->c, "rows of at most k keys are found whole",
 					                WHERE "[%" PRId64 "][%" PRId64 "]: %.9g", AT(b, i, &v), h, k, x);
 			}
@@ -134,9 +137,9 @@ static void check_kept(block *b, int layer, int selector)
 	int64_t heads = -1;
 	values v = read_values(b, layer, am_shadow_field(selector, AM_SHADOW_KEPT, AM_RUN_HEAD, b->ratio));
 	/* With a budget of their own the sets of heads that were not captured may hold more. */
-	bool told = v.x && (!own || of->sets != AM_AXIS_HEAD || (am_run_attr_int(b->c->r, "model_heads", &heads) && v.heads == heads));
+	b->all_told = !own || of->sets != AM_AXIS_HEAD || (am_run_attr_int(b->c->r, "model_heads", &heads) && v.heads == heads);
 	for (int64_t i = 0; i < b->n * b->budgets; i++) {
-		b->within[i] = told;
+		b->within[i] = v.x != NULL;
 		b->whole[i] = b->whole[i] && !own;
 	}
 	for (int64_t h = 0; v.x && h < v.heads; h++)
@@ -169,9 +172,9 @@ static void check_index(block *b, int layer, int selector)
 static void check_reference(block *b, int layer, int s, am_run_reference r)
 {
 	am_field recall = am_shadow_field(s, AM_SHADOW_RECALL, r, b->ratio);
-	bounded(b, layer, recall, true);
-	bounded(b, layer, am_shadow_field(s, AM_SHADOW_MASS_RECALL, r, b->ratio), true);
-	bounded(b, layer, am_shadow_field(s, AM_SHADOW_TOP1_HIT, r, b->ratio), true);
+	bounded(b, layer, recall, r);
+	bounded(b, layer, am_shadow_field(s, AM_SHADOW_MASS_RECALL, r, b->ratio), r);
+	bounded(b, layer, am_shadow_field(s, AM_SHADOW_TOP1_HIT, r, b->ratio), r);
 	in_range(b, layer, am_shadow_field(s, AM_SHADOW_RECALL_TIED, r, b->ratio), 0, 1, true);
 	not_above(b, layer, recall, am_shadow_field(s, AM_SHADOW_RECALL_TIED, r, b->ratio),
 	          "recall is at most recall with ties", false);
@@ -184,8 +187,8 @@ static void check_selector(block *b, int layer, int s)
 	am_field retained = am_shadow_field(s, AM_SHADOW_RETAINED_MASS, AM_RUN_HEAD, b->ratio);
 	set_budgets(b);
 	check_kept(b, layer, s);
-	bounded(b, layer, retained, true);
-	bounded(b, layer, am_shadow_field(s, AM_SHADOW_CHANCE, AM_RUN_HEAD, b->ratio), true);
+	bounded(b, layer, retained, AM_RUN_HEAD);
+	bounded(b, layer, am_shadow_field(s, AM_SHADOW_CHANCE, AM_RUN_HEAD, b->ratio), AM_RUN_HEAD);
 	not_above(b, layer, retained, b->ratio ? AM_FIELD_MASS_AT_RATIO : AM_FIELD_MASS_AT_K,
 	          "retained mass is at most that of the best keys", true);
 	for (int r = 0; r < AM_RUN_REFERENCES; r++)

@@ -2,6 +2,7 @@
 threads, kernels and, up to rounding, blocks."""
 import json
 import os
+import subprocess
 
 import h5py
 import numpy as np
@@ -93,10 +94,14 @@ def check_blocks(full):
 def check_own_budget():
     """Sets of heads that were not captured may hold more keys than those that were: no mistake of the file."""
     path = os.path.join(WORK, "topp.h5")
-    capture(path, "-f", BOOK, "-c", 64, "-k", "1,4", "--heads", "0", "--layers", "1", "--shadow", "topp:0.9")
-    with h5py.File(path) as f:
-        assert f["selector/s0/group/mass_recall"][:].max() > 1.01
+    got = capture(path, "-f", BOOK, "-c", 64, "-k", "1,4", "--heads", "0", "--layers", "1", "--shadow", "topp:0.9")
+    assert got["selector/s0/group/mass_recall"].max() > 1.01
     assert "no problems" in attnmeter("show", "--check", path)
+    within = np.argwhere(got["selector/s0/kept"][0, 0, 8:, 1] <= 4)[0, 0] + 8
+    with h5py.File(path, "r+") as f:
+        f["selector/s0/head/mass_recall"][0, 0, within, 1] = 1.2
+    told = subprocess.run([os.environ["ATTNMETER"], "show", "--check", path], stdin=subprocess.DEVNULL, capture_output=True)
+    assert told.returncode == 3 and b"/selector/s0/head/mass_recall[0][1]: 1.2" in told.stdout + told.stderr, told
 
 
 def check_machine():
