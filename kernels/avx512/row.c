@@ -5,6 +5,7 @@
 #define AM_ISA_NAME "avx512"
 #define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .pack_rows = am_pack_rows_avx512, .index_scores = am_index_scores_avx512
 #define AM_VF_SCALE
+#define AM_VF_SOME
 #define AM_SWEEP_BLOCKS 2
 #define AM_MASS_PART "kernels/avx512/part.h"
 #define AM_MASS_ORDER "kernels/avx512/order.h"
@@ -36,6 +37,16 @@ static inline vf vf_scale(vf p, vf k, vi ki)
 {
 	(void)ki;
 	return (vf)_mm512_scalef_ps((__m512)p, (__m512)k);
+}
+
+static inline vf vf_load_some(const float *p, int n, float rest)
+{
+	return (vf)_mm512_mask_loadu_ps(_mm512_set1_ps(rest), (__mmask16)_bzhi_u32(0xffff, (unsigned)n), p);
+}
+
+static inline void vf_store_some(float *p, int n, vf v)
+{
+	_mm512_mask_storeu_ps(p, (__mmask16)_bzhi_u32(0xffff, (unsigned)n), (__m512)v);
 }
 
 #include "kernels/generic/row.h"

@@ -26,14 +26,26 @@ static float row_max(const float *s, int n)
 			m[u] = vf_max(vf_load(s + j + u * AM_VW), m[u]);
 	for (; j + AM_VW <= n; j += AM_VW)
 		m[0] = vf_max(vf_load(s + j), m[0]);
+	if (j < n)
+		m[0] = vf_max(vf_load_some(s + j, n - j, -INFINITY), m[0]);
 	for (int u = 1; u < CHAINS; u++)
 		m[0] = vf_max(m[u], m[0]);
 	float best = -INFINITY;
 	for (int i = 0; i < AM_VW; i++)
 		best = m[0][i] > best ? m[0][i] : best;
-	for (; j < n; j++)
-		best = s[j] > best ? s[j] : best;
 	return best;
+}
+
+/* A chain of the scores' range. */
+typedef struct range_part {
+	vf most, least, odd; /* odd: 0 times what is not finite is NaN */
+} range_part;
+
+INLINE void range_add(range_part *r, vf x)
+{
+	r->most = vf_max(x, r->most);
+	r->least = vf_min(x, r->least);
+	r->odd = vf_fma(x, vf_set(0), r->odd);
 }
 
 /* The largest score as row_max forms it, and the least; NaN where one is not finite. Meanwhile the
@@ -41,44 +53,37 @@ static float row_max(const float *s, int n)
 static float row_range(const float *s, int n, float *least, tally *t)
 {
 	enum { CLEARED = 32 }; /* buckets for every 4 blocks */
-	vf m[CHAINS], l[CHAINS], odd[CHAINS] = {0};
+	range_part r[CHAINS];
 #pragma GCC unroll 16
-	for (int u = 0; u < CHAINS; u++) {
-		m[u] = vf_set(-INFINITY);
-		l[u] = vf_set(INFINITY);
-	}
+	for (int u = 0; u < CHAINS; u++)
+		r[u] = (range_part){vf_set(-INFINITY), vf_set(INFINITY), vf_set(0)};
 	int j = 0, cleared = 0;
 	for (; j + 4 * LANES <= n; j += 4 * LANES) {
 #pragma GCC unroll 16
-		for (int u = 0; u < CHAINS; u++) {
-			vf x = vf_load(s + j + u * AM_VW);
-			m[u] = vf_max(x, m[u]);
-			l[u] = vf_min(x, l[u]);
-			odd[u] = vf_fma(x, vf_set(0), odd[u]); /* 0 times what is not finite is NaN */
-		}
+		for (int u = 0; u < CHAINS; u++)
+			range_add(&r[u], vf_load(s + j + u * AM_VW));
 		if (cleared + CLEARED <= t->used) {
 			memset(t->bucket + cleared, 0, CLEARED * sizeof t->bucket[0]);
 			cleared += CLEARED;
 		}
 	}
+	for (; j + AM_VW <= n; j += AM_VW)
+		range_add(&r[0], vf_load(s + j));
+	if (j < n)
+		range_add(&r[0], vf_load_some(s + j, n - j, s[0]));
 	memset(t->bucket + cleared, 0, (size_t)(t->used - cleared) * sizeof t->bucket[0]);
 	t->used = 0;
 #pragma GCC unroll 16
 	for (int u = 1; u < CHAINS; u++) {
-		m[0] = vf_max(m[u], m[0]);
-		l[0] = vf_min(l[u], l[0]);
-		odd[0] += odd[u];
+		r[0].most = vf_max(r[u].most, r[0].most);
+		r[0].least = vf_min(r[u].least, r[0].least);
+		r[0].odd += r[u].odd;
 	}
 	float best = -INFINITY, worst = INFINITY, rest = 0;
 	for (int i = 0; i < AM_VW; i++) {
-		best = m[0][i] > best ? m[0][i] : best;
-		worst = l[0][i] < worst ? l[0][i] : worst;
-		rest += odd[0][i];
-	}
-	for (; j < n; j++) {
-		best = s[j] > best ? s[j] : best;
-		worst = s[j] < worst ? s[j] : worst;
-		rest += s[j] - s[j];
+		best = r[0].most[i] > best ? r[0].most[i] : best;
+		worst = r[0].least[i] < worst ? r[0].least[i] : worst;
+		rest += r[0].odd[i];
 	}
 	*least = worst + rest;
 	return best;
@@ -111,17 +116,37 @@ typedef struct row_lanes {
 	vd z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL], d[UNROLL];
 } row_lanes;
 
+/* Vector i of a block of which `count` floats are there. */
+INLINE vf some_load(const float *s, int i, const int count)
+{
+	const int left = count - i * AM_VW;
+	return left >= AM_VW ? vf_load(s + i * AM_VW) : vf_load_some(s + i * AM_VW, left > 0 ? left : 0, -INFINITY);
+}
+
+INLINE void some_store(float *e, int i, const int count, vf x)
+{
+	const int left = count - i * AM_VW;
+	if (left >= AM_VW)
+		vf_store(e + i * AM_VW, x);
+	else if (left > 0)
+		vf_store_some(e + i * AM_VW, left, x);
+}
+
 /* One block of 16 scores on its way to weights. */
 typedef struct block_step {
 	exp_step lane[UNROLL];
 } block_step;
 
-INLINE block_step block_reduce(const float *s, vf max)
+/* Of `count` scores and -inf behind (weight 0, adds nothing). Of a row that is tallied the weights are known not to
+ * be 0. */
+INLINE block_step block_reduce(const sweep_kind kind, const float *s, const int count, vf max)
 {
 	block_step b;
 #pragma GCC unroll 4
-	for (int i = 0; i < UNROLL; i++)
-		b.lane[i] = exp_reduce(vf_max(vf_set(EXP_MIN), vf_load(s + i * AM_VW) - max));
+	for (int i = 0; i < UNROLL; i++) {
+		vf u = some_load(s, i, count) - max;
+		b.lane[i] = exp_reduce(kind == SWEEP_TALLY && count == LANES ? u : vf_max(vf_set(EXP_MIN), u));
+	}
 	return b;
 }
 
@@ -134,12 +159,12 @@ INLINE block_step block_series(block_step b)
 }
 
 /* Its weights and sums. */
-INLINE void block_finish(const sweep_kind kind, block_step b, float *e, strip_sums *t)
+INLINE void block_finish(const sweep_kind kind, block_step b, const int count, float *e, strip_sums *t)
 {
 #pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
 		vf w = exp_scale(b.lane[i]), u = b.lane[i].u;
-		vf_store(e + i * AM_VW, w);
+		some_store(e, i, count, w);
 		t->c[i] += w;
 		if (kind == SWEEP_Z)
 			continue;
@@ -164,18 +189,9 @@ INLINE void blocks_close(const sweep_kind kind, int blocks, strip_sums *t, float
 	}
 }
 
-INLINE void sweep_block(const sweep_kind kind, const float *s, vf max, float *e, strip_sums *t)
+INLINE void sweep_block(const sweep_kind kind, const float *s, const int count, vf max, float *e, strip_sums *t)
 {
-	block_finish(kind, block_series(block_reduce(s, max)), e, t);
-}
-
-/* The last n % 16 scores as a block padded with -inf (weight 0, adds nothing). */
-static inline int pad_tail(const float *s, int n, float *block)
-{
-	int rest = n % LANES;
-	for (int i = 0; i < LANES; i++)
-		block[i] = i < rest ? s[n - rest + i] : -INFINITY;
-	return rest;
+	block_finish(kind, block_series(block_reduce(kind, s, count, max)), count, e, t);
 }
 
 INLINE void add_lanes(const vf *x, vd *to)
@@ -247,13 +263,9 @@ enum { GROUP = AM_SWEEP_BLOCKS, GROUP_LANES = GROUP * LANES };
 INLINE void strip_end(const sweep_kind kind, const float *s, int count, vf max, float *e, strip_sums *t)
 {
 	for (; count >= LANES; count -= LANES, s += LANES, e += LANES)
-		sweep_block(kind, s, max, e, t);
-	if (count) {
-		float x[LANES], w[LANES];
-		int rest = pad_tail(s, count, x);
-		sweep_block(kind, x, max, w, t);
-		memcpy(e, w, (size_t)rest * sizeof *w);
-	}
+		sweep_block(kind, s, LANES, max, e, t);
+	if (count)
+		sweep_block(kind, s, count, max, e, t);
 }
 
 /* A row on its way to weights, and the tally if there is one. */
@@ -280,10 +292,10 @@ INLINE void sweep_group(const sweep_kind kind, const sweep_work *w, int j, block
 		block_step last = block_series(next[g]);
 		if (late)
 			tally_plain(5, w->origin, w->shift, w->one, behind + 5);
-		next[g] = block_reduce(ahead, w->max);
+		next[g] = block_reduce(kind, ahead, LANES, w->max);
 		if (late)
 			tally_plain(6, w->origin, w->shift, w->one, behind + 10);
-		block_finish(kind, last, w->e + j + g * LANES, t);
+		block_finish(kind, last, LANES, w->e + j + g * LANES, t);
 	}
 }
 
@@ -296,7 +308,7 @@ INLINE void sweep(const sweep_kind kind, const float *s, int n, float max, float
 	block_step next[GROUP] = {0};
 	strip_sums strips = {0};
 	for (int g = 0; w.whole && g < GROUP; g++)
-		next[g] = block_reduce(s + g * LANES, w.max);
+		next[g] = block_reduce(kind, s + g * LANES, LANES, w.max);
 	for (int j0 = 0, j = 0; j0 < n; j0 += STRIP) {
 		strip_sums t = {0};
 		int end = n - j0 < STRIP ? n : j0 + STRIP, groups = end < w.whole ? end : w.whole, blocks = (end - j0 + LANES - 1) / LANES;

@@ -162,6 +162,8 @@ static inline void tally_fill(tally *t, const float *x, int n)
 	int j = 0;
 	for (; v.plain && j + 16 <= n; j += 16)
 		tally_plain(16, origin, v.shift, one, x + j);
+	for (; v.plain && j < n; j++)
+		tally_plain(1, origin, v.shift, one, x + j);
 	for (; j + 16 <= n; j += 16) {
 		uint32_t at[16];
 		uint64_t add[16];

@@ -35,6 +35,22 @@ static inline vf vf_set(float x)
 	return x - (vf){0}; /* x itself: + 0 would be an addition, for the sake of -0 */
 }
 
+/* The first n < AM_VW of p, `rest` behind them; and back. */
+#ifndef AM_VF_SOME
+static inline vf vf_load_some(const float *p, int n, float rest)
+{
+	float x[AM_VW];
+	for (int i = 0; i < AM_VW; i++)
+		x[i] = i < n ? p[i] : rest;
+	return vf_load(x);
+}
+
+static inline void vf_store_some(float *p, int n, vf v)
+{
+	memcpy(p, &v, (size_t)n * sizeof *p);
+}
+#endif
+
 /* mask lane set ? a : b; a NaN that does not compare takes b. */
 static inline vf vf_pick(vi mask, vf a, vf b)
 {
