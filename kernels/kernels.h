@@ -37,6 +37,8 @@ typedef enum { AM_F32, AM_F16, AM_BF16 } am_number;
  * pack_rows: B[n][k] for nn, AM_PACKED of its rows at a time as columns, to[n / AM_PACKED rounded
  * up][k][AM_PACKED]; columns behind the last are not set. For rows that many products read. */
 #define AM_PACKED 64
+/* Rows of C that the tables' products form at once. */
+#define AM_PRODUCT_ROWS 6
 typedef void am_gemm_nt_fn(int m, int n, int k, const float *a, int lda, const void *b, am_number type, int ldb,
                            bool add, float *c, int ldc);
 typedef void am_gemm_nn_fn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,

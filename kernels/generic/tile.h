@@ -12,7 +12,7 @@
  * not depend on tile or vector width. */
 #include "kernels/products.h"
 
-#define MR 6
+#define MR AM_PRODUCT_ROWS
 #define NR (NV * AM_VW)
 #define KC 256
 #define INLINE static inline __attribute__((always_inline))
