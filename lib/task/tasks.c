@@ -145,6 +145,11 @@ static am_status read_array(reader *r, cursor c, am_error *err)
 
 static am_status read_all(reader *r, const char *data, size_t size, am_error *err)
 {
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as some editors put it first */
+	if (size >= strlen(mark) && !memcmp(data, mark, strlen(mark))) {
+		data += strlen(mark);
+		size -= strlen(mark);
+	}
 	cursor c = {data, data + size, 1};
 	skip_blanks(&c);
 	am_status status;

@@ -50,6 +50,19 @@ static void every_field(void **state)
 	am_tasks_fini(&t);
 }
 
+/* The mark that some editors put before UTF-8 text, also before an array. */
+static void byte_order_mark(void **state)
+{
+	(void)state;
+	static const char *const text[] = {"\xef\xbb\xbf{\"input\": \"1\"}\n{\"input\": \"2\"}\n", "\xef\xbb\xbf[{\"input\": \"1\"}, {\"input\": \"2\"}]"};
+	for (int i = 0; i < 2; i++) {
+		am_tasks t = read_text(text[i]);
+		assert_int_equal(t.n, 2);
+		assert_string_equal(t.sample[0].input, "1");
+		am_tasks_fini(&t);
+	}
+}
+
 /* What is absent or null has its default; blank lines, CR LF and a missing last
  * line end do not matter; lines count from 1, samples from 0. */
 static void forms(void **state)
@@ -149,7 +162,8 @@ static void absent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_field), cmocka_unit_test(forms),  cmocka_unit_test(many_lines),
+		cmocka_unit_test(every_field),
+		cmocka_unit_test(byte_order_mark), cmocka_unit_test(forms),  cmocka_unit_test(many_lines),
 		cmocka_unit_test(broken),      cmocka_unit_test(absent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
