@@ -1,6 +1,7 @@
 /* What belongs to the process; the commands are in program.c. */
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "runfile/reader.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -26,5 +27,6 @@ int main(int argc, char **argv)
 #ifdef SIGXFSZ
 	signal(SIGXFSZ, SIG_IGN); /* so is a limit on the size of files, as EFBIG */
 #endif
+	am_run_leave_exit();
 	return am_report_finish(NULL, am_program(argc, argv));
 }

@@ -39,6 +39,11 @@ static am_status load(am_run *r, am_error *err)
 	return s ? s : am_run_load_datasets(r, err);
 }
 
+void am_run_leave_exit(void)
+{
+	H5dont_atexit();
+}
+
 am_status am_run_open(const char *path, am_run **out, am_error *err)
 {
 	am_status s = am_h5_check_file(path, err);

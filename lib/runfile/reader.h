@@ -13,6 +13,10 @@
 
 typedef struct am_run am_run;
 
+/* Of a program that closes its files itself, before any other call: HDF5 then does not look for what is open at its
+ * end, where it reports in many words what a damaged file made it leak. */
+void am_run_leave_exit(void);
+
 /* Not HDF5, no run file, or a newer format_version is AM_ERR_FORMAT. */
 am_status am_run_open(const char *path, am_run **out, am_error *err) AM_MUST_CHECK;
 void am_run_close(am_run *r);
