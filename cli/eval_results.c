@@ -13,7 +13,9 @@ static int group_of(am_eval_results *r, const am_eval_item *item)
 		for (int i = 0; i < r->set->n && !first; i++)
 			if (r->group[i] == g)
 				first = &r->set->item[i];
-		if (first && first->length == item->length && !strcmp(first->task, item->task))
+		/* Where no name has a length, files are what differs. */
+		bool alike = first && first->length == item->length && (item->length || first->file == item->file);
+		if (alike && !strcmp(first->task, item->task))
 			return g;
 	}
 	r->task[r->e.n_groups] = item->task;

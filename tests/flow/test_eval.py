@@ -124,6 +124,15 @@ data = runs.capture(path("made.h5"), "--tasks", path("made.jsonl.gz"), "--rows",
 assert [int(n) for n in data["sequence_length"]] == [l["prompt_tokens"] for l in made]
 assert [t.decode() for t in data["sequence_task"]] == ["niah_single"] * 3
 
+# Files without a length in their names are not averaged together, those with one and the same are.
+runs.attnmeter("tasks", "niah_single", "--length", "200", "--answer-tokens", "16", "-n", "2", "-o", path("short.jsonl"))
+os.makedirs(path("niah_single"))
+for name in ("200.jsonl", "validation_200.jsonl"):
+    os.link(path("short.jsonl"), path("niah_single/" + name))
+out, _ = evaluate(*(x for f in ("made", "short", "niah_single/200", "niah_single/validation_200") for x in ("--tasks", path(f + ".jsonl"))))
+assert [(r["task"], r["n"]) for r in out["table"]] == [("niah_single", 3), ("niah_single", 2), ("niah_single", 4)], out["table"]
+assert 300 < out["table"][0]["length"] <= 400 - 16 and 100 < out["table"][1]["length"] <= 200 - 16 and out["table"][2]["length"] == 200
+
 # Pictures and their numbers.
 out, _ = evaluate("--tasks", path("made.jsonl"), "--sweep", "ratio=1%,50%,dense", "--plot", path("plots"))
 with open(path("plots/accuracy-ratio.tsv"), encoding="utf-8") as f:
