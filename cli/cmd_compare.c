@@ -1,6 +1,7 @@
 /* attnmeter compare. */
 #include "analysis/compare.h"
 #include "analysis/plot.h"
+#include "analysis/run_notes.h"
 #include "analysis/targets.h"
 #include "base/mem.h"
 #include "base/outfile.h"
@@ -168,12 +169,11 @@ static am_status open_all(const request *q, am_threads *threads, am_run **run, a
 	return s;
 }
 
-static void note_incomplete(am_run *const *run, am_comparison *c)
+static void note_runs(am_run *const *run, am_comparison *c)
 {
 	for (int i = 0; i < 3; i++)
-		if (run[i] && !am_run_complete(run[i]) && !(i && !strcmp(am_run_path(run[i]), am_run_path(run[i - 1]))))
-			am_text_printf(&c->warnings, "%s: the run did not finish; this is what it had written\n",
-			               am_run_path(run[i]));
+		if (run[i] && !(i && !strcmp(am_run_path(run[i]), am_run_path(run[i - 1]))))
+			am_run_notes(run[i], &c->warnings);
 }
 
 static am_status draw(const request *q, am_run *const *run, am_error *err)
@@ -210,7 +210,7 @@ static am_status work(request *q, am_run *const *run, am_error *err)
 	if (s)
 		return s;
 	q->path.run_a = run[0];
-	note_incomplete(run, &c);
+	note_runs(run, &c);
 	if (!q->table.quiet)
 		am_report_notes("compare", am_text_str(&c.warnings));
 	s = write_output(q, &c, err);

@@ -1,5 +1,6 @@
 /* attnmeter plot: any kind of picture from run files. */
 #include "analysis/plot.h"
+#include "analysis/run_notes.h"
 #include "analysis/table.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -188,8 +189,8 @@ static void tell(const request *q, am_run *const *run, const am_text *files)
 {
 	am_text lines = {0};
 	for (int i = 0; i < 3; i++)
-		if (run[i] && !am_run_complete(run[i]))
-			am_text_printf(&lines, "%s: the run did not finish; this is what it had written\n", am_run_path(run[i]));
+		if (run[i])
+			am_run_notes(run[i], &lines);
 	if (!q->quiet) {
 		am_report_notes(command_name, am_text_str(&lines));
 		am_report_files(am_text_str(files));

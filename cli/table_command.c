@@ -1,6 +1,7 @@
 #include "cli/table_command.h"
 
 #include "analysis/bootstrap.h"
+#include "analysis/run_notes.h"
 #include "base/json.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -150,8 +151,7 @@ static am_status work(const am_table_command *c, const request *q, am_run *run, 
 	                            : c->table(run, &q->aggregate, &table, err);
 	if (s)
 		return s;
-	if (!am_run_complete(run))
-		am_text_printf(&table.warnings, "%s: the run did not finish; this is what it had written\n", q->run);
+	am_run_notes(run, &table.warnings);
 	if (!q->table.quiet)
 		am_report_notes(c->name, am_text_str(&table.warnings));
 	s = write_table(c, q, &table, err);

@@ -2,6 +2,7 @@
  * seem to. */
 #include "analysis/aggregate.h"
 #include "analysis/bootstrap.h"
+#include "analysis/run_notes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "report/html.h"
@@ -91,6 +92,10 @@ static void say(am_page *p, const char *label, const char *fmt, ...)
 /* The attributes that the checker wants come with the end of a run. */
 static am_status warn_file(am_page *p, const char *label, am_run *run, am_error *err)
 {
+	am_text dropped = {0};
+	am_run_note_dropped(run, &dropped);
+	add_lines(p, label, &dropped, 1);
+	am_text_free(&dropped);
 	if (!am_run_complete(run)) {
 		say(p, label, "%s: the run did not finish; this is what it had written (%" PRId64 " rows of each head)",
 		    am_run_path(run), am_run_axis_length(run, AM_AXIS_ROW));

@@ -90,6 +90,17 @@ def check_attributes():
         text = lambda x: x.decode() if isinstance(x, bytes) else str(x)
         assert text(f.attrs["attention"]) == "random,k=3" and text(f.attrs["sparse"]) == "all", dict(f.attrs)
         assert f.attrs["attention_seed"] == 9
+    # Whoever reads its numbers is told what they are of; of a dense run there is nothing to tell.
+    dense = os.path.join(WORK, "dense-attributes.h5")
+    capture(dense, "-p", "Some text.")
+    note = "attention random,k=3: rows are measured over all visible keys"
+    for command in (["entropy"], ["coverage"], ["compare", dense]):
+        told = [subprocess.run([os.environ["ATTNMETER"], *command, p], capture_output=True, text=True).stderr.count(note) for p in (path, dense)]
+        assert told == [1, 0], (command, told)
+    for p, told in ((path, 1), (dense, 0)):
+        attnmeter("report", p, "-o", os.path.join(WORK, "page"), "--force")
+        with open(os.path.join(WORK, "page", "index.html"), encoding="utf-8") as f:
+            assert f.read().count(note) == told, p
 
 
 check_attributes()
