@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 
+#include <math.h>
 #include <stdint.h>
 
 /* Up to this many sequences all 2^n signs are gone through. */
@@ -27,5 +28,12 @@
  * the family. */
 am_status am_sign_flip(const double *value, int n_cell, int n, int resamples, uint64_t seed, double *p,
                        double *p_max, am_error *err) AM_MUST_CHECK;
+
+/* Below so many pairs no paired two-sided test reaches 0.05; what the least p of n pairs is, all of one sign: 2 / 2^n. */
+enum { AM_SIGN_FEW = 6 };
+static inline double am_sign_least_p(int64_t n)
+{
+	return n < 1 ? 1 : ldexp(2, n < 1000 ? -(int)n : -1000);
+}
 
 #endif

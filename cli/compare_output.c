@@ -176,6 +176,8 @@ static void text_methods(const am_compare_options *o, const am_comparison *c, am
 	else
 		am_text_printf(t, "%g %% %s intervals over sequences; ", 100 * AM_BOOTSTRAP_LEVEL, interval_name(c->interval));
 	am_text_printf(t, "%d resamples, seed %" PRIu64 "\n", o->aggregate.resamples, o->aggregate.seed);
+	if (c->paired && least < AM_SIGN_FEW)
+		am_text_printf(t, "with %" PRId64 " sequence%s no paired test can fall below p = %.3g\n", least, plural(least), am_sign_least_p(least));
 	am_text_printf(t, "p_wilcoxon: %s; p_maxt: %s; all two-sided\n",
 	               !c->paired ? "rank sum" : o->zeros == AM_ZEROS_PRATT ? "signed rank, zeros after Pratt" : "signed rank",
 	               !c->paired ? "none" : c->n_sequences[0] <= AM_SIGN_FLIP_EXACT ? "all sign flips" : "drawn sign flips");

@@ -3,6 +3,7 @@
 #include "analysis/aggregate.h"
 #include "analysis/bootstrap.h"
 #include "analysis/run_notes.h"
+#include "analysis/sign_flip.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "report/html.h"
@@ -243,9 +244,9 @@ static void warn_pair(am_page *p, const am_page_pair *x)
 		say(p, NULL, "%s and %s are compared unpaired, as samples of different texts: weaker than pairs, and of no use where "
 		    "the texts differ in kind", a, b);
 	int64_t n = x->change.n_sequences[0];
-	if (x->change.paired && n < 6)
-		say(p, NULL, "%s and %s: with %" PRId64 " sequence%s no paired test can fall below p = %.2g", a, b, n, n == 1 ? "" : "s",
-		    n ? 2.0 / (double)(INT64_C(1) << n) : 1.0);
+	if (x->change.paired && n < AM_SIGN_FEW)
+		say(p, NULL, "%s and %s: with %" PRId64 " sequence%s no paired test can fall below p = %.3g", a, b, n, n == 1 ? "" : "s",
+		    am_sign_least_p(n));
 	add_lines(p, NULL, &x->change.warnings, -1);
 }
 
