@@ -155,6 +155,17 @@ static am_status write_output(request *q, am_comparison *c, am_error *err)
 	return s;
 }
 
+static am_status check_outputs(const request *q, am_error *err)
+{
+	const char *const path[] = {q->path.a, q->path.b, q->path.control}, *const output[] = {q->table.output, q->temperatures};
+	am_status s = AM_OK;
+	for (int i = 0; i < 6 && !s; i++)
+		s = am_outfile_apart(output[i % 2], path[i / 2], err);
+	if (!s && output[0] && output[1] && !strcmp(output[0], output[1]))
+		s = am_fail(err, AM_ERR_USAGE, "%s: expected another file for --write-temperatures than for --output", output[0]);
+	return s;
+}
+
 /* A run of its own, though the same file as another: readers keep state. */
 static am_status open_all(const request *q, am_threads *threads, am_run **run, am_error *err)
 {
@@ -237,7 +248,9 @@ int am_cmd_compare(int argc, char **argv)
 	am_error err = {0};
 	am_run *run[3] = {NULL};
 	am_threads *threads = NULL;
-	am_status s = am_table_options_threads(&q.table, &threads, &err);
+	am_status s = check_outputs(&q, &err);
+	if (!s)
+		s = am_table_options_threads(&q.table, &threads, &err);
 	if (!s)
 		s = open_all(&q, threads, run, &err);
 	if (!s)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/commands.h"
 #include "cli/eval_results.h"
 #include "cli/options.h"
@@ -252,6 +253,8 @@ static int work(const request *q)
 	am_status s = AM_OK;
 	if (q->output && !q->force && am_file_is_regular(q->output)) /* before the work, not after it */
 		s = am_fail(&err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", q->output);
+	for (int i = 0; i < q->tasks.n && !s; i++)
+		s = am_outfile_apart(q->output, q->tasks.items[i], &err);
 	if (!s)
 		s = open_all(&v, &err);
 	if (!s)

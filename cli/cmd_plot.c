@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -206,6 +207,9 @@ static int draw(request *q)
 	am_status s = split_output(q) ? AM_OK : am_fail(&err, AM_ERR_MEMORY, "out of memory");
 	if (!s && q->name && !q->force && am_file_exists(q->output))
 		s = am_fail(&err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", q->output);
+	const char *const input[] = {q->path[0], q->path[1], q->control};
+	for (int i = 0; i < 3 && !s && q->name; i++)
+		s = am_outfile_apart(q->output, input[i], &err);
 	if (!s)
 		s = open_all(q, run, &err);
 	if (!s) {

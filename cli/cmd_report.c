@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/commands.h"
 #include "cli/compare_values.h"
 #include "cli/options.h"
@@ -186,7 +187,10 @@ static am_status check_free(const request *q, const char *path, am_error *err)
 		return am_fail(err, AM_ERR_MEMORY, "out of memory");
 	if (!q->force && am_file_is_regular(path))
 		return am_fail(err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", path);
-	return AM_OK;
+	am_status s = am_outfile_apart(path, q->control, err);
+	for (int i = 0; i < AM_PAGE_RUNS && !s; i++)
+		s = am_outfile_apart(path, q->path[i], err);
+	return s;
 }
 
 int am_cmd_report(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "base/datadir.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -51,6 +52,8 @@ static int work(request *q)
 		s = am_data_path("data/time-machine.txt", &haystack, &err);
 	if (!s && q->output && !q->force && am_file_is_regular(q->output)) /* before the work, not after it */
 		s = am_fail(&err, AM_ERR_EXISTS, "%s: exists (use --force to replace it)", q->output);
+	if (!s)
+		s = am_outfile_apart(q->output, q->haystack, &err);
 	if (!s)
 		s = generate(q, q->model ? q->model : model, q->haystack ? q->haystack : haystack, &err);
 	am_free(model);

@@ -3,6 +3,7 @@
 #include "analysis/bootstrap.h"
 #include "analysis/run_notes.h"
 #include "base/json.h"
+#include "base/outfile.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/table_options.h"
@@ -170,7 +171,9 @@ int am_table_command_run(const am_table_command *c, int argc, char **argv)
 	am_error err = {0};
 	am_run *run;
 	am_threads *threads = NULL;
-	am_status s = am_run_open(q.run, &run, &err);
+	am_status s = am_outfile_apart(q.table.output, q.run, &err);
+	if (!s)
+		s = am_run_open(q.run, &run, &err);
 	if (s)
 		return am_report_run_error(c->name, q.run, q.table.quiet, s, &err);
 	s = am_table_options_threads(&q.table, &threads, &err);

@@ -66,6 +66,8 @@ am_status am_export(am_run *run, const am_export_options *o, am_error *err)
 	am_status s = choose(run, o, field, &n, err);
 	am_outfile *out;
 	if (!s)
+		s = am_outfile_apart(o->output, am_run_path(run), err);
+	if (!s)
 		s = am_outfile_open(o->output, o->force, &out, err);
 	if (s)
 		return s;

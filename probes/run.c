@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/outfile.h"
 #include "probes/job.h"
 #include "probes/pair.h"
 #include "probes/replay.h"
@@ -125,17 +126,17 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 	return s;
 }
 
-/* Replacing a text by its measurements is a slip, not a wish. */
+/* Replacing a text, or a model, by its measurements is a slip, not a wish. */
 static am_status check_output(const am_run_options *o, am_error *err)
 {
 	if (!o->output)
 		return am_fail(err, AM_ERR_USAGE, "no output given");
-	if (o->capture && am_file_is_same(o->capture, o->output))
-		return am_fail(err, AM_ERR_USAGE, "%s: is the input, expected another output", o->output);
-	for (int i = 0; i < o->n_inputs; i++)
-		if (o->inputs[i].kind != AM_INPUT_PROMPT && am_file_is_same(o->inputs[i].value, o->output))
-			return am_fail(err, AM_ERR_USAGE, "%s: is an input, expected another output", o->output);
-	return AM_OK;
+	am_status s = am_outfile_apart(o->output, o->capture, err);
+	for (int i = 0; i < o->n_inputs && !s; i++)
+		s = o->inputs[i].kind == AM_INPUT_PROMPT ? AM_OK : am_outfile_apart(o->output, o->inputs[i].value, err);
+	if (!s)
+		s = am_outfile_outside(o->output, o->model, err);
+	return s ? s : am_outfile_outside(o->output, o->pair, err);
 }
 
 am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err)

@@ -1,5 +1,6 @@
 #include "base/outfile.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -7,6 +8,26 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+am_status am_outfile_apart(const char *output, const char *input, am_error *err)
+{
+	if (output && input && am_file_is_regular(output) && am_file_is_same(output, input))
+		return am_fail(err, AM_ERR_USAGE, "%s: is an input, expected another output", output);
+	return AM_OK;
+}
+
+am_status am_outfile_outside(const char *output, const char *folder, am_error *err)
+{
+	if (!output || !folder || !am_file_is_regular(output))
+		return AM_OK;
+	const char *slash = strrchr(output, '/');
+	char *parent = slash ? am_strndup(output, (size_t)(slash - output) + 1) : am_strdup(".");
+	bool inside = parent && am_file_is_same(parent, folder);
+	am_status s = !parent ? am_fail(err, AM_ERR_MEMORY, "%s: out of memory", output)
+	              : inside ? am_fail(err, AM_ERR_USAGE, "%s: is a file of %s, expected another output", output, folder) : AM_OK;
+	am_free(parent);
+	return s;
+}
 
 struct am_outfile {
 	char *path, *part; /* part NULL: written directly */

@@ -317,7 +317,7 @@ def check_refusals(path):
     refused("--output-error needs values, and v was not captured", "replay", path, "--output-error", *out, code=2)
     refused("layer 4 was not captured", "replay", path, "--layers", "4", *out, code=2)
     refused("--heads: expected the model's heads, 0 to 7, found 8", "replay", path, "--heads", "8", *out, code=2)
-    refused("is the input, expected another output", "replay", path, "--force", "-o", path, code=2)
+    refused("is an input, expected another output", "replay", path, "--force", "-o", path, code=2)
     refused("No such file", "replay", os.path.join(DIR, "nothing.h5"), *out)
 
 
