@@ -126,6 +126,26 @@ static am_status capture(am_job *job, am_run_summary *out, am_error *err)
 	return s;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+	return n >= m && !strcmp(text + n - m, end);
+}
+
+/* Run files may lie in a model's folder. */
+static am_status check_apart_from_model(const char *output, const char *model, am_error *err)
+{
+	if (!model || !am_file_is_regular(output) || !(ends_with(output, ".json") || ends_with(output, ".safetensors")))
+		return AM_OK;
+	const char *slash = strrchr(output, '/');
+	char *parent = slash ? am_strndup(output, (size_t)(slash - output) + 1) : am_strdup(".");
+	bool same = parent && am_file_is_same(parent, model);
+	am_status s = !parent ? am_fail(err, AM_ERR_MEMORY, "%s: out of memory", output)
+	              : same ? am_fail(err, AM_ERR_USAGE, "%s: is a file of the model, expected another output", output) : AM_OK;
+	am_free(parent);
+	return s;
+}
+
 /* Replacing a text, or a model, by its measurements is a slip, not a wish. */
 static am_status check_output(const am_run_options *o, am_error *err)
 {
@@ -135,8 +155,8 @@ static am_status check_output(const am_run_options *o, am_error *err)
 	for (int i = 0; i < o->n_inputs && !s; i++)
 		s = o->inputs[i].kind == AM_INPUT_PROMPT ? AM_OK : am_outfile_apart(o->output, o->inputs[i].value, err);
 	if (!s)
-		s = am_outfile_outside(o->output, o->model, err);
-	return s ? s : am_outfile_outside(o->output, o->pair, err);
+		s = check_apart_from_model(o->output, o->model, err);
+	return s ? s : check_apart_from_model(o->output, o->pair, err);
 }
 
 am_status am_run_capture(const am_run_options *o, am_run_summary *out, am_error *err)

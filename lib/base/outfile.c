@@ -16,19 +16,6 @@ am_status am_outfile_apart(const char *output, const char *input, am_error *err)
 	return AM_OK;
 }
 
-am_status am_outfile_outside(const char *output, const char *folder, am_error *err)
-{
-	if (!output || !folder || !am_file_is_regular(output))
-		return AM_OK;
-	const char *slash = strrchr(output, '/');
-	char *parent = slash ? am_strndup(output, (size_t)(slash - output) + 1) : am_strdup(".");
-	bool inside = parent && am_file_is_same(parent, folder);
-	am_status s = !parent ? am_fail(err, AM_ERR_MEMORY, "%s: out of memory", output)
-	              : inside ? am_fail(err, AM_ERR_USAGE, "%s: is a file of %s, expected another output", output, folder) : AM_OK;
-	am_free(parent);
-	return s;
-}
-
 struct am_outfile {
 	char *path, *part; /* part NULL: written directly */
 	FILE *f;

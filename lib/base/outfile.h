@@ -14,8 +14,6 @@ typedef struct am_outfile am_outfile;
 
 /* AM_ERR_USAGE where the output is the file of an input: no result replaces what it is made of. NULL: there is none. */
 am_status am_outfile_apart(const char *output, const char *input, am_error *err) AM_MUST_CHECK;
-/* The same where it would replace a file of that folder. */
-am_status am_outfile_outside(const char *output, const char *folder, am_error *err) AM_MUST_CHECK;
 
 /* path NULL or "-": standard output. AM_ERR_EXISTS when a regular file exists and
  * !force; a folder is AM_ERR_IO. */

@@ -23,7 +23,7 @@ int am_attention_tile_rows(const am_config *c, int block)
 {
 	int group = c->heads / c->kv_heads, best = 1;
 	double most = 0;
-	/* Products take some rows at once: the share of them that is not for nothing, then the number. */
+	/* First the share of a product's rows that is not for nothing, then their number. */
 	for (int rows = 1; rows == 1 || rows * group <= TILE_MOST; rows++) {
 		int m = rows * group, taken = (m + AM_PRODUCT_ROWS - 1) / AM_PRODUCT_ROWS * AM_PRODUCT_ROWS;
 		double share = (double)m / taken;
