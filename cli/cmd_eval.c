@@ -248,7 +248,7 @@ static void tell(const evaluation *v)
 
 static int work(const request *q)
 {
-	evaluation v = {.q = q, .stop = am_stop_listen()};
+	evaluation v = {.q = q};
 	am_error err = {0};
 	am_status s = AM_OK;
 	if (q->output && !q->force && am_file_is_regular(q->output)) /* before the work, not after it */
@@ -257,6 +257,7 @@ static int work(const request *q)
 		s = am_outfile_apart(q->output, q->tasks.items[i], &err);
 	if (!s)
 		s = open_all(&v, &err);
+	v.stop = am_stop_listen(); /* from here on there are answers to keep */
 	if (!s)
 		s = run_to_file(&v, &err);
 	if (!s && !q->quiet)
