@@ -56,6 +56,14 @@ static am_status add_tasks(void *target, const char *text, am_error *err)
 	return add_input(target, text, AM_INPUT_TASKS, err);
 }
 
+static bool has_tasks(const input_list *l)
+{
+	for (int i = 0; i < l->n; i++)
+		if (l->item[i].kind == AM_INPUT_TASKS)
+			return true;
+	return false;
+}
+
 static bool sparse_text(const char *attention)
 {
 	return attention && strcmp(attention, "dense") != 0;
@@ -141,6 +149,8 @@ int am_cmd_run(int argc, char **argv)
 		code = am_measure_check(&m);
 	if (code < 0 && sparse >= 0 && !sparse_text(o->attention) && !sparse_text(o->pair_attention))
 		code = am_report_usage("run", "--sparse is for an --attention or --pair-attention with a selector");
+	if (code < 0 && o->with_answer && !has_tasks(&inputs))
+		code = am_report_usage("run", "--with-answer is for --tasks");
 	if (code < 0 && inputs.n == 0)
 		code = am_report_usage("run", "no input given: -f TEXT, -p STR, --tokens FILE or --tasks FILE");
 	if (code < 0 && !o->model) {

@@ -114,10 +114,26 @@ static void describe(const am_option *opt, am_text *t)
 	}
 }
 
+/* Whether a number in it is larger than any that whole numbers may be. */
+static bool is_too_large(const char *text)
+{
+	uint64_t v;
+	for (size_t n; *text; text += n) {
+		n = strspn(text, "0123456789");
+		if (n && (!parse_u64(text, n, &v) || v > INT_MAX))
+			return true;
+		n += !n;
+	}
+	return false;
+}
+
 static am_status refuse(const am_option *opt, const char *text, am_error *err)
 {
+	bool whole = opt->type == AM_OPT_INT || opt->type == AM_OPT_INTS || opt->type == AM_OPT_CHOICE;
 	am_text t = {0};
 	describe(opt, &t);
+	if (whole && !opt->max && is_too_large(text))
+		am_text_printf(&t, ", none above %d", INT_MAX);
 	am_status s = am_fail(err, AM_ERR_USAGE, "expected %s, found '%s'", am_text_str(&t), text);
 	am_text_free(&t);
 	return s;
