@@ -32,6 +32,7 @@ typedef enum { AM_F32, AM_F16, AM_BF16 } am_number;
  * chains joined pairwise, so that B is read along its rows: again on every ISA.)
  *   nt:   C[m][n] = A[m][k] . B[n][k]^T + (add ? C : 0), B of any type
  *   nn:   C[m][n] = A[m][k] . B[k][n] + (add ? C : 0)
+ *   nn_tally: nn, and tallies all rows meanwhile, whose stores go beside the products
  *   bf16: nt with A in bfloat16 and B rounded to it: exact products of pairs,
  *         summed in float32 (subnormals count as 0)
  * pack_rows: B[n][k] for nn, AM_PACKED of its rows at a time as columns, to[n / AM_PACKED rounded
@@ -43,6 +44,25 @@ typedef void am_gemm_nt_fn(int m, int n, int k, const float *a, int lda, const v
                            bool add, float *c, int ldc);
 typedef void am_gemm_nn_fn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                            float *c, int ldc);
+/* A row of weights to be tallied beside other work. */
+typedef struct am_tally_row {
+	const float *weight;
+	int n;
+	int32_t least; /* as row_weigh returned it */
+	int id;        /* of the caller's choice */
+} am_tally_row;
+
+/* Rows to be tallied one after another: once row `id` is, `done` may call tally_mass. */
+typedef struct am_tally_rows {
+	const am_tally_row *row;
+	int rows;
+	void *tally; /* as of row_tally */
+	void (*done)(void *ctx, int id);
+	void *ctx;
+} am_tally_rows;
+
+typedef void am_gemm_nn_tally_fn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                                 float *c, int ldc, const am_tally_rows *rows);
 typedef void am_pack_rows_fn(int n, int k, const float *b, int ldb, float *to);
 typedef void am_gemm_bf16_fn(int m, int n, int k, const uint16_t *a, int lda, const void *b, am_number type,
                              int ldb, bool add, float *c, int ldc);
@@ -91,7 +111,9 @@ typedef struct am_kernels {
 	/* The same, and leaves in tally[AM_TALLY bytes], 64-byte aligned, what tally_mass needs. A tally
 	 * is zeroed before its first row and kept from row to row: each empties it of the one before. */
 	void (*row_tally)(const float *score, int n, float *weight, float *lanes, am_row_sums *out, void *tally);
-	/* The same with max and z only (a, b, z2, d = 0). */
+	/* row_stats, and returns what a tally of the row needs to know beforehand (0: nothing is known). */
+	int32_t (*row_weigh)(const float *score, int n, float *weight, float *lanes, am_row_sums *out);
+	/* row_stats with max and z only (a, b, z2, d = 0). */
 	void (*row_softmax)(const float *score, int n, float *weight, am_row_sums *out);
 	/* sum of x[0..n) in float64. */
 	double (*sum)(const float *x, int n);
@@ -106,7 +128,7 @@ typedef struct am_kernels {
 	 * scratch: AM_SELECT_SCRATCH(n) bytes, 64-byte aligned. */
 	void (*row_mass)(const float *weight, int n, const int *k, int n_k, const double *tau, int n_tau, float *mass,
 	                 float *bound, int32_t *count, void *scratch);
-	/* The same of a row that row_tally has weighed; its tally is used up. */
+	/* The same of a row that has been tallied; its tally is used up. */
 	void (*tally_mass)(const float *weight, int n, void *tally, const int *k, int n_k, const double *tau,
 	                   int n_tau, float *mass, float *bound, int32_t *count, void *scratch);
 	/* The k[i] largest of such a row, where nothing is asked about the others:
@@ -187,6 +209,7 @@ typedef struct am_kernels {
 	/* NULL: the table leaves products to the BLAS (gemm.h). */
 	am_gemm_nt_fn *gemm_nt;
 	am_gemm_nn_fn *gemm_nn;
+	am_gemm_nn_tally_fn *gemm_nn_tally;
 	am_pack_rows_fn *pack_rows;
 	am_index_scores_fn *index_scores;
 	/* NULL: the machine has no such dot product. */

@@ -73,9 +73,15 @@ static void observe(void *ctx, int worker, const am_attn_row *row)
 	am_row_places places;
 	am_profile_row(c, &c->scratch[worker], row, &places);
 	moments(c, &c->scratch[worker], row, &places);
-	am_coverage_row(c, &c->scratch[worker], row);
+	am_best_row(c, &c->scratch[worker], row);
 	if (c->dist)
 		store_distribution(c, row);
+}
+
+static void observe_masses(void *ctx, int worker, const am_attn_row *row)
+{
+	am_capture *c = ctx;
+	am_masses_row(c, &c->scratch[worker], row);
 }
 
 static int visible(const am_capture *c, int layer, int position)
@@ -287,7 +293,7 @@ am_status am_capture_new(const am_run_options *o, const am_config *config, const
 	c->block = block;
 	c->workers = workers;
 	c->sequence = -1;
-	c->tap = (am_tap){.ctx = c, .wants = wants, .observe = observe, .layer_done = layer_done};
+	c->tap = (am_tap){.ctx = c, .wants = wants, .observe = observe, .observe_masses = observe_masses, .layer_done = layer_done};
 	am_status status = am_shadow_open(o, &c->shadow, err);
 	if (!status && (!set_axes(c) || !allocate_fields(c)))
 		status = am_fail(err, AM_ERR_MEMORY, "capture: out of memory (%zu MB for blocks of %d rows)", c->bytes >> 20, block);

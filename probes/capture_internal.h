@@ -87,7 +87,9 @@ void am_budgets_set(const am_capture *c, am_budgets *b, int n);
 /* mass_at_k, mass_at_ratio, k_at_mass, output_error, topk. */
 bool am_coverage_new(am_capture *c);
 void am_coverage_free(am_capture *c);
-void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);
+void am_masses_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);
+/* What asks which keys are the best. */
+void am_best_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row);
 
 /* profile.c: distance and map. */
 bool am_profile_new(am_capture *c);

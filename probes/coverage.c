@@ -81,16 +81,18 @@ void am_budgets_set(const am_capture *c, am_budgets *b, int n)
 	}
 }
 
-static void masses(am_capture *c, am_budgets *b, const am_attn_row *row, size_t at, void *scratch)
+void am_masses_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 {
 	const am_run_axes *a = &c->axes;
+	am_budgets *b = &s->budgets;
+	size_t at = am_capture_at(c, row);
 	am_budgets_set(c, b, row->n);
 	if (row->tally)
 		c->kernels->tally_mass(row->weight, row->n, row->tally, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                       b->bound, b->count, scratch);
+		                       b->bound, b->count, s->select);
 	else
 		c->kernels->row_mass(row->weight, row->n, b->k, n_budgets(c), a->mass, a->n_mass, b->mass,
-		                     b->bound, b->count, scratch);
+		                     b->bound, b->count, s->select);
 	if (c->shadow)
 		am_shadow_bounds(c->shadow, row, b);
 	for (int i = 0; i < n_budgets(c); i++) {
@@ -149,11 +151,9 @@ static void output_errors(am_capture *c, const am_attn_row *row, size_t at, cons
 	}
 }
 
-void am_coverage_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
+void am_best_row(am_capture *c, am_probe_scratch *s, const am_attn_row *row)
 {
 	size_t at = am_capture_at(c, row);
-	if (n_budgets(c) || c->axes.n_mass)
-		masses(c, &s->budgets, row, at, s->select);
 	if (!c->best)
 		return;
 	int n = c->best < row->n ? c->best : row->n;

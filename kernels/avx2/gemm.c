@@ -3,6 +3,7 @@
 #define NV 2
 #define AM_GEMM_NT am_gemm_nt_avx2
 #define AM_GEMM_NN am_gemm_nn_avx2
+#define AM_GEMM_NN_TALLY am_gemm_nn_tally_avx2
 #define AM_PACK_ROWS am_pack_rows_avx2
 #define AM_INDEX_SCORES am_index_scores_avx2
 #include "kernels/generic/number.h"

@@ -1,7 +1,7 @@
 #define AM_VW 8
 #define AM_ISA_TABLE am_kernels_avx2
 #define AM_ISA_NAME "avx2"
-#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx2, .gemm_nn = am_gemm_nn_avx2, .pack_rows = am_pack_rows_avx2, .index_scores = am_index_scores_avx2
+#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx2, .gemm_nn = am_gemm_nn_avx2, .gemm_nn_tally = am_gemm_nn_tally_avx2, .pack_rows = am_pack_rows_avx2, .index_scores = am_index_scores_avx2
 #include "kernels/generic/vec.h"
 
 #include <immintrin.h>

@@ -3,6 +3,7 @@
 #define NV 4
 #define AM_GEMM_NT am_gemm_nt_avx512
 #define AM_GEMM_NN am_gemm_nn_avx512
+#define AM_GEMM_NN_TALLY am_gemm_nn_tally_avx512
 #define AM_PACK_ROWS am_pack_rows_avx512
 #define AM_INDEX_SCORES am_index_scores_avx512
 #include "kernels/generic/number.h"

@@ -94,6 +94,6 @@ void am_gemm_bf16_avx512(int m, int n, int k, const uint16_t *a, int lda, const 
 		for (int p = 0; p < k; p += 2 * KC) {
 			int cols = n - j < NR ? n - j : NR, depth = k - p < 2 * KC ? k - p : 2 * KC;
 			pack_panel(type, (const unsigned char *)b + ((ptrdiff_t)j * ldb + p) * size, ldb, cols, depth, panel);
-			panel_product(m, depth, a + p, lda, panel, NR, cols, add || p, c + j, ldc);
+			panel_product(m, depth, a + p, lda, panel, NR, cols, add || p, c + j, ldc, NULL);
 		}
 }

@@ -3,7 +3,7 @@
 #define AM_VW 16
 #define AM_ISA_TABLE am_kernels_avx512
 #define AM_ISA_NAME "avx512"
-#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .pack_rows = am_pack_rows_avx512, .index_scores = am_index_scores_avx512
+#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_avx512, .gemm_nn = am_gemm_nn_avx512, .gemm_nn_tally = am_gemm_nn_tally_avx512, .pack_rows = am_pack_rows_avx512, .index_scores = am_index_scores_avx512
 #define AM_VF_SCALE
 #define AM_VF_SOME
 #define AM_SWEEP_BLOCKS 2

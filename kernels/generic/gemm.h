@@ -1,6 +1,8 @@
 /* Float32 products on tiles: B transposed into a panel on the stack where its rows run
  * along k, read where it lies where they run along C's. AM_GEMM_NT, AM_GEMM_NN,
- * AM_PACK_ROWS, AM_INDEX_SCORES: the names it gives. The rest as tile.h asks. */
+ * AM_GEMM_NN_TALLY, AM_PACK_ROWS, AM_INDEX_SCORES: the names it gives. The rest as tile.h asks. */
+#include <limits.h>
+
 #define AM_A float
 #define AM_STEP 1
 
@@ -75,7 +77,7 @@ void AM_GEMM_NT(int m, int n, int k, const float *a, int lda, const void *b, am_
 		for (int p = 0; p < k; p += KC) {
 			int cols = n - j < NR ? n - j : NR, depth = k - p < KC ? k - p : KC;
 			pack_panel(type, (const unsigned char *)b + ((ptrdiff_t)j * ldb + p) * size, ldb, cols, depth, panel);
-			panel_product(m, depth, a + p, lda, panel, NR, cols, add || p, c + j, ldc);
+			panel_product(m, depth, a + p, lda, panel, NR, cols, add || p, c + j, ldc, NULL);
 		}
 }
 
@@ -87,8 +89,8 @@ static void pad_panel(const float *b, ptrdiff_t ldb, int cols, int k, float *to)
 		memcpy(to + p * NR, b + p * ldb, (size_t)cols * sizeof *to);
 }
 
-void AM_GEMM_NN(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c,
-                    int ldc)
+static void product_nn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c,
+                       int ldc, beside *s)
 {
 	_Alignas(64) float panel[KC * NR];
 	if (k == 0 && !add)
@@ -100,6 +102,21 @@ void AM_GEMM_NN(int m, int n, int k, const float *a, int lda, const float *b, in
 			bool whole = cols % AM_VW == 0;
 			if (!whole)
 				pad_panel(from, ldb, cols, depth, panel);
-			panel_product(m, depth, a + p, lda, whole ? from : panel, whole ? ldb : NR, cols, add || p, c + j, ldc);
+			panel_product(m, depth, a + p, lda, whole ? from : panel, whole ? ldb : NR, cols, add || p, c + j, ldc, s);
 		}
+}
+
+void AM_GEMM_NN(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c, int ldc)
+{
+	product_nn(m, n, k, a, lda, b, ldb, add, c, ldc, NULL);
+}
+
+void AM_GEMM_NN_TALLY(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c,
+                      int ldc, const am_tally_rows *rows)
+{
+	beside s = {.rows = rows};
+	beside_open(&s);
+	beside_turn(&s, NR / 8);
+	product_nn(m, n, k, a, lda, b, ldb, add, c, ldc, &s);
+	beside_turn(&s, INT_MAX);
 }

@@ -38,18 +38,6 @@ static void mass_part(const mass_level *l, const mass_open *o, const float *x, i
 #include AM_MASS_ORDER
 #endif
 
-static void mass_key_range(const float *x, int n, int32_t *low, int32_t *high)
-{
-	int32_t least = INT32_MAX, most = 0;
-	for (int j = 0; j < n; j++) {
-		int32_t key = tally_key(x[j]);
-		least = key < least ? key : least;
-		most = key > most ? key : most;
-	}
-	*low = least;
-	*high = most;
-}
-
 /* Where gathered weights go: buckets of at most COLUMN_MOST to a column, larger ones one after
  * another behind. */
 typedef struct mass_parts {
@@ -90,7 +78,7 @@ static void mass_settle(mass_wants *w, mass_level *l, const float *x, int n, voi
 static void mass_descend(mass_wants *w, const float *x, int n, void *scratch)
 {
 	int32_t low, high;
-	mass_key_range(x, n, &low, &high);
+	tally_range(x, n, &low, &high);
 	if (low == high) {
 		for (int i = 0; i < w->n; i++)
 			mass_settle_equal(w, i, n, (double)x[0]);

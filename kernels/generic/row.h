@@ -48,9 +48,9 @@ INLINE void range_add(range_part *r, vf x)
 	r->odd = vf_fma(x, vf_set(0), r->odd);
 }
 
-/* The largest score as row_max forms it, and the least; NaN where one is not finite. Meanwhile the
- * tally is emptied, as loads of scores leave time for stores. */
-static float row_range(const float *s, int n, float *least, tally *t)
+/* The largest score as row_max forms it, and the least; NaN where one is not finite. Meanwhile a
+ * tally is emptied, as loads of scores leave time for stores; NULL: there is none. */
+INLINE float row_range(const float *s, int n, float *least, tally *t)
 {
 	enum { CLEARED = 32 }; /* buckets for every 4 blocks */
 	range_part r[CHAINS];
@@ -62,7 +62,7 @@ static float row_range(const float *s, int n, float *least, tally *t)
 #pragma GCC unroll 16
 		for (int u = 0; u < CHAINS; u++)
 			range_add(&r[u], vf_load(s + j + u * AM_VW));
-		if (cleared + CLEARED <= t->used) {
+		if (t && cleared + CLEARED <= t->used) {
 			memset(t->bucket + cleared, 0, CLEARED * sizeof t->bucket[0]);
 			cleared += CLEARED;
 		}
@@ -71,8 +71,10 @@ static float row_range(const float *s, int n, float *least, tally *t)
 		range_add(&r[0], vf_load(s + j));
 	if (j < n)
 		range_add(&r[0], vf_load_some(s + j, n - j, s[0]));
-	memset(t->bucket + cleared, 0, (size_t)(t->used - cleared) * sizeof t->bucket[0]);
-	t->used = 0;
+	if (t) {
+		memset(t->bucket + cleared, 0, (size_t)(t->used - cleared) * sizeof t->bucket[0]);
+		t->used = 0;
+	}
 #pragma GCC unroll 16
 	for (int u = 1; u < CHAINS; u++) {
 		r[0].most = vf_max(r[u].most, r[0].most);
@@ -102,8 +104,8 @@ static void row_degenerate(const float *s, int n, float max, float *e, am_row_su
 		out->z = out->a = out->b = out->z2 = out->d = (double)bad;
 }
 
-/* What a sweep over a row forms beside the weights. */
-typedef enum { SWEEP_Z, SWEEP_SUMS, SWEEP_TALLY } sweep_kind;
+/* What a sweep over a row forms beside the weights; in the last two these are known not to be 0. */
+typedef enum { SWEEP_Z, SWEEP_SUMS, SWEEP_POSITIVE, SWEEP_TALLY } sweep_kind;
 
 typedef struct strip_sums {
 	vf z[UNROLL], a[UNROLL], b[UNROLL], z2[UNROLL];
@@ -137,15 +139,14 @@ typedef struct block_step {
 	exp_step lane[UNROLL];
 } block_step;
 
-/* Of `count` scores and -inf behind (weight 0, adds nothing). Of a row that is tallied the weights are known not to
- * be 0. */
+/* Of `count` scores and -inf behind (weight 0, adds nothing). */
 INLINE block_step block_reduce(const sweep_kind kind, const float *s, const int count, vf max)
 {
 	block_step b;
 #pragma GCC unroll 4
 	for (int i = 0; i < UNROLL; i++) {
 		vf u = some_load(s, i, count) - max;
-		b.lane[i] = exp_reduce(kind == SWEEP_TALLY && count == LANES ? u : vf_max(vf_set(EXP_MIN), u));
+		b.lane[i] = exp_reduce(kind >= SWEEP_POSITIVE && count == LANES ? u : vf_max(vf_set(EXP_MIN), u));
 	}
 	return b;
 }
@@ -358,27 +359,32 @@ static void row_softmax(const float *s, int n, float *e, am_row_sums *out)
 	reduce(SWEEP_Z, s, n, row_max(s, n), e, NULL, out, NULL);
 }
 
-static void tally_weights(tally *t, const float *x, int n)
-{
-	int32_t low = INT32_MAX, high = 0;
-	for (int j = 0; j < n; j++) {
-		int32_t key = tally_key(x[j]);
-		low = key < low ? key : low;
-		high = key > high ? key : high;
-	}
-	tally_open(t, n, low, high);
-	tally_fill(t, x, n);
-}
-
-/* As the weights are formed where their range is known beforehand: all scores are finite
- * and no weight is 0. The least may be 1 ulp off either way. */
-static void row_tally(const float *s, int n, float *e, float *lanes, am_row_sums *out, void *tallied)
+/* The least key of a row's weights, up to 1 ulp off either way, given the least score less the largest; 0
+ * where some weight may be 0 or is none. */
+static int32_t least_key(float least)
 {
 	enum { DEEPEST = 80, MARGIN = 4 };
+	return least >= -DEEPEST && least <= 0 ? tally_key(vf_exp(vf_set(least))[0]) - MARGIN : 0;
+}
+
+static int32_t row_weigh(const float *s, int n, float *e, float *lanes, am_row_sums *out)
+{
+	float least, max = row_range(s, n, &least, NULL);
+	int32_t key = least_key(least - max);
+	if (key)
+		reduce(SWEEP_POSITIVE, s, n, max, e, lanes, out, NULL);
+	else
+		reduce(SWEEP_SUMS, s, n, max, e, lanes, out, NULL);
+	return key;
+}
+
+/* As the weights are formed where their range is known beforehand. */
+static void row_tally(const float *s, int n, float *e, float *lanes, am_row_sums *out, void *tallied)
+{
 	float least, max = row_range(s, n, &least, tallied);
-	least -= max;
-	if (least >= -DEEPEST && least <= 0) {
-		tally_shape(tallied, n, tally_key(vf_exp(vf_set(least))[0]) - MARGIN, TALLY_ONE);
+	int32_t key = least_key(least - max);
+	if (key) {
+		tally_shape(tallied, n, key, TALLY_ONE);
 		if (((tally *)tallied)->form.plain) {
 			reduce(SWEEP_TALLY, s, n, max, e, lanes, out, tallied);
 			return;

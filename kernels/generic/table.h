@@ -27,6 +27,7 @@ static void f32_to_bf16(const float *x, size_t n, uint16_t *y)
 		.name = AM_ISA_NAME,            \
 		.row_stats = row_stats,         \
 		.row_tally = row_tally,         \
+		.row_weigh = row_weigh,         \
 		.row_softmax = row_softmax,     \
 		.sum = sum,                     \
 		.row_mass = row_mass,           \

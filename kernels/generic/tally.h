@@ -73,7 +73,13 @@ static inline void tally_shape(tally *t, int n, int32_t low, int32_t high)
 	t->used = t->form.fine + (t->form.plain ? 0 : TALLY_OCTAVES + TALLY_SPARE);
 }
 
-/* The same whatever is in its buckets. */
+static inline void tally_empty(tally *t)
+{
+	memset(t->bucket, 0, (size_t)t->used * sizeof t->bucket[0]);
+	t->used = 0;
+}
+
+/* tally_shape, whatever is in the buckets. */
 static inline void tally_open(tally *t, int n, int32_t low, int32_t high)
 {
 	tally_shape(t, n, low, high);
@@ -177,6 +183,26 @@ static inline void tally_fill(tally *t, const float *x, int n)
 	}
 	for (; j < n; j++)
 		tally_add(t, x[j]);
+}
+
+static inline void tally_range(const float *x, int n, int32_t *low, int32_t *high)
+{
+	int32_t least = INT32_MAX, most = 0;
+	for (int j = 0; j < n; j++) {
+		int32_t key = tally_key(x[j]);
+		least = key < least ? key : least;
+		most = key > most ? key : most;
+	}
+	*low = least;
+	*high = most;
+}
+
+static inline void tally_weights(tally *t, const float *x, int n)
+{
+	int32_t low, high;
+	tally_range(x, n, &low, &high);
+	tally_open(t, n, low, high);
+	tally_fill(t, x, n);
 }
 
 #endif

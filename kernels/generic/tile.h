@@ -10,6 +10,7 @@
  * panel of B, [steps][NR] lanes, serves all rows of C. Panels hold KC steps, so an
  * element of C is one chain over at most KC steps, chains added in order: it does
  * not depend on tile or vector width. */
+#include "kernels/generic/beside.h"
 #include "kernels/products.h"
 
 #define MR AM_PRODUCT_ROWS
@@ -27,29 +28,66 @@ static void store_edge(const vf *acc, int rows, int cols, bool add, float *c, pt
 			c[i * ldc + j] = add ? c[i * ldc + j] + x[i][j] : x[i][j];
 }
 
+/* One step of k: adds its terms to a tile. */
+INLINE void tile_step(const int nv, const AM_A *const *row, ptrdiff_t p, const float *b, vf (*acc)[NV])
+{
+	vf v[NV];
+#pragma GCC unroll 8
+	for (int j = 0; j < nv; j++)
+		v[j] = vf_load(b + j * AM_VW);
+#pragma GCC unroll 8
+	for (int i = 0; i < MR; i++) {
+		vf x = vf_spread(row[i] + p);
+#pragma GCC unroll 8
+		for (int j = 0; j < nv; j++)
+			acc[i][j] = vf_fma(x, v[j], acc[i][j]);
+	}
+}
+
+/* A product's steps while there are weights to tally; returns how many of the k elements they took. Rows are found
+ * from two places, which leaves registers for the tally. */
+INLINE ptrdiff_t tile_tally(const int nv, ptrdiff_t k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,
+                            vf (*acc)[NV], beside *s)
+{
+	/* Weights a step: rather more than a product has keys for each. */
+	const int each = nv * AM_VW < 8 ? 1 : nv * AM_VW / 8;
+	ptrdiff_t p = 0;
+	while (p < k && s->left >= each) {
+		int steps = s->left / each, most = (int)((k - p + AM_STEP - 1) / AM_STEP);
+		steps = steps < most ? steps : most;
+		uint64_t *origin = s->origin, one = s->one;
+		const float *at = s->at, *end = at + steps * each;
+		const AM_A *low = a + p, *high = low + MR / 2 * lda;
+		int shift = s->shift;
+		for (; at < end; low += AM_STEP, high += AM_STEP, b += ldb, at += each) {
+			const AM_A *row[MR];
+#pragma GCC unroll 8
+			for (int i = 0; i < MR; i++)
+				row[i] = i < MR / 2 ? low + i * lda : high + (i - MR / 2) * lda;
+			tile_step(nv, row, 0, b, acc);
+			tally_plain(each, origin, shift, one, at);
+		}
+		p += (ptrdiff_t)steps * AM_STEP;
+		s->at = at;
+		s->left -= steps * each;
+		beside_turn(s, each);
+	}
+	return p;
+}
+
 /* C[rows][cols] = A[rows][k] . B[steps][nv vectors] + (add ? C : 0), rows <= MR. Rows
  * past the last repeat it: one loop serves every height. */
 INLINE void tile(const int nv, int k, const AM_A *a, ptrdiff_t lda, int rows, const float *b, ptrdiff_t ldb,
-                 int cols, bool add, float *c, ptrdiff_t ldc)
+                 int cols, bool add, float *c, ptrdiff_t ldc, beside *s)
 {
 	vf acc[MR][NV] = {{{0}}};
 	const AM_A *row[MR];
 #pragma GCC unroll 8
 	for (int i = 0; i < MR; i++)
 		row[i] = a + (i < rows ? i : rows - 1) * lda;
-	for (ptrdiff_t p = 0; p < k; p += AM_STEP, b += ldb) {
-		vf v[NV];
-#pragma GCC unroll 8
-		for (int j = 0; j < nv; j++)
-			v[j] = vf_load(b + j * AM_VW);
-#pragma GCC unroll 8
-		for (int i = 0; i < MR; i++) {
-			vf x = vf_spread(row[i] + p);
-#pragma GCC unroll 8
-			for (int j = 0; j < nv; j++)
-				acc[i][j] = vf_fma(x, v[j], acc[i][j]);
-		}
-	}
+	ptrdiff_t p = s && rows == MR ? tile_tally(nv, k, a, lda, b, ldb, acc, s) : 0;
+	for (b += p / AM_STEP * ldb; p < k; p += AM_STEP, b += ldb)
+		tile_step(nv, row, p, b, acc);
 	if (rows < MR || cols < nv * AM_VW) {
 		store_edge(acc[0], rows, cols, add, c, ldc);
 		return;
@@ -65,10 +103,10 @@ INLINE void tile(const int nv, int k, const AM_A *a, ptrdiff_t lda, int rows, co
 
 #define TILES(nv)                                                                                       \
 	static void tiles_##nv(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,   \
-	                       int cols, bool add, float *c, ptrdiff_t ldc)                                 \
+	                       int cols, bool add, float *c, ptrdiff_t ldc, beside *s)                      \
 	{                                                                                                   \
 		for (int i = 0; i < m; i += MR)                                                                 \
-			tile(nv, k, a + i * lda, lda, m - i < MR ? m - i : MR, b, ldb, cols, add, c + i * ldc, ldc); \
+			tile(nv, k, a + i * lda, lda, m - i < MR ? m - i : MR, b, ldb, cols, add, c + i * ldc, ldc, s); \
 	}
 
 TILES(1)
@@ -78,16 +116,16 @@ TILES(3)
 TILES(4)
 #endif
 
-/* All rows of C against one panel of B, cols <= NR wide. */
+/* All rows of C against one panel of B, cols <= NR wide. s: rows to be tallied meanwhile, or NULL. */
 static void panel_product(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, int cols,
-                          bool add, float *c, ptrdiff_t ldc)
+                          bool add, float *c, ptrdiff_t ldc, beside *s)
 {
 	switch ((cols + AM_VW - 1) / AM_VW) {
-	case 1: tiles_1(m, k, a, lda, b, ldb, cols, add, c, ldc); break;
-	case 2: tiles_2(m, k, a, lda, b, ldb, cols, add, c, ldc); break;
+	case 1: tiles_1(m, k, a, lda, b, ldb, cols, add, c, ldc, s); break;
+	case 2: tiles_2(m, k, a, lda, b, ldb, cols, add, c, ldc, s); break;
 #if NV > 2
-	case 3: tiles_3(m, k, a, lda, b, ldb, cols, add, c, ldc); break;
-	case 4: tiles_4(m, k, a, lda, b, ldb, cols, add, c, ldc); break;
+	case 3: tiles_3(m, k, a, lda, b, ldb, cols, add, c, ldc, s); break;
+	case 4: tiles_4(m, k, a, lda, b, ldb, cols, add, c, ldc, s); break;
 #endif
 	}
 }

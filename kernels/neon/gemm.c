@@ -3,6 +3,7 @@
 #define NV 4
 #define AM_GEMM_NT am_gemm_nt_neon
 #define AM_GEMM_NN am_gemm_nn_neon
+#define AM_GEMM_NN_TALLY am_gemm_nn_tally_neon
 #define AM_PACK_ROWS am_pack_rows_neon
 #define AM_INDEX_SCORES am_index_scores_neon
 #include "kernels/generic/number.h"

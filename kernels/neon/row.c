@@ -2,7 +2,7 @@
 #define AM_VW 4
 #define AM_ISA_TABLE am_kernels_neon
 #define AM_ISA_NAME "neon"
-#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_neon, .gemm_nn = am_gemm_nn_neon, .pack_rows = am_pack_rows_neon, .index_scores = am_index_scores_neon
+#define AM_ISA_PRODUCTS .gemm_nt = am_gemm_nt_neon, .gemm_nn = am_gemm_nn_neon, .gemm_nn_tally = am_gemm_nn_tally_neon, .pack_rows = am_pack_rows_neon, .index_scores = am_index_scores_neon
 #include "kernels/generic/vec.h"
 
 #include <arm_neon.h>

@@ -103,79 +103,142 @@ am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int l
 	};
 }
 
-void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
-                  const float *score, const float *weight, const am_row_sums *sums, int worker)
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo, const float *score,
+                  const float *weight, const am_row_sums *sums, unsigned wanted, int worker)
 {
-	am_attn_row r = am_row_view(s, layer, row, head, lo, score, weight, sums);
+	am_attn_row r = am_row_view(s, layer, row, head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight, sums);
 	r.output = s->att + ((size_t)row * (size_t)s->model->config.heads + (size_t)head) * (size_t)r.head_dim;
 	tap->observe(tap->ctx, worker, &r);
+	if (wanted & AM_TAP_MASSES)
+		tap->observe_masses(tap->ctx, worker, &r);
 }
 
-/* A row of a tile as it lies there: scores, weights (or the same place) and sums. */
-typedef struct tile_row {
-	int index, lo, n; /* in the tile; first visible key; visible keys */
-	float *score, *weight;
-	am_row_sums *sums;
-} tile_row;
-
-static void hand_over_early(const am_attention_step *a, const am_tile *t, const tile_row *r, unsigned wanted)
+void am_hand_over_early(const am_tap *tap, am_attn_row *row, const float *lanes, void *tally, int worker)
 {
-	am_attn_row row = am_row_view(a->s, a->layer, t->first + r->index / t->group, am_tile_head(t, r->index), r->lo,
-	                              wanted & AM_TAP_SCORES ? r->score : NULL, r->weight, r->sums);
-	row.lanes = t->scratch->lanes;
-	row.tally = wanted & AM_TAP_MASSES ? t->scratch->tally : NULL;
-	a->tap->observe(a->tap->ctx, t->worker, &row);
+	row->lanes = lanes;
+	row->tally = tally;
+	tap->observe(tap->ctx, worker, row);
+	if (tally)
+		tap->observe_masses(tap->ctx, worker, row);
 }
 
-/* Reduces one row of the tile and clears what it does not see. A wanted row goes to the tap
- * at once unless that asks for its output. */
-static void reduce_row(const am_attention_step *a, const am_tile *t, const tile_row *r, unsigned wanted)
+/* A tile whose scores fit s->tile_floats. */
+typedef struct whole_tile {
+	const am_attention_step *a;
+	const am_tile *t;
+	float *score, *weight; /* the same where nobody wants the scores */
+	size_t stride;
+	int tallied; /* rows that are tallied beside the product */
+} whole_tile;
+
+/* Where row i begins. */
+static size_t row_at(const whole_tile *w, int i, int *lo, int *n)
 {
-	am_session *s = a->s;
-	int skip = r->lo - t->key0;
-	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
-		s->kernels->row_tally(r->score, r->n, r->weight, t->scratch->lanes, r->sums, t->scratch->tally);
-	else if (wanted)
-		s->kernels->row_stats(r->score, r->n, r->weight, t->scratch->lanes, r->sums);
+	const am_session *s = w->a->s;
+	int position = am_tile_position(s, w->t, i);
+	*lo = am_first_key(&s->model->config, w->a->layer, position);
+	*n = position - *lo + 1;
+	return (size_t)i * w->stride + (size_t)(*lo - w->t->key0);
+}
+
+static am_attn_row view_of(const whole_tile *w, int i)
+{
+	const am_tile *t = w->t;
+	int lo, n;
+	size_t at = row_at(w, i, &lo, &n);
+	return am_row_view(w->a->s, w->a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
+	                   t->scratch->wants[i] & AM_TAP_SCORES ? w->score + at : NULL, w->weight + at, &t->scratch->sums[i]);
+}
+
+static void row_tallied(void *ctx, int i)
+{
+	const whole_tile *w = ctx;
+	am_attn_row row = view_of(w, i);
+	row.tally = w->t->scratch->tally;
+	w->a->tap->observe_masses(w->a->tap->ctx, w->t->worker, &row);
+}
+
+/* A wanted row goes to the tap at once unless that asks for its output; its masses follow beside the product,
+ * where the table has one for that. */
+static void row_reduced(whole_tile *w, int i, int32_t least)
+{
+	struct am_worker_scratch *scratch = w->t->scratch;
+	unsigned wanted = scratch->wants[i];
+	bool masses = wanted & AM_TAP_MASSES, beside = w->a->s->kernels->gemm_nn_tally;
+	if (!wanted || wanted & AM_TAP_OUTPUT)
+		return;
+	am_attn_row row = view_of(w, i);
+	am_hand_over_early(w->a->tap, &row, scratch->lanes, masses && !beside ? scratch->tally : NULL, w->t->worker);
+	if (masses && beside)
+		scratch->tallied[w->tallied++] = (am_tally_row){row.weight, row.n, least, i};
+}
+
+/* Reduces one row of the tile and clears what it does not see. */
+static void reduce_row(whole_tile *w, int i)
+{
+	am_session *s = w->a->s;
+	const am_kernels *k = s->kernels;
+	struct am_worker_scratch *scratch = w->t->scratch;
+	unsigned wanted = scratch->wants[i];
+	int lo, n, skip;
+	size_t at = row_at(w, i, &lo, &n);
+	float *score = w->score + at, *weight = w->weight + at;
+	am_row_sums *sums = &scratch->sums[i];
+	int32_t least = 0;
+	am_soft_cap(s, w->a->layer, score, n);
+	if (!wanted)
+		k->row_softmax(score, n, weight, sums);
+	else if (!(wanted & AM_TAP_MASSES) || wanted & AM_TAP_OUTPUT)
+		k->row_stats(score, n, weight, scratch->lanes, sums);
+	else if (k->gemm_nn_tally)
+		least = k->row_weigh(score, n, weight, scratch->lanes, sums);
 	else
-		s->kernels->row_softmax(r->score, r->n, r->weight, r->sums);
-	memset(r->weight - skip, 0, (size_t)skip * sizeof *r->weight);
-	memset(r->weight + r->n, 0, (size_t)(t->keys - skip - r->n) * sizeof *r->weight);
+		k->row_tally(score, n, weight, scratch->lanes, sums, scratch->tally);
+	skip = lo - w->t->key0;
+	memset(weight - skip, 0, (size_t)skip * sizeof *weight);
+	memset(weight + n, 0, (size_t)(w->t->keys - skip - n) * sizeof *weight);
 	/* z is NaN for any NaN or +inf score; a row always sees its own key. */
-	if (!(r->sums->z > 0))
+	if (sums->z > 0)
+		row_reduced(w, i, least);
+	else
 		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
-	else if (wanted && !(wanted & AM_TAP_OUTPUT))
-		hand_over_early(a, t, r, wanted);
 }
 
-/* A tile whose scores fit s->tile_floats; wanted[i] are the flags of its rows, `any`
- * of them all together. */
-static void whole_tile(const am_attention_step *a, const am_tile *t, const unsigned *wanted, unsigned any)
+/* out_tile = weights times values; meanwhile rows are tallied. */
+static void sum_values(whole_tile *w)
+{
+	const am_tile *t = w->t;
+	const am_kernels *k = w->a->s->kernels;
+	float *out = t->scratch->out_tile;
+	if (!w->tallied) {
+		am_product_nn(k, t->m, t->d, t->keys, w->weight, (int)w->stride, t->v, t->d, out, t->d);
+		return;
+	}
+	am_tally_rows rows = {t->scratch->tallied, w->tallied, t->scratch->tally, row_tallied, w};
+	k->gemm_nn_tally(t->m, t->d, t->keys, w->weight, (int)w->stride, t->v, t->d, false, out, t->d, &rows);
+}
+
+/* any: the flags of all rows together. */
+static void run_whole(const am_attention_step *a, const am_tile *t, unsigned any)
 {
 	am_session *s = a->s;
-	float *score = t->scratch->score, *weight = any & AM_TAP_SCORES ? t->scratch->weight : score;
-	float *out = t->scratch->out_tile;
-	am_row_sums *sums = t->scratch->sums;
-	size_t stride = (size_t)am_attention_stride(t->keys);
-	am_score_keys(a, t->g, t->key0, t->keys, t->m, t->scratch->q_tile, score, stride);
-	for (int i = 0; i < t->m; i++) {
-		int position = am_tile_position(s, t, i), lo = am_first_key(&s->model->config, a->layer, position);
-		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
-		tile_row r = {i, lo, position - lo + 1, score + at, weight + at, &sums[i]};
-		am_soft_cap(s, a->layer, r.score, r.n);
-		reduce_row(a, t, &r, wanted[i]);
-	}
-	am_product_nn(s->kernels, t->m, t->d, t->keys, weight, (int)stride, t->v, t->d, out, t->d);
+	struct am_worker_scratch *scratch = t->scratch;
+	whole_tile w = {.a = a, .t = t, .score = scratch->score, .weight = any & AM_TAP_SCORES ? scratch->weight : scratch->score,
+	                .stride = (size_t)am_attention_stride(t->keys)};
+	am_score_keys(a, t->g, t->key0, t->keys, t->m, scratch->q_tile, w.score, w.stride);
 	for (int i = 0; i < t->m; i++)
-		am_tile_output(s, t, i, out + (size_t)i * (size_t)t->d, sums[i].z);
+		reduce_row(&w, i);
+	sum_values(&w);
+	for (int i = 0; i < t->m; i++)
+		am_tile_output(s, t, i, scratch->out_tile + (size_t)i * (size_t)t->d, scratch->sums[i].z);
 	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
 		return; /* nothing non-finite reaches a probe */
 	for (int i = 0; i < t->m; i++) {
-		int lo = am_first_key(&s->model->config, a->layer, am_tile_position(s, t, i));
-		size_t at = (size_t)i * stride + (size_t)(lo - t->key0);
-		if (wanted[i] & AM_TAP_OUTPUT)
-			am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
-			             wanted[i] & AM_TAP_SCORES ? score + at : NULL, weight + at, &sums[i], t->worker);
+		int lo, n;
+		size_t at = row_at(&w, i, &lo, &n);
+		if (scratch->wants[i] & AM_TAP_OUTPUT)
+			am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo, w.score + at,
+			             w.weight + at, &scratch->sums[i], scratch->wants[i], t->worker);
 	}
 }
 
@@ -210,7 +273,7 @@ void am_attention_task(void *ctx, int task, int worker)
 	for (int r = 0; r < t.count; r++)
 		am_scaled_queries(s, a->layer, t.first + r, t.g, t.scratch->q_tile + (size_t)r * (size_t)t.group * (size_t)t.d);
 	if ((size_t)t.m * (size_t)am_attention_stride(t.keys) <= s->tile_floats)
-		whole_tile(a, &t, wanted, any);
+		run_whole(a, &t, any);
 	else
 		am_attention_long(a, &t);
 }

@@ -53,10 +53,12 @@ void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, do
  * `row` its index in the block; score may be NULL. */
 am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int lo, const float *score,
                         const float *weight, const am_row_sums *sums);
-/* Hands one row to the tap: keys lo .. position of the row's query, `row` its index in
- * the block; score may be NULL. */
-void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo,
-                  const float *score, const float *weight, const am_row_sums *sums, int worker);
+/* Hands one row whose output is formed to the tap, which `wanted` it: keys lo .. position of the row's query,
+ * `row` its index in the block. */
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo, const float *score,
+                  const float *weight, const am_row_sums *sums, unsigned wanted, int worker);
+/* Hands over a row before: with its partial sums and, unless masses are not wanted or follow later, its tally. */
+void am_hand_over_early(const am_tap *tap, am_attn_row *row, const float *lanes, void *tally, int worker);
 
 /* Scores that a tile of m rows holds at a time, at most. */
 size_t am_tile_floats(const am_session *s, size_t m);

@@ -124,7 +124,7 @@ static void hand_over_kept(const am_attention_step *a, const am_tile *t, int i)
 	am_row_sums sums;
 	s->kernels->row_stats(score, position - lo + 1, weight, NULL, &sums);
 	am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
-	             w->wants[i] & AM_TAP_SCORES ? score : NULL, weight, &sums, t->worker);
+	             score, weight, &sums, w->wants[i], t->worker);
 }
 
 void am_attention_long(const am_attention_step *a, const am_tile *t)

@@ -128,9 +128,7 @@ static void hand_over_early(const rows_tile *t, int head, int i, int lo, const f
 	unsigned wanted = t->w->row_wants[i * t->s->model->config.heads + head];
 	am_attn_row row = am_row_view(t->s, t->a->layer, t->w->rows[i], head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight,
 	                              &t->w->row_sums[i * t->s->model->config.heads + head]);
-	row.lanes = t->w->lanes;
-	row.tally = wanted & AM_TAP_MASSES ? t->w->tally : NULL;
-	t->a->tap->observe(t->a->tap->ctx, t->worker, &row);
+	am_hand_over_early(t->a->tap, &row, t->w->lanes, wanted & AM_TAP_MASSES ? t->w->tally : NULL, t->worker);
 }
 
 /* Reduces one row to weights and sums and clears what it does not see. A wanted row goes to the
@@ -192,8 +190,7 @@ static void dense_group(const rows_tile *t, int g)
 			size_t at = row_at(t, h, i) + (size_t)(lo - t->key0);
 			if (wanted & AM_TAP_OUTPUT)
 				am_hand_over(t->s, t->a->tap, t->a->layer, t->w->rows[i], h, lo,
-				             wanted & AM_TAP_SCORES ? t->w->score + at : NULL, t->w->weight + at,
-				             &t->w->row_sums[i * heads + h], t->worker);
+				             t->w->score + at, t->w->weight + at, &t->w->row_sums[i * heads + h], wanted, t->worker);
 		}
 }
 

@@ -219,9 +219,8 @@ static void hand_over(const decode_step *step)
 	const am_tap *tap = step->tap;
 	for (int h = 0; h < s->model->config.heads; h++)
 		if (step->wants[h])
-			am_hand_over(s, tap, step->layer, 0, h, step->lo,
-			             step->wants[h] & AM_TAP_SCORES ? row_of(s, s->decode_score, h) : NULL,
-			             row_of(s, s->decode_weight, h), &step->sums[h], 0);
+			am_hand_over(s, tap, step->layer, 0, h, step->lo, row_of(s, s->decode_score, h),
+			             row_of(s, s->decode_weight, h), &step->sums[h], step->wants[h], 0);
 	if (tap && tap->wants_layer && tap->wants_layer(tap->ctx, step->layer, s->position))
 		tap->observe_layer(tap->ctx, 0, &step->row);
 }

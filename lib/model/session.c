@@ -65,6 +65,7 @@ static bool allocate_workers(am_session *s)
 		w->out_tile = take(s, &ok, tile * (size_t)c->head_dim, sizeof(float));
 		w->sums = take(s, &ok, tile, sizeof *w->sums);
 		w->wants = take(s, &ok, tile, sizeof *w->wants);
+		w->tallied = take(s, &ok, tile, sizeof *w->tallied);
 		w->lanes = take(s, &ok, AM_ROW_LANES(s->capacity), sizeof *w->lanes);
 		w->tally = take_zeroed(s, &ok, AM_TALLY, 1);
 		w->panel = take(s, &ok, panel > vocab ? panel : vocab, sizeof(float));
@@ -213,7 +214,7 @@ void am_session_free(am_session *s)
 		am_free(blocks[i]);
 	for (int i = 0; s->worker && i < am_threads_count(s->threads); i++) {
 		struct am_worker_scratch *w = &s->worker[i];
-		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->lanes, w->tally, w->panel, w->logits,
+		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->tallied, w->lanes, w->tally, w->panel, w->logits,
 		               w->select, w->index, w->picked_weight, w->part_tile, w->stream, w->kept,
 		               w->row_sums, w->kept_z, w->row_wants, w->rows, w->member};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)

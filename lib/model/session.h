@@ -70,6 +70,7 @@ struct am_session {
 		am_row_sums *sums;
 		float *lanes; /* of the row at hand: AM_ROW_LANES(capacity) */
 		void *tally; /* AM_TALLY bytes, of one row after another */
+		am_tally_row *tallied; /* [tile_rows * group] */
 		unsigned *wants;
 		float *panel; /* converted weight panel */
 		float *logits;

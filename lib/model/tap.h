@@ -29,7 +29,7 @@ typedef struct am_attn_row {
 	const float *value; /* [n][D], row stride value_stride: this head's values */
 	int64_t value_stride;
 	const float *output; /* [D] softmax-weighted sum of values; may be NULL unless AM_TAP_OUTPUT */
-	void *tally;         /* of the weights, for kernels->tally_mass once; NULL: there is none */
+	void *tally;         /* of the weights, for kernels->tally_mass once; NULL: none, or not yet */
 	int head_dim;
 } am_attn_row;
 
@@ -37,7 +37,7 @@ enum {
 	AM_TAP_ROW = 1,    /* observe this row with full sums */
 	AM_TAP_SCORES = 2, /* keep the scores beside the weights */
 	AM_TAP_OUTPUT = 4, /* hand over once the output is formed */
-	AM_TAP_MASSES = 8, /* a tally of the weights is welcome */
+	AM_TAP_MASSES = 8, /* observe its masses too, for which a tally of the weights is formed */
 };
 
 typedef struct am_tap {
@@ -45,6 +45,9 @@ typedef struct am_tap {
 	/* Flags above; 0 = not wanted. */
 	unsigned (*wants)(void *ctx, int layer, int head, int64_t position);
 	void (*observe)(void *ctx, int worker, const am_attn_row *row);
+	/* Of rows with AM_TAP_MASSES, some time after `observe` of the same row, other rows between; with their tally
+	 * where there is one, without partial sums. May be NULL where no row has that flag. */
+	void (*observe_masses)(void *ctx, int worker, const am_attn_row *row);
 	/* May be NULL. A failure stops the forward pass. */
 	am_status (*layer_done)(void *ctx, int layer, am_error *err);
 	/* Rows of all heads together, for what sets of keys are shared by or compared over: NULL

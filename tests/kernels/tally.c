@@ -1,4 +1,4 @@
-/* row_tally and tally_mass against row_stats and a full sort; spans against the oracle. */
+/* row_weigh, row_tally and tally_mass against row_stats and a full sort; spans against the oracle. */
 #include "check.h"
 #include "guard.h"
 #include "inputs.h"
@@ -74,12 +74,43 @@ static void expect_masses(tally_case *c, const float *mass, const float *bound, 
 		check_ok(oracle_count_ok(c->prefix, c->n, tau[i], count[i]), "count = %d for tau = %.15g", (int)count[i], tau[i]);
 }
 
+/* row_weigh gives what row_stats gave, in `want`, c->weight and c->lanes, and what it tells of the weights is true. */
+static void weigh_row(const am_kernels *k, tally_case *c, place at, int in_place, const am_row_sums *want)
+{
+	int n = c->n;
+	size_t bytes = (size_t)n * sizeof(float), kept = AM_ROW_LANES(n) * sizeof(float);
+	float *lanes = guard_place(&c->lanes_guard, kept, sizeof(float), at);
+	float *score = guard_place(&c->score_guard, bytes, sizeof(float), at);
+	float *weight = in_place ? score : guard_place(&c->weight_guard, bytes, sizeof(float), (place)((at + 1) % PLACE_COUNT));
+	am_row_sums sums;
+	memcpy(score, c->score, bytes);
+	int32_t least = k->row_weigh(score, n, weight, lanes, &sums);
+	check_ok(same_sums(&sums, want), "row_weigh differs from row_stats");
+	check_ok(guard_intact(&c->score_guard, score, bytes) && (in_place || guard_intact(&c->weight_guard, weight, bytes)) &&
+	         guard_intact(&c->lanes_guard, lanes, kept), "row_weigh wrote beside its output");
+	if (!(want->z > 0)) {
+		check_ok(!least, "row_weigh knows a row without weights");
+		return;
+	}
+	check_ok(!memcmp(weight, c->weight, bytes), "row_weigh weighs differently");
+	check_ok(!memcmp(lanes, c->lanes, (size_t)(n + 63) / 64 * 16 * sizeof *lanes), "row_weigh has other partial sums");
+	int32_t smallest = INT32_MAX;
+	for (int j = 0; j < n; j++) {
+		int32_t bits;
+		memcpy(&bits, &weight[j], sizeof bits);
+		smallest = bits < smallest ? bits : smallest;
+	}
+	check_ok(least >= 0 && (!least || (least <= smallest && smallest - least < 8)), "least = %d where it is %d", (int)least, (int)smallest);
+}
+
 static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place)
 {
 	static const double tau[N_TAU] = {0.25, 0.5, 0.9, 0.99, 0.999999, 1};
 	int n = c->n, half = n / 2 > 8 ? n / 2 : 8, ks[N_K] = {1, 3, 8, half, n > half ? n - 1 > half ? n - 1 : half : half, 1 << 30};
 	size_t bytes = (size_t)n * sizeof(float), kept = AM_ROW_LANES(n) * sizeof(float);
 	am_row_sums sums, want;
+	k->row_stats(c->score, n, c->weight, c->lanes, &want);
+	weigh_row(k, c, at, in_place, &want);
 	float *lanes = guard_place(&c->lanes_guard, kept, sizeof(float), at);
 	float *score = guard_place(&c->score_guard, bytes, sizeof(float), at);
 	float *weight = in_place ? score : guard_place(&c->weight_guard, bytes, sizeof(float), (place)((at + 1) % PLACE_COUNT));
@@ -87,7 +118,6 @@ static void tally_row(const am_kernels *k, tally_case *c, place at, int in_place
 	void *scratch = guard_place_aligned(&c->scratch_guard, AM_SELECT_SCRATCH(n));
 	memcpy(tally, c->tally, AM_TALLY);
 	memcpy(score, c->score, bytes);
-	k->row_stats(c->score, n, c->weight, c->lanes, &want);
 	k->row_tally(score, n, weight, lanes, &sums, tally);
 	check_ok(same_sums(&sums, &want) && (!(want.z > 0) || !memcmp(weight, c->weight, bytes)), "differs from row_stats");
 	if (sums.z > 0) {

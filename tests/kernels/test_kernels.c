@@ -76,8 +76,8 @@ static const am_kernels *admit(int i, const arguments *a)
 
 static int test_table(const am_kernels *k, const test_options *o)
 {
-	return test_rows(k, o) + test_exp(k, o) + test_sum(k, o) + test_mass(k, o) + test_tally(k, o) + test_best(k, o) +
-	       test_spans(k, o) + test_topk(k, o) + test_sets(k, o) + test_member(k, o) + test_combine(k, o) + test_decode(k, o) +
+	return test_rows(k, o) + test_exp(k, o) + test_sum(k, o) + test_mass(k, o) + test_tally(k, o) + test_beside(k, o) +
+	       test_best(k, o) + test_spans(k, o) + test_topk(k, o) + test_sets(k, o) + test_member(k, o) + test_combine(k, o) + test_decode(k, o) +
 	       test_gate(k, o) + test_index(k, o) + test_convert(k, o) + test_products(k, o) + test_identities(k, o);
 }
 

@@ -15,7 +15,8 @@ int test_rows(const am_kernels *k, const test_options *o);       /* row_stats, r
 int test_exp(const am_kernels *k, const test_options *o);        /* row_softmax of (0, u...) */
 int test_sum(const am_kernels *k, const test_options *o);        /* sum */
 int test_mass(const am_kernels *k, const test_options *o);       /* row_mass */
-int test_tally(const am_kernels *k, const test_options *o);      /* row_tally, tally_mass */
+int test_tally(const am_kernels *k, const test_options *o);      /* row_weigh, row_tally, tally_mass */
+int test_beside(const am_kernels *k, const test_options *o);     /* gemm_nn_tally */
 int test_best(const am_kernels *k, const test_options *o);       /* row_best */
 int test_spans(const am_kernels *k, const test_options *o);      /* spans */
 int test_topk(const am_kernels *k, const test_options *o);       /* row_topk */
