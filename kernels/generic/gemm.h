@@ -89,7 +89,7 @@ static void pad_panel(const float *b, ptrdiff_t ldb, int cols, int k, float *to)
 		memcpy(to + p * NR, b + p * ldb, (size_t)cols * sizeof *to);
 }
 
-static void product_nn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c,
+INLINE void product_nn(int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add, float *c,
                        int ldc, beside *s)
 {
 	_Alignas(64) float panel[KC * NR];

@@ -102,7 +102,7 @@ INLINE void tile(const int nv, int k, const AM_A *a, ptrdiff_t lda, int rows, co
 }
 
 #define TILES(nv)                                                                                       \
-	static void tiles_##nv(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,   \
+	INLINE void tiles_##nv(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb,   \
 	                       int cols, bool add, float *c, ptrdiff_t ldc, beside *s)                      \
 	{                                                                                                   \
 		for (int i = 0; i < m; i += MR)                                                                 \
@@ -117,7 +117,7 @@ TILES(4)
 #endif
 
 /* All rows of C against one panel of B, cols <= NR wide. s: rows to be tallied meanwhile, or NULL. */
-static void panel_product(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, int cols,
+INLINE void panel_product(int m, int k, const AM_A *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, int cols,
                           bool add, float *c, ptrdiff_t ldc, beside *s)
 {
 	switch ((cols + AM_VW - 1) / AM_VW) {
