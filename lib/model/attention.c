@@ -90,36 +90,65 @@ void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, do
 		att[j] = (float)((double)out[j] / z);
 }
 
-am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int lo, const float *score,
-                        const float *weight, const am_row_sums *sums)
+int32_t am_reduce_row(const am_attention_step *a, struct am_worker_scratch *w, const am_tile_row *r, int key0, int keys, bool beside)
+{
+	am_session *s = a->s;
+	const am_kernels *k = s->kernels;
+	int skip = r->lo - key0;
+	int32_t least = 0;
+	am_soft_cap(s, a->layer, r->score, r->n);
+	if (!r->wanted)
+		k->row_softmax(r->score, r->n, r->weight, r->sums);
+	else if (!am_early_masses(r->wanted))
+		k->row_stats(r->score, r->n, r->weight, w->lanes, r->sums);
+	else if (beside)
+		least = k->row_weigh(r->score, r->n, r->weight, w->lanes, r->sums);
+	else
+		k->row_tally(r->score, r->n, r->weight, w->lanes, r->sums, w->tally);
+	memset(r->weight - skip, 0, (size_t)skip * sizeof *r->weight);
+	memset(r->weight + r->n, 0, (size_t)(keys - skip - r->n) * sizeof *r->weight);
+	/* z is NaN for any NaN or +inf score; a row always sees its own key. */
+	if (!(r->sums->z > 0))
+		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
+	return least;
+}
+
+static am_attn_row view_of(const am_session *s, int layer, int row, int head, const am_tile_row *r)
 {
 	const am_config *c = &s->model->config;
 	int g = head / (c->heads / c->kv_heads);
 	return (am_attn_row){
 		.layer = layer, .head = head, .kv_head = g, .row = row,
-		.position = s->position + row, .first_key = lo, .n = s->position + row - lo + 1,
-		.score = score, .weight = weight, .sums = sums,
-		.value = s->values + am_cache_at(s, layer, g, lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
+		.position = s->position + row, .first_key = r->lo, .n = r->n,
+		.score = r->wanted & AM_TAP_SCORES ? r->score : NULL, .weight = r->weight, .sums = r->sums,
+		.value = s->values + am_cache_at(s, layer, g, r->lo), .value_stride = c->head_dim, .head_dim = c->head_dim,
 	};
 }
 
-void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo, const float *score,
-                  const float *weight, const am_row_sums *sums, unsigned wanted, int worker)
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, const am_tile_row *r, int worker)
 {
-	am_attn_row r = am_row_view(s, layer, row, head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight, sums);
-	r.output = s->att + ((size_t)row * (size_t)s->model->config.heads + (size_t)head) * (size_t)r.head_dim;
-	tap->observe(tap->ctx, worker, &r);
-	if (wanted & AM_TAP_MASSES)
-		tap->observe_masses(tap->ctx, worker, &r);
+	am_attn_row view = view_of(s, layer, row, head, r);
+	view.output = s->att + ((size_t)row * (size_t)s->model->config.heads + (size_t)head) * (size_t)view.head_dim;
+	tap->observe(tap->ctx, worker, &view);
+	if (r->wanted & AM_TAP_MASSES)
+		tap->observe_masses(tap->ctx, worker, &view);
 }
 
-void am_hand_over_early(const am_tap *tap, am_attn_row *row, const float *lanes, void *tally, int worker)
+void am_hand_over_early(const am_attention_step *a, int row, int head, const am_tile_row *r, bool beside, int worker)
 {
-	row->lanes = lanes;
-	row->tally = tally;
-	tap->observe(tap->ctx, worker, row);
-	if (tally)
-		tap->observe_masses(tap->ctx, worker, row);
+	const struct am_worker_scratch *w = &a->s->worker[worker];
+	am_attn_row view = view_of(a->s, a->layer, row, head, r);
+	view.lanes = w->lanes;
+	a->tap->observe(a->tap->ctx, worker, &view);
+	if (am_early_masses(r->wanted) && !beside)
+		am_hand_over_masses(a, row, head, r, worker);
+}
+
+void am_hand_over_masses(const am_attention_step *a, int row, int head, const am_tile_row *r, int worker)
+{
+	am_attn_row view = view_of(a->s, a->layer, row, head, r);
+	view.tally = a->s->worker[worker].tally;
+	a->tap->observe_masses(a->tap->ctx, worker, &view);
 }
 
 /* A tile whose scores fit s->tile_floats. */
@@ -131,91 +160,47 @@ typedef struct whole_tile {
 	int tallied; /* rows that are tallied beside the product */
 } whole_tile;
 
-/* Where row i begins. */
-static size_t row_at(const whole_tile *w, int i, int *lo, int *n)
+static am_tile_row row_of(const whole_tile *w, int i)
 {
 	const am_session *s = w->a->s;
-	int position = am_tile_position(s, w->t, i);
-	*lo = am_first_key(&s->model->config, w->a->layer, position);
-	*n = position - *lo + 1;
-	return (size_t)i * w->stride + (size_t)(*lo - w->t->key0);
+	int position = am_tile_position(s, w->t, i), lo = am_first_key(&s->model->config, w->a->layer, position);
+	size_t at = (size_t)i * w->stride + (size_t)(lo - w->t->key0);
+	return (am_tile_row){w->score + at, w->weight + at, &w->t->scratch->sums[i], lo, position - lo + 1, w->t->scratch->wants[i]};
 }
 
-static am_attn_row view_of(const whole_tile *w, int i)
+static int query_of(const whole_tile *w, int i)
 {
-	const am_tile *t = w->t;
-	int lo, n;
-	size_t at = row_at(w, i, &lo, &n);
-	return am_row_view(w->a->s, w->a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
-	                   t->scratch->wants[i] & AM_TAP_SCORES ? w->score + at : NULL, w->weight + at, &t->scratch->sums[i]);
+	return w->t->first + i / w->t->group;
 }
 
 static void row_tallied(void *ctx, int i)
 {
 	const whole_tile *w = ctx;
-	am_attn_row row = view_of(w, i);
-	row.tally = w->t->scratch->tally;
-	w->a->tap->observe_masses(w->a->tap->ctx, w->t->worker, &row);
+	am_tile_row r = row_of(w, i);
+	am_hand_over_masses(w->a, query_of(w, i), am_tile_head(w->t, i), &r, w->t->worker);
 }
 
-/* A wanted row goes to the tap at once unless that asks for its output; its masses follow beside the product,
- * where the table has one for that. */
-static void row_reduced(whole_tile *w, int i, int32_t least)
-{
-	struct am_worker_scratch *scratch = w->t->scratch;
-	unsigned wanted = scratch->wants[i];
-	bool masses = wanted & AM_TAP_MASSES, beside = w->a->s->kernels->gemm_nn_tally;
-	if (!wanted || wanted & AM_TAP_OUTPUT)
-		return;
-	am_attn_row row = view_of(w, i);
-	am_hand_over_early(w->a->tap, &row, scratch->lanes, masses && !beside ? scratch->tally : NULL, w->t->worker);
-	if (masses && beside)
-		scratch->tallied[w->tallied++] = (am_tally_row){row.weight, row.n, least, i};
-}
-
-/* Reduces one row of the tile and clears what it does not see. */
+/* Reduces one row of the tile. A wanted row goes to the tap at once unless that asks for its output; its masses
+ * follow beside the product, where the table has one for that. */
 static void reduce_row(whole_tile *w, int i)
 {
-	am_session *s = w->a->s;
-	const am_kernels *k = s->kernels;
-	struct am_worker_scratch *scratch = w->t->scratch;
-	unsigned wanted = scratch->wants[i];
-	int lo, n, skip;
-	size_t at = row_at(w, i, &lo, &n);
-	float *score = w->score + at, *weight = w->weight + at;
-	am_row_sums *sums = &scratch->sums[i];
-	int32_t least = 0;
-	am_soft_cap(s, w->a->layer, score, n);
-	if (!wanted)
-		k->row_softmax(score, n, weight, sums);
-	else if (!(wanted & AM_TAP_MASSES) || wanted & AM_TAP_OUTPUT)
-		k->row_stats(score, n, weight, scratch->lanes, sums);
-	else if (k->gemm_nn_tally)
-		least = k->row_weigh(score, n, weight, scratch->lanes, sums);
-	else
-		k->row_tally(score, n, weight, scratch->lanes, sums, scratch->tally);
-	skip = lo - w->t->key0;
-	memset(weight - skip, 0, (size_t)skip * sizeof *weight);
-	memset(weight + n, 0, (size_t)(w->t->keys - skip - n) * sizeof *weight);
-	/* z is NaN for any NaN or +inf score; a row always sees its own key. */
-	if (sums->z > 0)
-		row_reduced(w, i, least);
-	else
-		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
+	const am_tile *t = w->t;
+	am_tile_row r = row_of(w, i);
+	bool beside = w->a->s->kernels->gemm_nn_tally;
+	int32_t least = am_reduce_row(w->a, t->scratch, &r, t->key0, t->keys, beside);
+	if (!r.wanted || r.wanted & AM_TAP_OUTPUT || !(r.sums->z > 0))
+		return;
+	am_hand_over_early(w->a, query_of(w, i), am_tile_head(t, i), &r, beside, t->worker);
+	if (am_early_masses(r.wanted) && beside)
+		t->scratch->tallied[w->tallied++] = (am_tally_row){r.weight, r.n, least, i};
 }
 
 /* out_tile = weights times values; meanwhile rows are tallied. */
 static void sum_values(whole_tile *w)
 {
 	const am_tile *t = w->t;
-	const am_kernels *k = w->a->s->kernels;
-	float *out = t->scratch->out_tile;
-	if (!w->tallied) {
-		am_product_nn(k, t->m, t->d, t->keys, w->weight, (int)w->stride, t->v, t->d, out, t->d);
-		return;
-	}
 	am_tally_rows rows = {t->scratch->tallied, w->tallied, t->scratch->tally, row_tallied, w};
-	k->gemm_nn_tally(t->m, t->d, t->keys, w->weight, (int)w->stride, t->v, t->d, false, out, t->d, &rows);
+	am_product_nn(w->a->s->kernels, t->m, t->d, t->keys, w->weight, (int)w->stride, t->v, t->d, t->scratch->out_tile, t->d, &rows);
 }
 
 /* any: the flags of all rows together. */
@@ -234,11 +219,9 @@ static void run_whole(const am_attention_step *a, const am_tile *t, unsigned any
 	if (atomic_load_explicit(&s->bad, memory_order_relaxed))
 		return; /* nothing non-finite reaches a probe */
 	for (int i = 0; i < t->m; i++) {
-		int lo, n;
-		size_t at = row_at(&w, i, &lo, &n);
-		if (scratch->wants[i] & AM_TAP_OUTPUT)
-			am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo, w.score + at,
-			             w.weight + at, &scratch->sums[i], scratch->wants[i], t->worker);
+		am_tile_row r = row_of(&w, i);
+		if (r.wanted & AM_TAP_OUTPUT)
+			am_hand_over(s, a->tap, a->layer, query_of(&w, i), am_tile_head(t, i), &r, t->worker);
 	}
 }
 

@@ -49,16 +49,29 @@ void am_attention_task(void *step, int task, int worker);
 /* att of one tile row <- out / z. */
 void am_tile_output(am_session *s, const am_tile *t, int i, const float *out, double z);
 
-/* One row as the tap sees it, without output and tally: keys lo .. position of the row's query,
- * `row` its index in the block; score may be NULL. */
-am_attn_row am_row_view(const am_session *s, int layer, int row, int head, int lo, const float *score,
-                        const float *weight, const am_row_sums *sums);
-/* Hands one row whose output is formed to the tap, which `wanted` it: keys lo .. position of the row's query,
- * `row` its index in the block. */
-void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, int lo, const float *score,
-                  const float *weight, const am_row_sums *sums, unsigned wanted, int worker);
-/* Hands over a row before: with its partial sums and, unless masses are not wanted or follow later, its tally. */
-void am_hand_over_early(const am_tap *tap, am_attn_row *row, const float *lanes, void *tally, int worker);
+/* A row as it lies in memory: scores, weights (or the same place) and sums, of keys lo .. lo + n - 1. */
+typedef struct am_tile_row {
+	float *score, *weight;
+	am_row_sums *sums;
+	int lo, n;
+	unsigned wanted; /* flags of the tap */
+} am_tile_row;
+
+/* Are a row's masses formed before its output? */
+static inline bool am_early_masses(unsigned wanted)
+{
+	return wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT);
+}
+
+/* Scores -> weights and sums; clears the weights of the other keys of the tile, key0 .. key0 + keys - 1, and
+ * sees whether any score is not finite. beside: early masses are formed beside a product, which is told what is
+ * returned. */
+int32_t am_reduce_row(const am_attention_step *a, struct am_worker_scratch *w, const am_tile_row *r, int key0, int keys, bool beside);
+/* To the tap, which wants this row: row `row` of the block. am_hand_over does it with its output; before there is
+ * one, am_hand_over_early does, with masses unless they are formed beside a product and then follow. */
+void am_hand_over(const am_session *s, const am_tap *tap, int layer, int row, int head, const am_tile_row *r, int worker);
+void am_hand_over_early(const am_attention_step *a, int row, int head, const am_tile_row *r, bool beside, int worker);
+void am_hand_over_masses(const am_attention_step *a, int row, int head, const am_tile_row *r, int worker);
 
 /* Scores that a tile of m rows holds at a time, at most. */
 size_t am_tile_floats(const am_session *s, size_t m);

@@ -108,7 +108,7 @@ static void stream_chunk(const am_attention_step *a, const am_tile *t, int at, i
 		stream_row(s, &w->stream[i], score, skip, n, keys);
 	}
 	am_product_nn(s->kernels, t->m, t->d, keys, w->score, (int)stride, t->v + (size_t)at * d, t->d, w->part_tile,
-	              t->d);
+	              t->d, NULL);
 	for (int i = 0; i < t->m; i++)
 		for (size_t j = (size_t)i * d; j < (size_t)(i + 1) * d; j++)
 			w->out_tile[j] = w->out_tile[j] * w->stream[i].shrink + w->part_tile[j] * w->stream[i].grow;
@@ -123,8 +123,8 @@ static void hand_over_kept(const am_attention_step *a, const am_tile *t, int i)
 	float *weight = w->wants[i] & AM_TAP_SCORES ? w->weight : score;
 	am_row_sums sums;
 	s->kernels->row_stats(score, position - lo + 1, weight, NULL, &sums);
-	am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), lo,
-	             score, weight, &sums, w->wants[i], t->worker);
+	am_tile_row r = {score, weight, &sums, lo, position - lo + 1, w->wants[i]};
+	am_hand_over(s, a->tap, a->layer, t->first + i / t->group, am_tile_head(t, i), &r, t->worker);
 }
 
 void am_attention_long(const am_attention_step *a, const am_tile *t)

@@ -38,6 +38,7 @@ typedef struct rows_tile {
 	int worker, count, group;
 	int key0, keys; /* as of the dense tile */
 	bool joint;
+	bool beside; /* masses are formed beside the product of weights and values */
 	size_t stride;
 } rows_tile;
 
@@ -122,47 +123,51 @@ static void score_group(const rows_tile *t, int g)
 	am_score_keys(t->a, g, t->key0, t->keys, m, t->w->q_tile, t->w->score + row_at(t, g * t->group, 0), t->stride);
 }
 
-/* A row of the tile to the tap, while it is in the cache. */
-static void hand_over_early(const rows_tile *t, int head, int i, int lo, const float *score, const float *weight)
+static am_tile_row row_of(const rows_tile *t, int head, int i)
 {
-	unsigned wanted = t->w->row_wants[i * t->s->model->config.heads + head];
-	am_attn_row row = am_row_view(t->s, t->a->layer, t->w->rows[i], head, lo, wanted & AM_TAP_SCORES ? score : NULL, weight,
-	                              &t->w->row_sums[i * t->s->model->config.heads + head]);
-	am_hand_over_early(t->a->tap, &row, t->w->lanes, wanted & AM_TAP_MASSES ? t->w->tally : NULL, t->worker);
+	int lo, n, id = i * t->s->model->config.heads + head;
+	visible(t, i, &lo, &n);
+	size_t at = row_at(t, head, i) + (size_t)(lo - t->key0);
+	return (am_tile_row){t->w->score + at, t->w->weight + at, &t->w->row_sums[id], lo, n, t->w->row_wants[id]};
 }
 
-/* Reduces one row to weights and sums and clears what it does not see. A wanted row goes to the
- * tap at once unless that asks for its output. */
+/* Reduces one row. A wanted row goes to the tap at once unless that asks for its output. */
 static void reduce_row(const rows_tile *t, int head, int i)
 {
-	am_session *s = t->s;
-	int lo, n, heads = s->model->config.heads;
-	visible(t, i, &lo, &n);
-	int skip = lo - t->key0;
-	unsigned wanted = t->w->row_wants[i * heads + head];
-	float *score = t->w->score + row_at(t, head, i) + skip, *weight = t->w->weight + row_at(t, head, i);
-	am_row_sums *sums = &t->w->row_sums[i * heads + head];
-	am_soft_cap(s, t->a->layer, score, n);
-	if (wanted & AM_TAP_MASSES && !(wanted & AM_TAP_OUTPUT))
-		s->kernels->row_tally(score, n, weight + skip, t->w->lanes, sums, t->w->tally);
-	else if (wanted)
-		s->kernels->row_stats(score, n, weight + skip, t->w->lanes, sums);
-	else
-		s->kernels->row_softmax(score, n, weight + skip, sums);
-	memset(weight, 0, (size_t)skip * sizeof *weight);
-	memset(weight + skip + n, 0, (size_t)(t->keys - skip - n) * sizeof *weight);
-	if (!(sums->z > 0))
-		atomic_store_explicit(&s->bad, true, memory_order_relaxed);
-	else if (wanted && !(wanted & AM_TAP_OUTPUT))
-		hand_over_early(t, head, i, lo, score, weight + skip);
+	am_tile_row r = row_of(t, head, i);
+	t->w->row_least[i * t->s->model->config.heads + head] = am_reduce_row(t->a, t->w, &r, t->key0, t->keys, t->beside);
+	if (r.wanted && !(r.wanted & AM_TAP_OUTPUT) && r.sums->z > 0)
+		am_hand_over_early(t->a, t->w->rows[i], head, &r, t->beside, t->worker);
 }
 
-/* out_tile = weights of a group's rows times its values. */
-static void sum_values(const rows_tile *t, int g)
+static void row_tallied(void *ctx, int id)
+{
+	const rows_tile *t = ctx;
+	int heads = t->s->model->config.heads, i = id / heads, head = id % heads;
+	am_tile_row r = row_of(t, head, i);
+	am_hand_over_masses(t->a, t->w->rows[i], head, &r, t->worker);
+}
+
+/* out_tile = weights of a group's rows times its values; rows: to be tallied meanwhile, or NULL. */
+static void sum_values(const rows_tile *t, int g, const am_tally_rows *rows)
 {
 	const am_config *c = &t->s->model->config;
 	am_product_nn(t->s->kernels, t->group * t->count, c->head_dim, t->keys, t->w->weight + row_at(t, g * t->group, 0),
-	              (int)t->stride, cache_of(t, t->s->values, g), c->head_dim, t->w->out_tile, c->head_dim);
+	              (int)t->stride, cache_of(t, t->s->values, g), c->head_dim, t->w->out_tile, c->head_dim, rows);
+}
+
+/* Those of a group's rows that are tallied beside its product; returns how many. */
+static int list_tallied(const rows_tile *t, int g)
+{
+	int n = 0;
+	for (int h = g * t->group; h < (g + 1) * t->group; h++)
+		for (int i = 0; i < t->count; i++) {
+			am_tile_row r = row_of(t, h, i);
+			int id = i * t->s->model->config.heads + h;
+			if (am_early_masses(r.wanted))
+				t->w->tallied[n++] = (am_tally_row){r.weight, r.n, t->w->row_least[id], id};
+		}
+	return n;
 }
 
 static void put_output(const rows_tile *t, int head, int i, double z)
@@ -175,22 +180,19 @@ static void put_output(const rows_tile *t, int head, int i, double z)
 }
 
 /* The dense output of a group, and to the tap the rows that it wants with theirs. */
-static void dense_group(const rows_tile *t, int g)
+static void dense_group(rows_tile *t, int g)
 {
 	int heads = t->s->model->config.heads;
-	sum_values(t, g);
+	am_tally_rows rows = {t->w->tallied, t->beside ? list_tallied(t, g) : 0, t->w->tally, row_tallied, t};
+	sum_values(t, g, &rows);
 	for (int h = g * t->group; h < (g + 1) * t->group; h++)
 		for (int i = 0; i < t->count; i++)
 			put_output(t, h, i, t->w->row_sums[i * heads + h].z);
 	for (int h = g * t->group; h < (g + 1) * t->group; h++)
 		for (int i = 0; i < t->count; i++) {
-			unsigned wanted = t->w->row_wants[i * heads + h];
-			int lo, n;
-			visible(t, i, &lo, &n);
-			size_t at = row_at(t, h, i) + (size_t)(lo - t->key0);
-			if (wanted & AM_TAP_OUTPUT)
-				am_hand_over(t->s, t->a->tap, t->a->layer, t->w->rows[i], h, lo,
-				             t->w->score + at, t->w->weight + at, &t->w->row_sums[i * heads + h], wanted, t->worker);
+			am_tile_row r = row_of(t, h, i);
+			if (r.wanted & AM_TAP_OUTPUT)
+				am_hand_over(t->s, t->a->tap, t->a->layer, t->w->rows[i], h, &r, t->worker);
 		}
 }
 
@@ -257,7 +259,7 @@ static void sparse_rows(const rows_tile *t)
 		if (is_sparse(t, i))
 			select_keys(t, i);
 	for (int g = 0; g < c->kv_heads; g++) {
-		sum_values(t, g);
+		sum_values(t, g, NULL);
 		for (int h = g * t->group; h < (g + 1) * t->group; h++)
 			for (int i = 0; i < t->count; i++)
 				if (is_sparse(t, i) && t->w->kept_z[i * c->heads + h] > 0)
@@ -282,31 +284,35 @@ static void observe_layer(const rows_tile *t, int i)
 	t->a->tap->observe_layer(t->a->tap->ctx, t->worker, &row);
 }
 
-/* A row after the other, so that its heads are in the cache for what looks at all of them; rows whose
- * output is wanted wait for it. */
-static void run_tile(const rows_tile *t)
+/* What looks at all heads of a row comes when their masses are known: at once, while they are in the cache, or
+ * behind the products that masses or the tap wait for. */
+static void run_tile(rows_tile *t)
 {
 	const am_config *c = &t->s->model->config;
 	bool dense = false, sparse = false, output = false;
-	for (int g = 0; t->count && g < c->kv_heads; g++)
-		score_group(t, g);
 	for (int i = 0; i < t->count; i++) {
 		bool late = want_row(t, i) & AM_TAP_OUTPUT, drops = is_sparse(t, i);
-		for (int h = 0; h < c->heads; h++)
-			reduce_row(t, h, i);
-		if (atomic_load_explicit(&t->s->bad, memory_order_relaxed))
-			return; /* nothing non-finite reaches a probe */
-		if (!late)
-			observe_layer(t, i);
 		output |= late;
 		sparse |= drops;
 		dense |= late || !drops;
 	}
-	for (int g = 0; t->joint && dense && g < c->kv_heads; g++)
-		dense_group(t, g);
-	for (int i = 0; output && i < t->count; i++)
-		if (want_row(t, i) & AM_TAP_OUTPUT)
+	dense &= t->joint;
+	t->beside = dense && t->s->kernels->gemm_nn_tally;
+	bool wait = t->beside || output;
+	for (int g = 0; t->count && g < c->kv_heads; g++)
+		score_group(t, g);
+	for (int i = 0; i < t->count; i++) {
+		for (int h = 0; h < c->heads; h++)
+			reduce_row(t, h, i);
+		if (atomic_load_explicit(&t->s->bad, memory_order_relaxed))
+			return; /* nothing non-finite reaches a probe */
+		if (!wait)
 			observe_layer(t, i);
+	}
+	for (int g = 0; dense && g < c->kv_heads; g++)
+		dense_group(t, g);
+	for (int i = 0; wait && i < t->count; i++)
+		observe_layer(t, i);
 	if (sparse)
 		sparse_rows(t);
 }

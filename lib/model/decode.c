@@ -217,10 +217,11 @@ static void hand_over(const decode_step *step)
 {
 	am_session *s = step->s;
 	const am_tap *tap = step->tap;
-	for (int h = 0; h < s->model->config.heads; h++)
-		if (step->wants[h])
-			am_hand_over(s, tap, step->layer, 0, h, step->lo, row_of(s, s->decode_score, h),
-			             row_of(s, s->decode_weight, h), &step->sums[h], step->wants[h], 0);
+	for (int h = 0; h < s->model->config.heads; h++) {
+		am_tile_row r = {row_of(s, s->decode_score, h), row_of(s, s->decode_weight, h), &step->sums[h], step->lo, step->n, step->wants[h]};
+		if (r.wanted)
+			am_hand_over(s, tap, step->layer, 0, h, &r, 0);
+	}
 	if (tap && tap->wants_layer && tap->wants_layer(tap->ctx, step->layer, s->position))
 		tap->observe_layer(tap->ctx, 0, &step->row);
 }

@@ -18,9 +18,11 @@ void am_product_nt(const am_kernels *kernels, int m, int n, int k, const float *
 }
 
 void am_product_nn(const am_kernels *kernels, int m, int n, int k, const float *a, int lda, const float *b,
-                   int ldb, float *c, int ldc)
+                   int ldb, float *c, int ldc, const am_tally_rows *rows)
 {
-	if (kernels->gemm_nn)
+	if (rows && rows->rows)
+		kernels->gemm_nn_tally(m, n, k, a, lda, b, ldb, false, c, ldc, rows);
+	else if (kernels->gemm_nn)
 		kernels->gemm_nn(m, n, k, a, lda, b, ldb, false, c, ldc);
 	else
 		am_gemm_nn(m, n, k, 1, a, lda, b, ldb, 0, c, ldc);

@@ -72,6 +72,7 @@ static bool allocate_workers(am_session *s)
 		w->row_sums = take(s, &ok, rows, sizeof *w->row_sums);
 		w->kept_z = take(s, &ok, rows, sizeof *w->kept_z);
 		w->row_wants = take(s, &ok, rows, sizeof *w->row_wants);
+		w->row_least = take(s, &ok, rows, sizeof *w->row_least);
 		w->rows = take(s, &ok, (size_t)s->tile_rows, sizeof *w->rows);
 		w->score_floats = scores;
 		w->weight_floats = scores > stride ? scores : stride;
@@ -216,7 +217,7 @@ void am_session_free(am_session *s)
 		struct am_worker_scratch *w = &s->worker[i];
 		void *own[] = {w->score, w->weight, w->q_tile, w->out_tile, w->sums, w->wants, w->tallied, w->lanes, w->tally, w->panel, w->logits,
 		               w->select, w->index, w->picked_weight, w->part_tile, w->stream, w->kept,
-		               w->row_sums, w->kept_z, w->row_wants, w->rows, w->member};
+		               w->row_sums, w->kept_z, w->row_wants, w->row_least, w->rows, w->member};
 		for (size_t j = 0; j < sizeof own / sizeof own[0]; j++)
 			am_free(own[j]);
 	}

@@ -80,6 +80,7 @@ struct am_session {
 		am_row_sums *row_sums;
 		double *kept_z;
 		unsigned *row_wants;
+		int32_t *row_least;
 		int *rows; /* [tile_rows] */
 		/* Sparse rows; NULL before the first policy. */
 		uint32_t *member; /* [sets][capacity] */
@@ -141,11 +142,12 @@ am_activations am_activations_of(am_session *s, const float *x, int rows, int in
  * output head, AM_VOCAB_PANEL. */
 void am_product_weights(const am_session *s, const am_activations *a, int row, int rows, const am_tensor *w,
                         int first, int count, bool add, float *y, int ldy, int worker);
-/* C[m][n] = A[m][k] . B[n][k]^T and A[m][k] . B[k][n] in float32; ld* = row strides. */
+/* C[m][n] = A[m][k] . B[n][k]^T and A[m][k] . B[k][n] in float32; ld* = row strides. rows: to be tallied beside
+ * the second, which the table must be able to (gemm_nn_tally); NULL or empty: none. */
 void am_product_nt(const am_kernels *kernels, int m, int n, int k, const float *a, int lda, const float *b,
                    int ldb, float *c, int ldc);
 void am_product_nn(const am_kernels *kernels, int m, int n, int k, const float *a, int lda, const float *b,
-                   int ldb, float *c, int ldc);
+                   int ldb, float *c, int ldc, const am_tally_rows *rows);
 
 /* float32 view of `count` rows of a matrix from row `first` on: the file's own
  * memory where it can be used as it is, else `panel` filled by conversion. */
