@@ -309,7 +309,8 @@ am_status am_run_writer_close(am_run_writer *w, am_error *err)
 		s = complete(w, err);
 	if (s && err && w->path && w->flushed_rows > 0) {
 		am_error why = *err;
-		(void)am_fail(err, s, "%s; %s keeps the rows before", why.text, w->part);
+		(void)am_fail(err, s, "%s; %s keeps %lld row%s", why.text, w->part, (long long)w->flushed_rows,
+		              w->flushed_rows == 1 ? "" : "s");
 	}
 	writer_free(w);
 	return s;

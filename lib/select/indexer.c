@@ -75,7 +75,7 @@ static am_status settle_form(const am_select_spec *spec, am_index_state *x, int 
 	x->form = *had;
 	am_status s = read_settings(spec, &x->form, err);
 	if (s)
-		return am_fail_in(err, s, "indexer");
+		return s;
 	if (x->form.head_weights && !had->head_weights)
 		return am_fail(err, AM_ERR_USAGE, "indexer: head-weights: expected off, as %s has none, found 'on'", x->path);
 	if (x->form.norm < had->norm)
@@ -139,8 +139,7 @@ static am_status open_captured(const am_select_spec *spec, am_index_state *x, am
 			return am_fail(err, AM_ERR_USAGE, "indexer: %s: expected a FILE ('indexer:FILE') that it changes, found none",
 			               spec->setting[i].key);
 	}
-	am_status s = read_settings(spec, &x->form, err);
-	return s ? am_fail_in(err, s, "indexer") : AM_OK;
+	return read_settings(spec, &x->form, err);
 }
 
 static am_status index_open(am_selector *s, am_error *err)

@@ -163,7 +163,7 @@ static void disk_full_behind_the_caller(void **state)
 			assert_int_equal(sample_append(&s, w, 0, 1, &err), AM_ERR_IO);
 			assert_string_equal(err.text, OUT ".part: an earlier write failed");
 			assert_int_equal(am_run_writer_close(w, &err), AM_ERR_IO);
-			assert_string_equal(err.text, OUT ".part: an earlier write failed; " OUT ".part keeps the rows before");
+			assert_string_equal(err.text, OUT ".part: an earlier write failed; " OUT ".part keeps 256 rows");
 		}
 		check_what_stayed(&s);
 	}
