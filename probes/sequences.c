@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/tokenizer.h"
 #include "task/tasks.h"
 
@@ -210,7 +211,7 @@ static am_status add_id_file(gather *g, const char *path)
 	if (strlen(data) != size)
 		status = am_fail(g->err, AM_ERR_FORMAT, "%s: expected token ids separated by blanks, found a NUL byte", path);
 	int before = g->out.n, line = 1;
-	for (char *at = data; at && *at && !status; line++) {
+	for (char *at = data + am_utf8_mark(data, size); at && *at && !status; line++) {
 		char *end = strchr(at, '\n');
 		if (end)
 			*end = 0;

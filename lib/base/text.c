@@ -66,6 +66,12 @@ void am_text_csv(am_text *t, const char *s)
 	am_text_puts(t, "\"");
 }
 
+size_t am_utf8_mark(const char *s, size_t n)
+{
+	static const char mark[] = {'\xef', '\xbb', '\xbf'};
+	return n >= sizeof mark && !memcmp(s, mark, sizeof mark) ? sizeof mark : 0;
+}
+
 int am_utf8_length(const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;

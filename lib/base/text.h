@@ -26,6 +26,8 @@ void am_text_csv(am_text *t, const char *s);
 /* Bytes of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, at most
  * U+10FFFF), 0 when it is malformed. The NUL at the end stops it. */
 int am_utf8_length(const char *s);
+/* Bytes of the mark of UTF-8 (a byte order mark) that some editors put in front: 3 where s[n] begins with it, else 0. */
+size_t am_utf8_mark(const char *s, size_t n);
 /* A word of a command line, in single quotes where a shell would not take it as it is. */
 void am_text_shell(am_text *t, const char *s);
 /* "0-3, 6": v[n] with whole numbers that follow each other drawn together. */

@@ -1,6 +1,7 @@
 #include "task/tasks.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "task/formats.h"
 #include "task/inflate.h"
 
@@ -145,11 +146,9 @@ static am_status read_array(reader *r, cursor c, am_error *err)
 
 static am_status read_all(reader *r, const char *data, size_t size, am_error *err)
 {
-	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as some editors put it first */
-	if (size >= strlen(mark) && !memcmp(data, mark, strlen(mark))) {
-		data += strlen(mark);
-		size -= strlen(mark);
-	}
+	size_t mark = am_utf8_mark(data, size);
+	data += mark;
+	size -= mark;
 	cursor c = {data, data + size, 1};
 	skip_blanks(&c);
 	am_status status;

@@ -78,7 +78,7 @@ static const int32_t counted[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
 static void id_lines(void **state)
 {
 	(void)state;
-	am_input in = {AM_INPUT_TOKENS, put(IDS, " 1\t2  3\r\n\n1 2\n1")};
+	am_input in = {AM_INPUT_TOKENS, put(IDS, "\xef\xbb\xbf 1\t2  3\r\n\n1 2\n1")};
 	am_sequences s = read_all((am_run_options){0}, &in, 1, "");
 	assert_int_equal(s.n, 3);
 	is(&s.item[0], IDS ":1", "", 3, counted);
