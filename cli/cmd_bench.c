@@ -1,6 +1,7 @@
 /* attnmeter bench: speed beside its limits. */
 #include "analysis/table.h"
 #include "base/datadir.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -33,17 +34,30 @@ static void add(void *ctx, const am_bench_figure *f)
 	row[5].x = f->limit ? f->ratio : NAN;
 }
 
+/* What the figures are of. */
+static void begin(const am_bench_options *o, const am_bench_setting *m, bool json, am_text *out)
+{
+	if (!json) {
+		am_text_printf(out, "%s, %d tokens, %d thread%s, kernels %s\n\n", o->model, m->tokens, m->threads,
+		               m->threads == 1 ? "" : "s", m->kernels);
+		return;
+	}
+	am_text_puts(out, "{\"model\": ");
+	am_json_string(out, o->model);
+	am_text_printf(out, ", \"tokens\": %d, \"threads\": %d, \"kernels\": \"%s\",\n \"table\": ", m->tokens, m->threads, m->kernels);
+}
+
 static am_status measure(const am_bench_options *o, bool json, am_error *err)
 {
 	am_table t;
+	am_bench_setting setting;
 	am_status s = am_table_init(&t, columns, COUNT(columns), err);
 	if (s)
 		return s;
-	s = am_bench_run(o, add, &t, err);
+	s = am_bench_run(o, add, &t, &setting, err);
 	am_text out = am_report_text(NULL);
 	if (!s) {
-		if (json)
-			am_text_puts(&out, "{\"table\": ");
+		begin(o, &setting, json, &out);
 		if (json)
 			am_table_json(&t, 2, &out);
 		else

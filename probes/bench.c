@@ -129,7 +129,7 @@ am_status am_bench_limits(am_bench *b, am_error *err)
 }
 
 am_status am_bench_run(const am_bench_options *o, void (*emit)(void *ctx, const am_bench_figure *f), void *ctx,
-                       am_error *err)
+                       am_bench_setting *out, am_error *err)
 {
 	am_bench b = {.o = o, .tokens = o->tokens > 0 ? o->tokens : 4096, .seconds = o->seconds > 0 ? o->seconds : 0.5,
 	              .emit = emit, .ctx = ctx};
@@ -148,6 +148,8 @@ am_status am_bench_run(const am_bench_options *o, void (*emit)(void *ctx, const 
 		s = am_bench_selection(&b, err);
 	if (!s && am_bench_wants(&b, "write"))
 		s = am_bench_write(&b, err);
+	if (!s)
+		*out = (am_bench_setting){b.tokens, am_threads_count(b.threads), b.kernels->name};
 	am_model_close(b.model);
 	am_threads_free(b.threads);
 	return s;

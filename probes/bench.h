@@ -24,9 +24,15 @@ typedef struct am_bench_figure {
 	double ratio;      /* share of the limit reached, or of the base figure named by limit */
 } am_bench_figure;
 
+/* What was measured, with defaults filled in. */
+typedef struct am_bench_setting {
+	int tokens, threads;
+	const char *kernels; /* name of the table; static */
+} am_bench_setting;
+
 /* Calls emit(ctx, figure) for every figure as it is measured; the strings are static.
  * The best of several repetitions counts. */
 am_status am_bench_run(const am_bench_options *o, void (*emit)(void *ctx, const am_bench_figure *f), void *ctx,
-                       am_error *err) AM_MUST_CHECK;
+                       am_bench_setting *out, am_error *err) AM_MUST_CHECK;
 
 #endif
