@@ -1,7 +1,7 @@
 /* Attention of one block and layer: tiles of query rows of all heads that share a
  * key/value head, over the keys any of them sees. A tile is scored by one matrix
  * product, each row is reduced where it lies and, if it is wanted, handed to the tap; a
- * second product forms the outputs. Rows whose output is wanted are handed over then. */
+ * second product forms the outputs, and beside it what masses need. Rows whose output is wanted are handed over then. */
 #include "model/attention.h"
 
 #include <math.h>
