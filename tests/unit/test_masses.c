@@ -13,7 +13,7 @@
 /* after the headers it needs */
 #include <cmocka.h>
 
-enum { N = 170, LAYERS = 6, HEADS = 8, THREADS = 2, N_K = 3, N_TAU = 2 };
+enum { N = 110, LAYERS = 6, HEADS = 8, THREADS = 2, N_K = 3, N_TAU = 2 };
 
 static const int ks[N_K] = {1, 8, 64};
 static const double taus[N_TAU] = {0.5, 0.95};
@@ -246,7 +246,7 @@ static void so_do_sparse_rows(void **state)
 {
 	(void)state;
 	static outcome o;
-	static const char *const specs[] = {"exact,k=12", "exact-sum,k=120", "recent:2+100", "exact-group,k=160"};
+	static const char *const specs[] = {"exact,k=12", "exact-sum,k=80", "recent:2+70", "exact-group,k=105"};
 	for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++)
 		for (int block = 1; block <= N; block = block * 13 + 5)
 			for (size_t f = 0; f < 3; f++) {
