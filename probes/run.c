@@ -95,8 +95,7 @@ static void give_up(capture_run *r, const char *path, am_error *err)
 	if (kept == 0 && am_text_ok(&part)) {
 		unlink(am_text_str(&part));
 	} else if (err) {
-		size_t n = strlen(err->text);
-		snprintf(err->text + n, sizeof err->text - n, "; %s keeps %lld row%s", am_text_str(&part), (long long)kept, kept == 1 ? "" : "s");
+		am_run_part_keeps(am_text_str(&part), kept, err);
 	}
 	am_text_free(&part);
 }

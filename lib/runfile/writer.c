@@ -307,13 +307,16 @@ am_status am_run_writer_close(am_run_writer *w, am_error *err)
 		keep_rows(w);
 	else
 		s = complete(w, err);
-	if (s && err && w->path && w->flushed_rows > 0) {
-		am_error why = *err;
-		(void)am_fail(err, s, "%s; %s keeps %lld row%s", why.text, w->part, (long long)w->flushed_rows,
-		              w->flushed_rows == 1 ? "" : "s");
-	}
+	if (s && err && w->path && w->flushed_rows > 0)
+		am_run_part_keeps(w->part, w->flushed_rows, err);
 	writer_free(w);
 	return s;
+}
+
+void am_run_part_keeps(const char *part, int64_t rows, am_error *err)
+{
+	am_error why = *err;
+	(void)am_fail(err, why.status, "%s; %s keeps %lld row%s", why.text, part, (long long)rows, rows == 1 ? "" : "s");
 }
 
 int64_t am_run_writer_abandon(am_run_writer *w)

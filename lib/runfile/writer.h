@@ -133,6 +133,8 @@ am_status am_run_writer_close(am_run_writer *w, am_error *err) AM_MUST_CHECK;
 /* Closes without completing: OUT.part stays with complete = 0 and the rows returned, fewer than
  * were appended where there is no room for them. Accepts NULL. */
 int64_t am_run_writer_abandon(am_run_writer *w);
+/* Adds to what went wrong that the file `part` keeps so many rows. */
+void am_run_part_keeps(const char *part, int64_t rows, am_error *err);
 
 /* About the size of the file if it were closed now: what does not fill a chunk is
  * compressed to count it, so not for every block. */

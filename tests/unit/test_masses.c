@@ -1,17 +1,11 @@
 /* Rows and their masses as a tap gets them, on the embedded model: each once, masses after their row and before what
  * looks at all heads, in every form of the attention and with every kernel table. */
 #include "base/mem.h"
-#include "kernels/gemm.h"
-#include "model/forward.h"
+#include "passage.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-/* after the headers it needs */
-#include <cmocka.h>
 
 enum { N = 110, LAYERS = 6, HEADS = 8, THREADS = 2, N_K = 3, N_TAU = 2 };
 
@@ -24,16 +18,9 @@ static int32_t ids[N], targets[N];
 static int open_all(void **state)
 {
 	(void)state;
-	am_error err = {0};
-	if (am_gemm_init(&err) || am_model_open(AM_SOURCE_DIR "/models/base", &model, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return -1;
-	}
-	for (int i = 0; i < N; i++)
-		ids[i] = 10 + (i * 37 + i * i * 11) % 1900;
-	for (int i = 0; i < N; i++)
-		targets[i] = i + 1 < N ? ids[i + 1] : -1;
-	return 0;
+	passage_ids(ids, N);
+	passage_targets(ids, N, targets);
+	return passage_open(&model);
 }
 
 static int close_all(void **state)
@@ -137,14 +124,8 @@ typedef struct setting {
 static void set_attention(am_session *s, const char *text, am_attention_policy *policy)
 {
 	am_error err = {0};
-	am_select_spec spec;
-	am_select_shape shape;
-	am_session_shape(s, &shape);
-	assert_int_equal(am_select_spec_parse(text, &spec, &err), AM_OK);
-	assert_int_equal(am_selector_open(&spec, &shape, &policy->selector, &err), AM_OK);
-	policy->budget = spec.budget;
+	policy->selector = passage_selector(s, text, &policy->budget);
 	policy->all = true;
-	am_select_spec_fini(&spec);
 	assert_int_equal(am_session_set_attention(s, policy, &err), AM_OK);
 }
 

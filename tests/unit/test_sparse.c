@@ -1,17 +1,11 @@
 /* Attention policies and the tap for rows of all heads, on the embedded model: dense bytes where
  * no key is dropped, decode against masked prefill, threads, blocks, narrow tiles. */
 #include "base/mem.h"
-#include "kernels/gemm.h"
-#include "model/forward.h"
+#include "passage.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-/* after the headers it needs */
-#include <cmocka.h>
 
 enum { N = 160, LAYERS = 6, HEADS = 8, VOCAB = 2048 };
 
@@ -21,16 +15,9 @@ static int32_t ids[N], targets[N];
 static int open_all(void **state)
 {
 	(void)state;
-	am_error err = {0};
-	if (am_gemm_init(&err) || am_model_open(AM_SOURCE_DIR "/models/base", &model, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return -1;
-	}
-	for (int i = 0; i < N; i++)
-		ids[i] = 10 + (i * 37 + i * i * 11) % 1900;
-	for (int i = 0; i < N; i++)
-		targets[i] = i + 1 < N ? ids[i + 1] : -1;
-	return 0;
+	passage_ids(ids, N);
+	passage_targets(ids, N, targets);
+	return passage_open(&model);
 }
 
 static int close_all(void **state)
@@ -116,21 +103,6 @@ static void observe_layer(void *ctx, int worker, const am_select_row *row)
 	o->seen[b->layer][row->position] = sum;
 }
 
-static am_selector *open_selector(const am_session *s, const char *text, am_budget *budget)
-{
-	am_error err = {0};
-	am_select_spec spec;
-	am_select_shape shape;
-	am_selector *selector;
-	am_session_shape(s, &shape);
-	assert_int_equal(am_select_spec_parse(text, &spec, &err), AM_OK);
-	if (am_selector_open(&spec, &shape, &selector, &err))
-		fail_msg("%s: %s", text, err.text);
-	*budget = spec.budget;
-	am_select_spec_fini(&spec);
-	return selector;
-}
-
 static void run(outcome *o, setting how)
 {
 	am_error err = {0};
@@ -151,7 +123,7 @@ static void run(outcome *o, setting how)
 	                         .kernels = k};
 	assert_int_equal(am_session_new(model, &so, &s, &err), AM_OK);
 	if (how.spec)
-		policy.selector = open_selector(s, how.spec, &policy.budget);
+		policy.selector = passage_selector(s, how.spec, &policy.budget);
 	assert_int_equal(am_session_set_attention(s, how.spec ? &policy : NULL, &err), AM_OK);
 	assert_int_equal(am_session_start(s, 0, N, how.prompt ? how.prompt : N, &err), AM_OK);
 	memset(o, 0, sizeof *o);
@@ -393,7 +365,7 @@ static void decode_agrees_with_masked_prefill(void **state)
 		assert_int_equal(am_kernels_get(NULL, &k, &err), AM_OK);
 		am_session_options so = {.capacity = N, .block = N, .threads = threads, .kernels = k};
 		assert_int_equal(am_session_new(model, &so, &s, &err), AM_OK);
-		policy.selector = open_selector(s, specs[i], &policy.budget);
+		policy.selector = passage_selector(s, specs[i], &policy.budget);
 		assert_int_equal(am_session_set_attention(s, &policy, &err), AM_OK);
 		assert_int_equal(am_session_start(s, 0, N, PROMPT, &err), AM_OK);
 		am_forward_io io = {.ids = ids, .target = targets, .nll = block.nll};
@@ -442,7 +414,7 @@ static void one_prefill_serves_several_policies(void **state)
 	am_session_options so = {.capacity = N, .block = PROMPT, .threads = threads, .kernels = k};
 	assert_int_equal(am_session_new(model, &so, &s, &err), AM_OK);
 	for (size_t i = 0; i < n; i++) {
-		policy[i].selector = open_selector(s, specs[i], &policy[i].budget);
+		policy[i].selector = passage_selector(s, specs[i], &policy[i].budget);
 		assert_int_equal(am_session_follow(s, policy[i].selector, &err), AM_OK);
 	}
 	assert_int_equal(am_session_start(s, 0, N, PROMPT, &err), AM_OK);
@@ -480,7 +452,7 @@ static void refuses_a_missing_budget(void **state)
 	am_session_options so = {.capacity = N, .block = N, .threads = threads, .kernels = k};
 	assert_int_equal(am_session_new(model, &so, &s, &err), AM_OK);
 	am_attention_policy policy = {0};
-	policy.selector = open_selector(s, "exact", &policy.budget);
+	policy.selector = passage_selector(s, "exact", &policy.budget);
 	assert_int_equal(am_session_set_attention(s, &policy, &err), AM_ERR_USAGE);
 	assert_non_null(strstr(err.text, "budget"));
 	am_session_free(s);
